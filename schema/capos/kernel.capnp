@@ -1,0 +1,292 @@
+# The kernel's objects. Each is called like any other capability; nothing else exists to be asked.
+# Parameters are at most 1 KiB, results at most 4 KiB.
+
+@0xaf20a34bc4191a0e;
+
+using import "annotations.capnp".unit;
+using import "annotations.capnp".local;
+using import "annotations.capnp".replyWords;
+using import "annotations.capnp".idempotent;
+using import "annotations.capnp".example;
+using import "status.capnp".ResourceClass;
+
+interface Console @0xc1a0e5b2d3f40601 {
+  # Somewhere to print lines: the kernel's log, or a person's terminal.
+  write @0 (text :Text) -> () $example("console.write(text = \"hi\")");
+  # Prints text. The kernel's console takes at most 960 bytes and adds a line end where there is none.
+}
+
+interface Timer @0xc1a0e5b2d3f40602 {
+  # Monotonic time since boot, and waiting for it.
+  now @0 () -> (monotonicNs :UInt64 $unit("ns")) $idempotent $example("timer.now");
+  # The time since boot.
+  sleep @1 (durationNs :UInt64 $unit("ns")) -> ();
+  # Returns after at least this long.
+  sleepUntil @2 (deadlineNs :UInt64 $unit("ns")) -> ();
+  # Returns once the monotonic time has reached deadlineNs.
+}
+
+interface EntropySource @0xc1a0e5b2d3f40603 {
+  # Random bytes fit for keys.
+  fill @0 (count :UInt32 $unit("bytes")) -> (bytes :Data) $replyWords(256);
+  # At most 1024 bytes a call.
+}
+
+interface SystemInfo @0xc1a0e5b2d3f40604 {
+  # What machine and system this is. Read only.
+  describe @0 () -> (name :Text, version :Text, architecture :Text, build :Text, processors :UInt32) $idempotent;
+  memory @1 () -> (totalPages :UInt64 $unit("pages"), freePages :UInt64 $unit("pages"), pageBytes :UInt32 $unit("bytes")) $idempotent;
+  # Physical memory that the kernel manages, and what of it is free now.
+  counters @2 () -> (contextSwitches :UInt64, slabAllocations :UInt64, interrupts :UInt64, calls :UInt64);
+  # Totals since boot. The call path makes no slab allocation; the benchmark asserts it with these.
+}
+
+# --- Memory -----------------------------------------------------------------------------------
+
+enum Access {
+  # What a mapping allows. Writable and executable together cannot be said.
+  none @0;
+  read @1;
+  readWrite @2;
+  readExecute @3;
+}
+
+interface MemoryView @0xc1a0e5b2d3f40605 $local {
+  # Memory that may be mapped for reading or executing.
+  info @0 () -> (bytes :UInt64 $unit("bytes")) $idempotent;
+}
+
+interface MemoryObject @0xc1a0e5b2d3f40606 extends(MemoryView) $local {
+  # Memory that may also be mapped for writing. Narrow it to MemoryView to share it read-only.
+  read @0 (offset :UInt64, count :UInt32) -> (bytes :Data) $replyWords(512);
+  # At most 3 KiB a call.
+  write @1 (offset :UInt64, bytes :Data) -> ();
+  # At most 900 bytes a call.
+}
+
+interface VirtualMemory @0xc1a0e5b2d3f40607 $local {
+  # One process' address space. Addresses and sizes are multiples of the page size.
+  reserve @0 (bytes :UInt64 $unit("bytes"), address :UInt64) -> (address :UInt64);
+  # Sets a range aside; costs no memory. address 0 lets the kernel choose.
+  commit @1 (address :UInt64, bytes :UInt64 $unit("bytes"), access :Access) -> ();
+  # Backs part of a reserved range with zeroed memory, charged to the process' ledger.
+  protect @2 (address :UInt64, bytes :UInt64 $unit("bytes"), access :Access) -> ();
+  map @3 (object :MemoryView, offset :UInt64, bytes :UInt64 $unit("bytes"), address :UInt64, access :Access) -> (address :UInt64);
+  # Maps part of a memory object. address 0 lets the kernel choose; readWrite needs a MemoryObject.
+  unmap @4 (address :UInt64, bytes :UInt64 $unit("bytes")) -> ();
+  # Ends mappings, commitments and reservations that lie wholly in the range.
+  info @5 () -> (reservedPages :UInt64 $unit("pages"), committedPages :UInt64 $unit("pages"), mappedPages :UInt64 $unit("pages"));
+}
+
+# --- Making objects ---------------------------------------------------------------------------
+
+interface ObjectFactory @0xc1a0e5b2d3f40608 $local {
+  # Makes kernel objects, charged to the caller's ledger. Holding one is no authority over anything else.
+  memory @0 (bytes :UInt64 $unit("bytes")) -> (object :MemoryObject);
+  # Zeroed memory.
+  endpoint @1 (messageWords :UInt16, capabilities :UInt8, calls :UInt16) -> (endpoint :Endpoint);
+  # messageWords and capabilities: the largest call it takes; calls: how many may be in service at once.
+  notification @2 () -> (notification :Notification);
+}
+
+struct InterfaceRow {
+  id @0 :UInt64;
+  methods @1 :UInt16;      # method ordinals are below this
+}
+
+interface Endpoint @0xc1a0e5b2d3f40609 $local {
+  # The receive side of a service. recv and return name it; whoever holds it answers the calls.
+  export @0 (tag :UInt64, interfaces :List(InterfaceRow), lasting :Bool) -> (capability :Capability);
+  # Mints a capability whose calls arrive with this tag. interfaces: the object's own first, then every
+  # ancestor once, at most 16. A lasting export outlives incarnations of the service; others end with theirs.
+  reset @1 () -> (incarnation :UInt32);
+  # Begins the next incarnation: calls in service end disconnected, calls not yet received wait on.
+  close @2 () -> ();
+  # Ends the service for good: every export answers disconnected.
+  info @3 () -> (incarnation :UInt32, exports :UInt32, pending :UInt32, inService :UInt32, receivers :UInt32);
+}
+
+interface Signal @0xc1a0e5b2d3f4060a $local {
+  # The sending side of a notification.
+  signal @0 (bits :UInt64) -> ();
+}
+
+interface Notification @0xc1a0e5b2d3f4060b extends(Signal) $local {
+  # A word of bits that interrupts, deaths and programs set and a waiter takes. Wait with the ring operation.
+  take @0 () -> (bits :UInt64);
+  # Takes the bits that are set now, without waiting.
+}
+
+# --- Processes --------------------------------------------------------------------------------
+
+struct ResourceLimit {
+  class @0 :ResourceClass;
+  limit @1 :UInt64;
+  used @2 :UInt64;
+}
+
+interface ProcessSpawner @0xc1a0e5b2d3f4060c $local {
+  # Makes processes. What a child may use is carved from the ledger of the spawner's caller.
+  create @0 (name :Text, limits :List(ResourceLimit)) -> (builder :ProcessBuilder);
+  # name: at most 31 bytes, for people. limits: classes not named get a small default.
+}
+
+interface ProcessBuilder @0xc1a0e5b2d3f4060d $local {
+  # A process that has not started. Dropping the builder undoes it.
+  memory @0 () -> (memory :VirtualMemory);
+  # The child's address space.
+  grant @1 (capability :Capability) -> (id :UInt32);
+  # Puts a capability in the child's table and answers its id there.
+  grantMemory @2 () -> (id :UInt32);
+  # Gives the child its own address space as a capability.
+  start @3 (entry :UInt64, stack :UInt64, argument :UInt64) -> (process :ProcessHandle);
+  # Runs it: ring address in the first argument register, argument in the second. Once.
+}
+
+enum ProcessState { none @0; running @1; exited @2; crashed @3; killed @4; }
+
+struct ExitStatus {
+  state @0 :ProcessState;
+  status @1 :Int64;             # exited, killed: the number given
+}
+
+struct CrashRecord {
+  # What a process was doing when an exception ended it.
+  kind @0 :CrashKind;
+  vector @1 :UInt32;            # the processor's number for the exception
+  errorCode @2 :UInt64;
+  address @3 :UInt64;           # the address that could not be accessed
+  instruction @4 :UInt64;
+  stack @5 :UInt64;
+  registers @6 :List(Register);
+  backtrace @7 :List(UInt64);   # return addresses, innermost first, at most 16
+}
+
+enum CrashKind { none @0; accessFault @1; illegalInstruction @2; arithmetic @3; protection @4; breakpoint @5; other @6; }
+
+struct Register {
+  name @0 :Text;
+  value @1 :UInt64;
+}
+
+interface ProcessObserver @0xc1a0e5b2d3f4060e $local {
+  # Watching a process.
+  info @0 () -> (processId :UInt32, name :Text, state :ProcessState, parentId :UInt32);
+  wait @1 () -> (exit :ExitStatus);
+  # Answers when the process has ended. Any number may wait.
+  crash @2 () -> (record :CrashRecord) $replyWords(256);
+  # The record of a crashed process; empty otherwise.
+  usage @3 () -> (resources :List(ResourceLimit)) $replyWords(64);
+}
+
+interface ProcessHandle @0xc1a0e5b2d3f4060f extends(ProcessObserver) $local {
+  # Watching and ending a process.
+  kill @0 (status :Int64) -> ();
+}
+
+# --- System -----------------------------------------------------------------------------------
+
+interface BootPackage @0xc1a0e5b2d3f40610 $local {
+  # The files that came with the kernel. Read only.
+  list @0 (start :UInt32) -> (files :List(BootFile), total :UInt32) $replyWords(512);
+  # Up to 32 files from number start on.
+  open @1 (name :Text) -> (found :Bool, file :MemoryView, bytes :UInt64) $replyWords(32);
+  # A file's contents as memory.
+}
+
+struct BootFile {
+  name @0 :Text;
+  bytes @1 :UInt64 $unit("bytes");
+}
+
+interface SystemControl @0xc1a0e5b2d3f40611 $local {
+  # Ending the system.
+  powerOff @0 (status :UInt32) -> ();
+  reboot @1 () -> ();
+}
+
+interface IoPorts @0xc1a0e5b2d3f40612 $local {
+  # A range of x86 I/O ports. Offsets count from its start.
+  range @0 (start :UInt16, count :UInt16) -> (ports :IoPorts);
+  # A narrower range.
+  read @1 (offset :UInt16) -> (value :UInt8);
+  write @2 (offset :UInt16, value :UInt8) -> ();
+  readMany @3 (offset :UInt16, count :UInt16) -> (bytes :Data);
+  # Reads one port count times, at most 256.
+  writeMany @4 (offset :UInt16, bytes :Data) -> ();
+  # Writes each byte to one port.
+}
+
+interface InterruptController @0xc1a0e5b2d3f40613 $local {
+  # Every interrupt line.
+  line @0 (number :UInt32) -> (interrupt :Interrupt);
+  # The line with this ISA number. A line has one owner at a time.
+}
+
+interface Interrupt @0xc1a0e5b2d3f40614 $local {
+  # One interrupt line. It is masked from its arrival until acknowledge.
+  wait @0 () -> (count :UInt64);
+  # Answers when the line has fired since the last acknowledge; count: how often since the start.
+  acknowledge @1 () -> ();
+}
+
+interface CapabilityManager @0xc1a0e5b2d3f40615 $local {
+  # Who holds what. Reading it is reading everybody's authority; revoking is ending it.
+  processes @0 (start :UInt32) -> (processes :List(ProcessRow), next :UInt32) $replyWords(512);
+  # Up to 16 processes with ids of at least start; next is 0 after the last.
+  holders @1 (capability :Capability, start :UInt32) -> (holders :List(Holder), next :UInt32) $replyWords(512);
+  # Processes that hold this object directly, as any facet.
+  revoke @2 (grant :UInt64) -> (revoked :UInt32);
+  # Ends one grant and all derived from it.
+  revokeDerived @3 (capability :Capability) -> (revoked :UInt32);
+  # Ends everything that was derived from the caller's own grant of this capability.
+  open @4 (processId :UInt32) -> (found :Bool, process :ProcessHandle);
+  # A handle on any process.
+}
+
+struct ProcessRow {
+  processId @0 :UInt32;
+  name @1 :Text;
+  state @2 :ProcessState;
+  parentId @3 :UInt32;
+  capabilities @4 :UInt32;
+  memoryPages @5 :UInt64 $unit("pages");
+  cpuNs @6 :UInt64 $unit("ns");
+}
+
+struct Holder {
+  processId @0 :UInt32;
+  processName @1 :Text;
+  capabilityId @2 :UInt32;
+  grant @3 :UInt64;
+  grantedBy @4 :UInt32;         # process id; 0: made by the holder or the kernel
+  interfaceId @5 :UInt64;       # the facet's own interface
+}
+
+# --- What a process starts with ---------------------------------------------------------------
+
+struct Exception {
+  # The message of a call that failed with words of the server's.
+  reason @0 :Text;
+}
+
+struct LaunchParameters {
+  # Mapped read-only into a new process; the second argument register holds its address. At that
+  # address stands one word with the message's length in words, then the message.
+  name @0 :Text;
+  args @1 :List(Text);
+  env @2 :List(EnvironmentVariable);
+  grants @3 :List(NamedGrant);
+  config @4 :AnyPointer;        # what the program's own schema says
+}
+
+struct EnvironmentVariable {
+  name @0 :Text;
+  value @1 :Text;
+}
+
+struct NamedGrant {
+  name @0 :Text;
+  id @1 :UInt32;                # in the process' capability table
+  interfaces @2 :List(InterfaceRow);   # its own first, then the ancestors
+}

@@ -1,0 +1,144 @@
+/*
+ * The complete seam between the kernel and a processor architecture. A port supplies exactly these
+ * names, in kernel/arch/<name>/, with the types of `arch_types.h` there. Everything else in the
+ * kernel is the same on all machines; making this list shorter is always welcome.
+ *
+ * The kernel has one stack per processor and no stack per thread: an entry from user mode saves the
+ * registers in the running thread's `struct arch_context`, runs C on the processor's stack with
+ * interrupts off, and leaves through the context of whichever thread the C code answered. Nothing
+ * in the kernel ever sleeps with a stack.
+ */
+#ifndef KERNEL_ARCH_ARCH_H
+#define KERNEL_ARCH_ARCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi/compiler.h"
+#include "abi/status.h"
+#include "capos/kernel.capnp.h"
+
+/*
+ * struct arch_context: what a thread's registers are while it does not run.
+ * struct arch_space:   one address space (root of the page tables, count of table pages).
+ * struct arch_cpu:     first member of `struct cpu` (sched/cpu.h); what the entry code needs.
+ * PAGE_SIZE, PAGE_SHIFT, USER_BASE, USER_END (lowest and one past the highest user address).
+ */
+#include "arch/x86_64/arch_types.h"
+
+struct thread;
+struct ledger;
+struct boot_info;
+struct cpu;
+
+/* --- Start ---------------------------------------------------------------------------------- */
+
+/* After the allocators work: descriptor tables, entry points, features (refuses with a sentence and
+ * stops where the minimum is missing), interrupt controller, timer. Boot processor, once. */
+void arch_init(const struct boot_info *boot);
+
+/* Short names for SystemInfo. */
+const char *arch_name(void);
+
+/* --- Entering and leaving user mode ----------------------------------------------------------- */
+
+/*
+ * Called by the entry code, on the processor's stack, interrupts off; supplied by the kernel proper
+ * (core/entry.c). Each answers the thread to resume, which is not always the one that entered.
+ * `arch_cpu.context` names the running thread's context; the kernel keeps it current through
+ * arch_context_activate.
+ */
+struct arch_context *kernel_syscall(uint64_t number, uint64_t arg0, uint64_t arg1, uint64_t arg2);
+struct arch_context *kernel_interrupt(uint32_t vector);    /* a device or timer interrupt hit user mode */
+struct arch_context *kernel_fault(const struct arch_fault *fault);  /* an exception in user mode */
+void kernel_interrupt_idle(uint32_t vector);               /* an interrupt hit arch_idle */
+
+/* Leaves to user mode for the first time on this processor. */
+NORETURN void arch_enter_user(struct arch_context *context);
+
+/* Prepares a context that starts at `entry` with `stack` and two arguments in the first argument
+ * registers; all other registers zero. `ring` is the user address that the ABI register shows. */
+void arch_context_init(struct arch_context *context, uint64_t entry, uint64_t stack, uint64_t ring,
+		uint64_t argument);
+
+/* Sets what `cap_enter` answers when this context, which entered by a system call, resumes. */
+static inline void arch_context_set_result(struct arch_context *context, int64_t result);
+
+/* Makes `context` in `space` the one that the processor leaves through: saves what the previous one
+ * has in registers that the kernel does not use (vector state of a preempted thread), writes the
+ * page-table root only if it differs. `previous` may be NULL. */
+void arch_context_switch(struct arch_context *previous, struct arch_context *next, struct arch_space *space);
+
+/* Allocates and frees the part of a context that lives outside the thread (vector save area).
+ * STATUS_OVERLOADED when there is no memory. */
+status_t arch_context_create(struct arch_context *context) MUST_USE;
+void arch_context_destroy(struct arch_context *context);
+
+/* Fills a crash record's registers: up to `max` (name, value) pairs; answers how many. */
+struct arch_register { const char *name; uint64_t value; };
+uint32_t arch_context_registers(const struct arch_context *context, const struct arch_fault *fault,
+		struct arch_register *out, uint32_t max);
+/* User-mode return addresses by frame pointers, reading through `space` without faulting. */
+uint32_t arch_user_backtrace(const struct arch_context *context, const struct arch_space *space,
+		uint64_t *out, uint32_t max);
+
+/* --- Address spaces --------------------------------------------------------------------------- */
+
+/* The kernel half is shared. Page-table pages are frames charged to `ledger` (borrowed; outlives the space). */
+status_t arch_space_create(struct arch_space *space, struct ledger *ledger) MUST_USE;
+void arch_space_destroy(struct arch_space *space);   /* no leaf is mapped any more or leaves are not owned here */
+
+enum arch_memory { ARCH_MEMORY_NORMAL, ARCH_MEMORY_DEVICE };
+
+/* Maps one page. Replaces nothing: the slot must be empty. OVERLOADED when no table page can be had. */
+status_t arch_space_map(struct arch_space *space, uint64_t address, uint64_t physical, enum access access,
+		enum arch_memory memory) MUST_USE;
+/* Makes the table pages for a range, so that maps in it cannot fail. */
+status_t arch_space_prepare(struct arch_space *space, uint64_t address, uint64_t pages) MUST_USE;
+/* Removes or changes one page if it is mapped; flushes the local translation. Answers whether it was mapped. */
+bool arch_space_unmap(struct arch_space *space, uint64_t address);
+bool arch_space_protect(struct arch_space *space, uint64_t address, enum access access);
+/* Physical address and access of a mapped user page; false if there is none. */
+bool arch_space_lookup(const struct arch_space *space, uint64_t address, uint64_t *physical, enum access *access);
+
+/* Physical memory through the direct map. */
+static inline void *arch_direct(uint64_t physical);
+static inline uint64_t arch_direct_physical(const void *address);
+
+/* --- Processor -------------------------------------------------------------------------------- */
+
+static inline struct cpu *arch_cpu(void);          /* this processor */
+void arch_idle(void);                              /* interrupts on, sleep, interrupts off */
+static inline void arch_relax(void);               /* in a spin loop */
+NORETURN void arch_halt(void);                     /* stop for good */
+NORETURN void arch_power_off(uint32_t status);     /* see docs: debug-exit device, else ACPI, else halt */
+NORETURN void arch_reboot(void);
+bool arch_random(uint64_t *value);                 /* a hardware random word, if there is one */
+/* Saves up to `max` return addresses of the kernel's own stack. */
+uint32_t arch_backtrace(uint64_t *out, uint32_t max);
+
+/* --- Time ------------------------------------------------------------------------------------- */
+
+uint64_t arch_time_ns(void);                       /* monotonic since boot */
+void arch_timer_set(uint64_t deadline_ns);         /* one shot, absolute; UINT64_MAX: none */
+
+/* --- Interrupts ------------------------------------------------------------------------------- */
+
+#define ARCH_IRQ_LINES 24
+#define ARCH_VECTOR_TIMER 0xfe
+/* The line (0..ARCH_IRQ_LINES-1, ISA numbering) behind a vector, or -1. */
+int arch_irq_line(uint32_t vector);
+void arch_irq_enable(uint32_t line);               /* unmask */
+void arch_irq_disable(uint32_t line);              /* mask */
+void arch_irq_end(uint32_t vector);                /* end of interrupt to the local controller */
+
+/* --- I/O ports and the diagnostics line ------------------------------------------------------- */
+
+uint8_t arch_port_read(uint16_t port);
+void arch_port_write(uint16_t port, uint8_t value);
+void arch_console_write(const char *chars, size_t count);   /* polled; works from the first instruction in C */
+
+#include "arch/x86_64/arch_inline.h"
+
+#endif

@@ -1,0 +1,37 @@
+/*
+ * Physical memory: a buddy allocator over the boot map. One `struct frame` of at most 16 bytes per
+ * page. Blocks are 2^order pages, aligned to their size. Accounting to ledgers is the callers'
+ * business; this module only knows what is free.
+ */
+#ifndef KERNEL_MM_FRAME_H
+#define KERNEL_MM_FRAME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "abi/compiler.h"
+#include "kernel/core/boot_info.h"
+
+#define FRAME_ORDER_MAX 18
+#define FRAME_NONE UINT64_MAX
+
+void frame_init(const struct boot_info *boot);
+
+/* A block of 2^order pages: its physical address, or FRAME_NONE. Contents are undefined (poisoned
+ * in debug builds); `frame_alloc_zeroed` clears them. */
+uint64_t frame_alloc(uint32_t order) MUST_USE;
+uint64_t frame_alloc_zeroed(uint32_t order) MUST_USE;
+/* The block must have been allocated with this order. */
+void frame_free(uint64_t physical, uint32_t order);
+
+uint64_t frame_total_pages(void);
+uint64_t frame_free_pages(void);
+
+/* Walks every free list: panics if a block overlaps, is misaligned or miscounted. */
+void frame_check(void);
+
+/* Test support: the n-th allocation from now on fails, once (0: none). Frames and slabs share it. */
+void allocation_fail_after(uint64_t n);
+bool allocation_should_fail(void);
+
+#endif

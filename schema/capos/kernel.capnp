@@ -92,6 +92,7 @@ interface ObjectFactory @0xc1a0e5b2d3f40608 $local {
 struct InterfaceRow {
   id @0 :UInt64;
   methods @1 :UInt16;      # method ordinals are below this
+  ancestors @2 :UInt16;    # bit n: row n of the list is an ancestor of this one
 }
 
 interface Endpoint @0xc1a0e5b2d3f40609 $local {

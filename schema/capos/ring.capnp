@@ -51,7 +51,7 @@ struct RingEntry $abi(64) {
   replyCaps @11 :UInt8 $at(44);       # capability records that fit
   reserved @12 :UInt8 $at(45) $times(3);
   capsOff @13 :UInt32 $at(48);        # transfer descriptors
-  question @14 :UInt16 $at(52);
+  question @14 :UInt16 $at(52);         # call, recv, wait, return with re-arm, cancel, finish
   capCount @15 :UInt8 $at(54);
   pathLen @16 :UInt8 $at(55);
   path @17 :UInt16 $at(56) $times(4);

@@ -1,0 +1,1 @@
+include lib/elf/elf.mk

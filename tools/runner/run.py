@@ -1,0 +1,122 @@
+#!/usr/bin/python3
+"""`./capos run`: boots capOS on this terminal, or types a script at its shell.
+
+Called by ./capos, which has built everything. guest.py knows QEMU. Always true: the host terminal
+is as it was before, whatever way QEMU ended.
+"""
+
+import argparse
+import signal
+import subprocess
+import sys
+import termios
+
+from guest import EXIT_PANIC, Guest, GuestError, exit_meaning, qemu_command
+
+LINE_TIMEOUT_S = 60
+BOOT_TIMEOUT_S = 60
+
+
+def main():
+    arguments = sys.argv[1:]
+    extra = []
+    if "--" in arguments:
+        split = arguments.index("--")
+        arguments, extra = arguments[:split], arguments[split + 1 :]
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--kernel", required=True)
+    parser.add_argument("--package", required=True)
+    parser.add_argument("--log", required=True)
+    parser.add_argument("--script")
+    parser.add_argument("--kvm", action="store_true")
+    options = parser.parse_args(arguments)
+    try:
+        return run_script(options, extra) if options.script else run_terminal(options, extra)
+    except GuestError as error:
+        print(f"\ncapos: {error}", file=sys.stderr)
+        return 1
+
+
+def run_terminal(options, extra):
+    """The person's own terminal is the guest's; Ctrl-A x ends QEMU."""
+    command = qemu_command(
+        options.log,
+        ["-serial", "mon:stdio"],
+        kernel=options.kernel,
+        package=options.package,
+        kvm=options.kvm,
+        extra=extra,
+    )
+    print(f"Kernel log: {options.log}. To leave: poweroff in the shell, or Ctrl-A x.", flush=True)
+    saved = termios.tcgetattr(0)
+    process = subprocess.Popen(command)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: process.terminate())
+    try:
+        code = process.wait()
+    finally:
+        termios.tcsetattr(0, termios.TCSANOW, saved)
+    return report_end(code, options.log)
+
+
+def report_end(code, log):
+    """The exit status for the caller; says what happened unless the end was an ordinary one."""
+    status, words = exit_meaning(code)
+    if code == EXIT_PANIC or status != 0:
+        print(f"\ncapos: {words}; the kernel log is {log}", file=sys.stderr)
+    return status
+
+
+def script_lines(path):
+    """The lines to type; blank lines and lines that begin with # are not typed."""
+    file = sys.stdin if path == "-" else open(path, encoding="utf-8")
+    with file:
+        lines = [line.strip() for line in file]
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+class Transcript:
+    """Prints the guest's terminal as a person would see it, line by line."""
+
+    def __init__(self, guest):
+        self.guest = guest
+        self.printed = 0
+
+    def show(self):
+        lines = self.guest.screen.lines
+        for line in lines[self.printed :]:
+            print(line)
+        self.printed = len(lines)
+        sys.stdout.flush()
+
+
+def run_script(options, extra):
+    lines = script_lines(options.script)
+    failures = []
+    machine = {"log": options.log, "kvm": options.kvm, "extra": extra}
+    with Guest(options.kernel, options.package, **machine) as guest:
+        transcript = Transcript(guest)
+        try:
+            guest.prompt(BOOT_TIMEOUT_S)
+            for line in lines:
+                transcript.show()
+                if line == "poweroff":
+                    break
+                if not guest.shell(line, LINE_TIMEOUT_S).ok:
+                    failures.append(line)
+            guest.send_line("poweroff")
+            guest.wait()
+        finally:
+            transcript.show()
+            if guest.screen.line:
+                print(guest.screen.line)
+        status = report_end(guest.process.returncode, options.log)
+    if failures:
+        count = f"{len(failures)} of {len(lines)} commands failed"
+        print(f"capos: {count}, first: {failures[0]}", file=sys.stderr)
+    return status or (1 if failures else 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

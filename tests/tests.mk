@@ -10,8 +10,14 @@
 #   GUEST_TESTS             += kernel::selftest     no boot package, kernel command line "selftest"
 #
 # A word of HOST_TESTS or FUZZ_TARGETS with a slash is the path of a program with a rule of its own.
-# Whole-system tests are tests/qemu/test_*.py; pytest finds them. This file comes last of all
+# Programs that run in the guest for these are declared in the fragments included first, see
+# manifests/manifests.mk. Whole-system tests are tests/qemu/test_*.py; pytest finds them. This file comes last of all
 # fragments, so every declaration is known here.
+
+-include tests/guest/guest.mk
+-include tests/hostile/hostile.mk
+-include tests/fuzz/fuzz.mk
+-include bench/bench.mk
 
 HOST_TEST_NAMES    := $(foreach t,$(HOST_TESTS),$(if $(findstring /,$t),,$t))
 HOST_TEST_PROGRAMS := $(foreach t,$(HOST_TESTS),$(if $(findstring /,$t),$t,$(HOST)/test/bin/$t))

@@ -37,6 +37,10 @@ class GuestError(AssertionError):
     """The guest did not do what was waited for; the message ends with what it did say."""
 
 
+class GuestEnded(GuestError):
+    """The same, and the guest will not do it any more: it has ended."""
+
+
 def qemu_command(
     log,
     terminal,
@@ -94,7 +98,7 @@ class Answer:
 class Guest:
     """One QEMU. Use as a context manager, or close() it."""
 
-    def __init__(self, kernel=None, package=None, append="", log=None, stderr_to=None, **machine):
+    def __init__(self, kernel=None, package=None, append="", log=None, **machine):
         self.directory = tempfile.TemporaryDirectory(prefix="capos-guest-")
         self.log_path = log or os.path.join(self.directory.name, "kernel.log")
         self.screen = Screen()
@@ -270,7 +274,7 @@ class Guest:
         message.append(self.log()[-2500:])
         if errors:
             message += ["QEMU says:", errors]
-        raise GuestError("\n".join(message))
+        raise (GuestEnded if ended else GuestError)("\n".join(message))
 
     def close(self):
         if self.process.poll() is None:

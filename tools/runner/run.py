@@ -11,7 +11,7 @@ import subprocess
 import sys
 import termios
 
-from guest import EXIT_PANIC, Guest, GuestError, exit_meaning, qemu_command
+from guest import EXIT_PANIC, Guest, GuestEnded, GuestError, exit_meaning, qemu_command
 
 LINE_TIMEOUT_S = 60
 BOOT_TIMEOUT_S = 60
@@ -93,29 +93,44 @@ class Transcript:
 
 def run_script(options, extra):
     lines = script_lines(options.script)
-    failures = []
     machine = {"log": options.log, "kvm": options.kvm, "extra": extra}
     with Guest(options.kernel, options.package, **machine) as guest:
-        transcript = Transcript(guest)
-        try:
-            guest.prompt(BOOT_TIMEOUT_S)
-            for line in lines:
-                transcript.show()
-                if line == "poweroff":
-                    break
-                if not guest.shell(line, LINE_TIMEOUT_S).ok:
-                    failures.append(line)
-            guest.send_line("poweroff")
-            guest.wait()
-        finally:
-            transcript.show()
-            if guest.screen.line:
-                print(guest.screen.line)
+        failures, ended = type_script(guest, lines)
+        guest.wait()
         status = report_end(guest.process.returncode, options.log)
+        if status:
+            guest.allow_fault("PANIC")
+    if ended and not status:
+        print("capos: the guest powered off before the script was typed", file=sys.stderr)
     if failures:
         count = f"{len(failures)} of {len(lines)} commands failed"
         print(f"capos: {count}, first: {failures[0]}", file=sys.stderr)
-    return status or (1 if failures else 0)
+    return status or (1 if failures or ended else 0)
+
+
+def type_script(guest, lines):
+    """Types the lines, then poweroff; returns the lines that failed, and whether any were left."""
+    transcript = Transcript(guest)
+    failures = []
+    typed = 0
+    try:
+        guest.prompt(BOOT_TIMEOUT_S)
+        for line in [*lines, "poweroff"]:
+            transcript.show()
+            typed += 1
+            if line.split("(")[0].split()[0] in ("poweroff", "system.powerOff"):
+                guest.send_line(line)
+                guest.wait()
+                break
+            if not guest.shell(line, LINE_TIMEOUT_S).ok:
+                failures.append(line)
+    except GuestEnded:
+        pass
+    finally:
+        transcript.show()
+        if guest.screen.line:
+            print(guest.screen.line, flush=True)
+    return failures, typed < len(lines)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,37 @@
+# Boot packages: the systems that can be booted, each a manifest with the programs it may start.
+#
+#   PROGRAMS       += hello      a fragment builds $(B)/bin/hello; every package holds it as bin/hello
+#   TEST_PROGRAMS  += hostile    built the same way; only packages test-* and bench hold it
+#   SCHEMAS        += x.capnp    compiled into schemas.bin, for printing and parsing by reflection
+#
+# Every manifests/NAME.capnp with a constant `manifest` is a system: `make boot-NAME` builds the kernel
+# and $(B)/boot-NAME.cpio, an archive of manifest.bin, schemas.bin and bin/<program>.
+
+MANIFESTS := $(patsubst manifests/%.capnp,%,$(shell grep -ls '^const manifest ' manifests/*.capnp))
+
+.PHONY: all programs boot $(MANIFESTS:%=boot-%)
+boot: $(MANIFESTS:%=boot-%)
+all: boot
+$(MANIFESTS:%=boot-%): boot-%: kernel $(B)/boot-%.cpio
+
+CAPNP := capnp
+
+$(B)/manifest/%.bin: manifests/%.capnp
+	@mkdir -p $(@D)
+	$(CAPNP) eval -b --import-path=schema $< manifest > $@.new
+	@mv $@.new $@
+
+# Fragments that are read later add programs too, so the lists are expanded a second time.
+.SECONDEXPANSION:
+programs: $$(addprefix $(B)/bin/,$$(PROGRAMS))
+package_programs = $(PROGRAMS) $(if $(filter test-% bench,$(1)),$(TEST_PROGRAMS))
+
+$(GEN)/schemas.bin: $$(SCHEMAS)
+	@mkdir -p $(@D)
+	$(CAPNP) compile --src-prefix=schema -I schema -o- $(SCHEMAS) > $@.new
+	@mv $@.new $@
+
+$(MANIFESTS:%=$(B)/boot-%.cpio): $(B)/boot-%.cpio: tools/bootpack/bootpack.py $(B)/manifest/%.bin \
+		$(GEN)/schemas.bin $$(addprefix $(B)/bin/,$$(call package_programs,$$*))
+	tools/bootpack/bootpack.py $@ manifest.bin=$(B)/manifest/$*.bin schemas.bin=$(GEN)/schemas.bin \
+		$(foreach p,$(call package_programs,$*),bin/$(p)=$(B)/bin/$(p))

@@ -1,0 +1,28 @@
+"""The boot package can be read by cpio's own rules, and its bytes depend on its members alone."""
+
+from bootpack import pack
+
+
+def read_back(archive):
+    """An independent reader of the format: a list of (name, data)."""
+    members, position = [], 0
+    while True:
+        assert archive[position : position + 6] == b"070701"
+        fields = [int(archive[position + 6 + 8 * i : position + 14 + 8 * i], 16) for i in range(13)]
+        name_start = position + 110
+        name = archive[name_start : name_start + fields[11] - 1].decode()
+        data_start = (name_start + fields[11] + 3) & ~3
+        data = archive[data_start : data_start + fields[6]]
+        if name == "TRAILER!!!":
+            return members
+        members.append((name, data))
+        position = (data_start + fields[6] + 3) & ~3
+
+
+def test_members_come_back_in_order():
+    members = [("manifest.bin", b"12345"), ("bin/a", b""), ("bin/long-name", bytes(range(256)))]
+    assert read_back(pack(members)) == members
+
+
+def test_same_members_give_same_bytes():
+    assert pack([("a", b"x")]) == pack([("a", b"x")])

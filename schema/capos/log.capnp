@@ -45,6 +45,5 @@ interface LogReader @0xc1a0e5b2d3f40802 {
 
 struct LoggerConfig {
   # What the manifest says to the logger.
-  capacity @0 :UInt32 = 512;       # records
-  level @1 :LogLevel = info;       # the least important that is kept
+  capacity @0 :UInt32 = 512;       # records, at most 65536
 }

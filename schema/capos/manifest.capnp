@@ -10,10 +10,13 @@ using import "log.capnp".LogLevel;
 using import "status.capnp".ResourceClass;
 
 const servicesMax :UInt32 = 32;
-const grantsMax :UInt32 = 16;       # of one service
+const grantsMax :UInt32 = 24;       # of one service
 const providedMax :UInt32 = 8;      # of one service
 const profilesMax :UInt32 = 16;
+const argumentsMax :UInt32 = 16;    # and environment variables, of one service
 const nameBytesMax :UInt32 = 31;
+const interruptLines :UInt32 = 16;
+const clientTagShift :UInt32 = 16;  # see perClient
 const restartBudgetMax :UInt32 = 1000;
 
 struct Manifest {
@@ -46,6 +49,14 @@ struct Service {
   restart @7 :Restart;
   profile @8 :Text;                 # name of a profile; empty: the kernel's defaults
   essential @9 :Bool;               # when it ends for good, the system is shut down
+  endpoint @10 :EndpointSize;       # of a service that provides something
+}
+
+struct EndpointSize {
+  # What a service takes. Each call in service holds memory for the largest message.
+  messageWords @0 :UInt16 = 256;
+  capabilities @1 :UInt8 = 4;
+  calls @2 :UInt16 = 16;            # at once, those it answers later included
 }
 
 struct Provided {

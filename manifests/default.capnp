@@ -1,0 +1,98 @@
+# The system that `./capos run` boots: a serial line, a terminal on it, a log, two teaching services
+# and a shell that a person uses.
+
+@0x8e0d3b6fa1c57294;
+
+using Manifest = import "/capos/manifest.capnp";
+using Log = import "/capos/log.capnp";
+using Interface = import "interfaces.capnp";
+
+# The shell's children live within its profile.
+const personProfile :Manifest.Profile = (name = "person", limits = [
+  (class = frames, limit = 6144),
+  (class = slots, limit = 1024),
+  (class = objects, limit = 512),
+  (class = exports, limit = 256),
+  (class = calls, limit = 256),
+  (class = timers, limit = 128),
+  (class = threads, limit = 64)]);
+
+const restarted :Manifest.Restart = (policy = onFailure);
+const kept :Manifest.Restart = (policy = always);
+
+const serial :Manifest.Service = (
+  name = "serial",
+  program = "bin/uart16550",
+  provides = [(name = "line", interface = Interface.byteStream)],
+  grants = [
+    (name = "ports", source = (ports = (start = 0x2f8, count = 8))),      # COM2
+    (name = "interrupt", source = (interrupt = 3)),
+    (name = "timer", source = (kernel = timer)),
+    (name = "log", source = (service = (name = "logger", provided = "sink")))],
+  restart = .kept);
+
+const terminal :Manifest.Service = (
+  name = "terminal",
+  program = "bin/terminal",
+  provides = [
+    (name = "session", interface = Interface.terminalSession),
+    (name = "factory", interface = Interface.terminalFactory)],
+  grants = [
+    (name = "stream", source = (service = (name = "serial", provided = "line"))),
+    (name = "timer", source = (kernel = timer)),
+    (name = "log", source = (service = (name = "logger", provided = "sink")))],
+  restart = .kept);
+
+const loggerConfig :Log.LoggerConfig = (capacity = 512);
+const logger :Manifest.Service = (
+  name = "logger",
+  program = "bin/logger",
+  config = .loggerConfig,
+  provides = [
+    (name = "sink", interface = Interface.logSink, perClient = true),
+    (name = "reader", interface = Interface.logReader)],
+  grants = [(name = "timer", source = (kernel = timer))],
+  restart = .kept);
+
+const counterService :Manifest.Service = (
+  name = "counter",
+  program = "bin/counter-service",
+  provides = [(name = "counter", interface = Interface.counter)],
+  restart = .restarted);
+
+const bankService :Manifest.Service = (
+  name = "bank",
+  program = "bin/bank",
+  provides = [(name = "bank", interface = Interface.bank)],
+  grants = [(name = "log", source = (service = (name = "logger", provided = "sink")))],
+  restart = .restarted);
+
+const shell :Manifest.Service = (
+  name = "shell",
+  program = "bin/shell",
+  profile = "person",
+  grants = [
+    (name = "term", source = (service = (name = "terminal", provided = "session"))),
+    (name = "console", source = (kernel = console)),
+    (name = "timer", source = (kernel = timer)),
+    (name = "entropy", source = (kernel = entropy)),
+    (name = "info", source = (kernel = info)),
+    (name = "factory", source = (kernel = factory)),
+    (name = "spawner", source = (kernel = spawner)),
+    (name = "package", source = (kernel = package)),
+    (name = "authority", source = (kernel = authority)),
+    (name = "memory", source = (kernel = memory)),
+    (name = "system", source = (init = system)),
+    (name = "services", source = (init = supervisor)),
+    (name = "log", source = (service = (name = "logger", provided = "sink"))),
+    (name = "logs", source = (service = (name = "logger", provided = "reader"))),
+    (name = "counter", source = (service = (name = "counter", provided = "counter"))),
+    (name = "bank", source = (service = (name = "bank", provided = "bank")))],
+  restart = (policy = always, budget = 10));
+
+const manifest :Manifest.Manifest = (
+  name = "default",
+  motd = "capOS 0.1 · you hold {caps} capabilities · try `tour`, `caps`, `help` · leave: `poweroff`",
+  logLevel = info,
+  profiles = [.personProfile],
+  services = [.logger, .serial, .terminal, .counterService, .bankService, .shell]);

@@ -9,7 +9,7 @@
 
 MANIFESTS := $(patsubst manifests/%.capnp,%,$(shell grep -ls '^const manifest ' manifests/*.capnp))
 
-.PHONY: all programs boot $(MANIFESTS:%=boot-%)
+.PHONY: all programs boot kernel $(MANIFESTS:%=boot-%)
 boot: $(MANIFESTS:%=boot-%)
 all: boot
 $(MANIFESTS:%=boot-%): boot-%: kernel $(B)/boot-%.cpio
@@ -35,3 +35,5 @@ $(MANIFESTS:%=$(B)/boot-%.cpio): $(B)/boot-%.cpio: tools/bootpack/bootpack.py $(
 		$(GEN)/schemas.bin $$(addprefix $(B)/bin/,$$(call package_programs,$$*))
 	tools/bootpack/bootpack.py $@ manifest.bin=$(B)/manifest/$*.bin schemas.bin=$(GEN)/schemas.bin \
 		$(foreach p,$(call package_programs,$*),bin/$(p)=$(B)/bin/$(p))
+
+include tools/image/image.mk

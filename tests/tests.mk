@@ -10,8 +10,8 @@
 #   GUEST_TESTS             += kernel::selftest     no boot package, kernel command line "selftest"
 #
 # A word of HOST_TESTS or FUZZ_TARGETS with a slash is the path of a program with a rule of its own.
-# Programs that run in the guest for these are declared in the fragments included first, see
-# manifests/manifests.mk. Whole-system tests are tests/qemu/test_*.py; pytest finds them. This file comes last of all
+# Programs for the guest are declared in the fragments included first, as manifests/manifests.mk
+# says. Whole-system tests are tests/qemu/test_*.py; pytest finds them. This file comes last of all
 # fragments, so every declaration is known here.
 
 -include tests/guest/guest.mk
@@ -72,3 +72,8 @@ $(HOST)/coverage/%.o: $(O)/%.c | gen
 # What the runner asks for: `make -s print-HOST_TESTS`.
 print-%:
 	@echo '$*=$($*)'
+
+# For editors; every run writes it anew.
+.PHONY: compile_commands.json
+compile_commands.json:
+	tools/compile-commands $@ kernel programs host-tests

@@ -1,1 +1,2 @@
 include lib/elf/elf.mk
+include lib/term/term.mk

@@ -1,2 +1,3 @@
 include lib/elf/elf.mk
 include lib/term/term.mk
+include lib/rt/rt.mk

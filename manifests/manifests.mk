@@ -2,7 +2,7 @@
 #
 #   PROGRAMS       += hello      a fragment builds $(B)/bin/hello; every package holds it as bin/hello
 #   TEST_PROGRAMS  += hostile    built the same way; only packages test-* and bench hold it
-#   SCHEMAS        += x.capnp    compiled into schemas.bin, for printing and parsing by reflection
+#   GEN_SCHEMAS    += x.capnp    (schema/schema.mk) also compiled into schemas.bin, for reflection
 #
 # Every manifests/NAME.capnp with a constant `manifest` is a system: `make boot-NAME` builds the kernel
 # and $(B)/boot-NAME.cpio, an archive of manifest.bin, schemas.bin and bin/<program>.
@@ -25,11 +25,6 @@ $(B)/manifest/%.bin: manifests/%.capnp
 .SECONDEXPANSION:
 programs: $$(addprefix $(B)/bin/,$$(PROGRAMS))
 package_programs = $(PROGRAMS) $(if $(filter test-% bench,$(1)),$(TEST_PROGRAMS))
-
-$(GEN)/schemas.bin: $$(SCHEMAS)
-	@mkdir -p $(@D)
-	$(CAPNP) compile --src-prefix=schema -I schema -o- $(SCHEMAS) > $@.new
-	@mv $@.new $@
 
 $(MANIFESTS:%=$(B)/boot-%.cpio): $(B)/boot-%.cpio: tools/bootpack/bootpack.py $(B)/manifest/%.bin \
 		$(GEN)/schemas.bin $$(addprefix $(B)/bin/,$$(call package_programs,$$*))

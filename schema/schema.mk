@@ -1,0 +1,26 @@
+# Generated headers. Schemas are listed; programs that bring their own add them to GEN_SCHEMAS.
+# Everything is compiled in one run, whose request is also the compiled form that travels in the
+# boot package (schemas.bin): the shell and the tracer read messages with it.
+
+SYSTEM_SCHEMAS := annotations status ring kernel init log manifest terminal
+SYSTEM_SCHEMAS := $(patsubst %,schema/capos/%.capnp,$(SYSTEM_SCHEMAS))
+GEN_SCHEMAS    := programs/bank/bank.capnp programs/counter/counter.capnp
+
+# Recursive: fragments that are read later may add to GEN_SCHEMAS.
+GEN_STEMS   = $(patsubst schema/%.capnp,%,$(SYSTEM_SCHEMAS)) $(GEN_SCHEMAS:.capnp=)
+# Data of the generated descriptions, to be linked by whoever uses interfaces.
+GEN_SOURCES = $(patsubst %,$(GEN)/%.capnp.c,$(GEN_STEMS))
+SCHEMAS_BIN := $(GEN)/schemas.bin
+
+.PHONY: gen
+gen: $(SCHEMAS_BIN)
+
+.SECONDEXPANSION:
+$(SCHEMAS_BIN): $(SYSTEM_SCHEMAS) $$(GEN_SCHEMAS) $(CAPNPC)
+	@mkdir -p $(GEN)
+	capnp compile -I schema -o- $(SYSTEM_SCHEMAS) $(GEN_SCHEMAS) --src-prefix=schema > $@.tmp
+	cd $(GEN) && $(abspath $(CAPNPC)) < $(abspath $@.tmp)
+	@mv $@.tmp $@
+
+# The sources are made by the same run.
+$(GEN)/%.capnp.c: $(SCHEMAS_BIN) ;

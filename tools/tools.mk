@@ -1,0 +1,11 @@
+# Tools that run on the host. Each lists its sources; rules for objects are in the Makefile.
+
+TOOL_CAPNP_OBJS := $(addprefix $(HOST)/tool/lib/capnp/,capnp.o capnp_file.o schema.o)
+
+CAPNPC      := $(HOST)/capnpc-capos
+CAPNPC_OBJS := $(addprefix $(HOST)/tool/tools/capnpc-capos/,main.o emit.o names.o types.o structs.o \
+               interfaces.o) $(TOOL_CAPNP_OBJS)
+
+$(CAPNPC): $(CAPNPC_OBJS)
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^

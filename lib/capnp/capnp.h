@@ -1,0 +1,534 @@
+/*
+ * Cap'n Proto messages: reading and building one segment in memory that the caller owns.
+ *
+ * Generated headers (tools/capnpc-capos) give each schema struct a typed face over these. Files
+ * with several segments and packed files are brought into this form by capnp_file.h.
+ *
+ * Always true:
+ *  - Nothing is allocated. Nothing but memcpy, memset and memcmp is needed.
+ *  - A reader never leaves its message: each pointer is checked when it is followed, each scalar
+ *    against the size that the struct really has, so older and newer structs both read.
+ *  - A malformed pointer reads as the empty value and latches CAPNP_BAD_MESSAGE in the message.
+ *  - A builder that runs out of words or capability slots latches CAPNP_TOO_LARGE; everything
+ *    built after that is dropped, so the caller checks once, at the end.
+ *  - Words handed out by a builder are zero, padding included.
+ *
+ * Readers and builders of structs and lists are small values; copy them freely. They borrow the
+ * message and end with it.
+ */
+#ifndef CAPNP_CAPNP_H
+#define CAPNP_CAPNP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The same numbers as STATUS_OK, STATUS_BAD_MESSAGE and STATUS_TOO_LARGE (client.h asserts it):
+ * the generator is built on this library before there is a status header. */
+#define CAPNP_OK          ((int32_t)0)
+#define CAPNP_BAD_MESSAGE ((int32_t)-5)
+#define CAPNP_TOO_LARGE   ((int32_t)-6)
+
+/* Levels that code which follows pointers recursively allows (copy, text, canonical form). */
+#define CAPNP_DEPTH_MAX   64u
+
+/* Words that a reader may traverse, as a multiple of the message's own: bounds what a small
+ * message that points to the same object many times can cost. */
+#define CAPNP_BUDGET_FACTOR 8u
+
+/* Element sizes of lists, as on the wire. */
+enum capnp_size {
+	CAPNP_VOID = 0,
+	CAPNP_BIT = 1,
+	CAPNP_BYTE = 2,
+	CAPNP_TWO_BYTES = 3,
+	CAPNP_FOUR_BYTES = 4,
+	CAPNP_EIGHT_BYTES = 5,
+	CAPNP_POINTER = 6,
+	CAPNP_COMPOSITE = 7,
+};
+
+enum capnp_kind {
+	CAPNP_KIND_NULL,
+	CAPNP_KIND_STRUCT,
+	CAPNP_KIND_LIST,
+	CAPNP_KIND_CAP,
+	CAPNP_KIND_BAD,
+};
+
+/* One entry of the capability table beside a message. Only whoever hosts the message (kernel,
+ * runtime, test) gives the fields a meaning. */
+struct capnp_cap_slot {
+	uint8_t kind;
+	uint32_t id;
+	void *object;
+};
+
+/* A capability as a message names it: an index in the table beside it. Borrowed. */
+struct capnp_cap {
+	uint32_t index;
+};
+#define CAPNP_CAP_NULL_INDEX UINT32_MAX
+#define CAPNP_CAP_NULL ((struct capnp_cap){ CAPNP_CAP_NULL_INDEX })
+
+static inline bool capnp_cap_is_null(struct capnp_cap cap)
+{
+	return cap.index == CAPNP_CAP_NULL_INDEX;
+}
+
+/* Bytes without the NUL that ends them on the wire. Borrowed from a message or a literal. */
+struct capnp_text {
+	const char *chars;
+	uint32_t bytes;
+};
+
+struct capnp_data {
+	const uint8_t *bytes;
+	uint32_t count;
+};
+
+static inline struct capnp_text capnp_text_of(const char *chars, uint32_t bytes)
+{
+	return (struct capnp_text){ chars, bytes };
+}
+
+/* From a string that ends with NUL. */
+static inline struct capnp_text capnp_text(const char *string)
+{
+	return (struct capnp_text){ string, (uint32_t)__builtin_strlen(string) };
+}
+
+static inline bool capnp_text_is(struct capnp_text a, struct capnp_text b)
+{
+	return a.bytes == b.bytes && (a.bytes == 0 || __builtin_memcmp(a.chars, b.chars, a.bytes) == 0);
+}
+
+/* Whether the text is exactly this string. */
+static inline bool capnp_text_equals(struct capnp_text a, const char *string)
+{
+	return capnp_text_is(a, capnp_text(string));
+}
+
+static inline struct capnp_data capnp_data_of(const void *bytes, uint32_t count)
+{
+	return (struct capnp_data){ (const uint8_t *)bytes, count };
+}
+
+/* --- Reading --------------------------------------------------------------------------------- */
+
+/* A message being read. The words stay the caller's and must not change meanwhile. */
+struct capnp_message {
+	const uint64_t *words;
+	const struct capnp_cap_slot *caps;
+	uint64_t budget;                /* words that may still be traversed */
+	uint32_t count;
+	uint32_t cap_count;
+	int32_t status;                 /* CAPNP_OK, or CAPNP_BAD_MESSAGE once something was refused */
+};
+
+/* A pointer in a message, not followed yet; `pointer` NULL is a null pointer. */
+struct capnp_any {
+	const uint64_t *pointer;
+	struct capnp_message *message;
+};
+
+struct capnp_struct_reader {
+	const uint8_t *data;            /* the pointers follow it */
+	struct capnp_message *message;
+	uint32_t data_bytes;
+	uint32_t pointer_count;
+};
+
+struct capnp_list {
+	const uint8_t *data;
+	struct capnp_message *message;
+	uint32_t count;
+	uint32_t step_bits;             /* from element to element */
+	uint32_t data_bytes;            /* of data in an element; 0 for bits */
+	uint16_t pointer_count;         /* of an element */
+	uint16_t size;                  /* enum capnp_size, as on the wire */
+};
+
+/* Prepares to read `count` words at `words` (8-byte aligned) that someone else wrote. */
+static inline void capnp_message_init(struct capnp_message *message, const uint64_t *words,
+		uint32_t count, const struct capnp_cap_slot *caps, uint32_t cap_count)
+{
+	message->words = words;
+	message->caps = caps;
+	message->budget = (uint64_t)count * CAPNP_BUDGET_FACTOR;
+	message->count = count;
+	message->cap_count = cap_count;
+	message->status = CAPNP_OK;
+}
+
+/* As capnp_message_init, for our own words (constants, our builder, the boot package's schemas):
+ * bounds are checked, the amount of traversal is not. */
+static inline void capnp_message_init_trusted(struct capnp_message *message, const uint64_t *words,
+		uint32_t count, const struct capnp_cap_slot *caps, uint32_t cap_count)
+{
+	capnp_message_init(message, words, count, caps, cap_count);
+	message->budget = UINT64_MAX;
+}
+
+/* The root pointer. */
+static inline struct capnp_any capnp_root(struct capnp_message *message)
+{
+	return (struct capnp_any){ message->count > 0 ? message->words : NULL, message };
+}
+
+/* What the pointer points to, without following it. */
+enum capnp_kind capnp_any_kind(struct capnp_any any);
+
+/* Follow a pointer. A null pointer gives the empty value (a struct of no size, a list of no
+ * elements, empty text, a null capability); so does a bad one, which also latches. */
+struct capnp_struct_reader capnp_any_struct(struct capnp_any any);
+struct capnp_list capnp_any_list(struct capnp_any any, enum capnp_size expected);
+/* A list of whatever element size it has. */
+struct capnp_list capnp_any_list_any(struct capnp_any any);
+struct capnp_text capnp_any_text(struct capnp_any any);
+struct capnp_data capnp_any_data(struct capnp_any any);
+struct capnp_cap capnp_any_cap(struct capnp_any any);
+
+static inline bool capnp_any_is_null(struct capnp_any any)
+{
+	return any.pointer == NULL || *any.pointer == 0;
+}
+
+/* The table entry that a capability names; NULL for a null capability. */
+static inline const struct capnp_cap_slot *capnp_cap_slot(const struct capnp_message *message,
+		struct capnp_cap cap)
+{
+	return cap.index < message->cap_count ? &message->caps[cap.index] : NULL;
+}
+
+/* Pointer `index` of a struct; a null pointer beyond its end. */
+static inline struct capnp_any capnp_pointer(struct capnp_struct_reader s, uint32_t index)
+{
+	struct capnp_any any = { NULL, s.message };
+
+	if (index < s.pointer_count)
+		any.pointer = (const uint64_t *)(const void *)(s.data + s.data_bytes) + index;
+	return any;
+}
+
+static inline bool capnp_has(struct capnp_struct_reader s, uint32_t index)
+{
+	return !capnp_any_is_null(capnp_pointer(s, index));
+}
+
+/* Scalars of a struct, by byte offset; zero where the struct is too short to have it. */
+#define CAPNP_DEFINE_GET(name, type)                                                            \
+	static inline type capnp_get_##name(struct capnp_struct_reader s, uint32_t offset)      \
+	{                                                                                       \
+		type value = 0;                                                                 \
+                                                                                                \
+		if (offset + (uint32_t)sizeof(value) <= s.data_bytes)                           \
+			__builtin_memcpy(&value, s.data + offset, sizeof(value));               \
+		return value;                                                                   \
+	}                                                                                       \
+	static inline type capnp_list_##name(struct capnp_list list, uint32_t index)            \
+	{                                                                                       \
+		type value = 0;                                                                 \
+                                                                                                \
+		if (index < list.count && list.data_bytes >= sizeof(value))                     \
+			__builtin_memcpy(&value,                                                \
+					list.data + (uint64_t)index * (list.step_bits / 8),     \
+					sizeof(value));                                         \
+		return value;                                                                   \
+	}
+CAPNP_DEFINE_GET(u8, uint8_t)
+CAPNP_DEFINE_GET(u16, uint16_t)
+CAPNP_DEFINE_GET(u32, uint32_t)
+CAPNP_DEFINE_GET(u64, uint64_t)
+CAPNP_DEFINE_GET(i8, int8_t)
+CAPNP_DEFINE_GET(i16, int16_t)
+CAPNP_DEFINE_GET(i32, int32_t)
+CAPNP_DEFINE_GET(i64, int64_t)
+#ifndef CAPOS_KERNEL
+CAPNP_DEFINE_GET(f32, float)
+CAPNP_DEFINE_GET(f64, double)
+#endif
+#undef CAPNP_DEFINE_GET
+
+static inline bool capnp_get_bool(struct capnp_struct_reader s, uint32_t bit)
+{
+	return ((capnp_get_u8(s, bit / 8) >> (bit % 8)) & 1) != 0;
+}
+
+static inline bool capnp_list_bool(struct capnp_list list, uint32_t index)
+{
+	if (index >= list.count || list.size != CAPNP_BIT)
+		return false;
+	return ((list.data[index / 8] >> (index % 8)) & 1) != 0;
+}
+
+/* Element `index` as a struct; the empty struct beyond the end. */
+static inline struct capnp_struct_reader capnp_list_struct(struct capnp_list list, uint32_t index)
+{
+	struct capnp_struct_reader s = { NULL, list.message, 0, 0 };
+
+	if (index < list.count && list.size != CAPNP_BIT) {
+		s.data = list.data + (uint64_t)index * (list.step_bits / 8);
+		s.data_bytes = list.data_bytes;
+		s.pointer_count = list.pointer_count;
+	}
+	return s;
+}
+
+/* Element `index` as a pointer; also the first pointer of each struct where the list was upgraded. */
+static inline struct capnp_any capnp_list_pointer(struct capnp_list list, uint32_t index)
+{
+	return capnp_pointer(capnp_list_struct(list, index), 0);
+}
+
+static inline struct capnp_text capnp_list_text(struct capnp_list list, uint32_t index)
+{
+	return capnp_any_text(capnp_list_pointer(list, index));
+}
+
+static inline struct capnp_data capnp_list_data(struct capnp_list list, uint32_t index)
+{
+	return capnp_any_data(capnp_list_pointer(list, index));
+}
+
+static inline struct capnp_cap capnp_list_cap(struct capnp_list list, uint32_t index)
+{
+	return capnp_any_cap(capnp_list_pointer(list, index));
+}
+
+/* Element `index` as a list of `expected` elements. */
+static inline struct capnp_list capnp_list_list(struct capnp_list list, uint32_t index,
+		enum capnp_size expected)
+{
+	return capnp_any_list(capnp_list_pointer(list, index), expected);
+}
+
+/* --- Building -------------------------------------------------------------------------------- */
+
+struct capnp_builder {
+	uint64_t *words;
+	struct capnp_cap_slot *caps;
+	uint32_t capacity;              /* words */
+	uint32_t used;                  /* words; the message is the first `used` */
+	uint32_t cap_max;
+	uint32_t cap_count;
+	int32_t status;                 /* CAPNP_OK, CAPNP_TOO_LARGE or CAPNP_BAD_MESSAGE; latched */
+	struct capnp_message view;      /* for reading what was built; see capnp_builder_view */
+};
+
+/* A pointer to be set; `pointer` NULL swallows everything (after an overflow). */
+struct capnp_any_builder {
+	uint64_t *pointer;
+	struct capnp_builder *message;
+};
+
+struct capnp_struct_builder {
+	uint8_t *data;
+	struct capnp_builder *message;
+	uint32_t data_bytes;
+	uint32_t pointer_count;
+};
+
+struct capnp_list_builder {
+	uint8_t *data;
+	struct capnp_builder *message;
+	uint32_t count;
+	uint32_t step_bits;
+	uint32_t data_bytes;
+	uint16_t pointer_count;
+	uint16_t size;
+};
+
+/* Starts a message in the caller's `capacity_words` words, which need not be zero. */
+static inline void capnp_builder_init(struct capnp_builder *builder, uint64_t *words,
+		uint32_t capacity_words, struct capnp_cap_slot *caps, uint32_t caps_max)
+{
+	builder->words = words;
+	builder->caps = caps;
+	builder->capacity = capacity_words;
+	builder->used = 0;
+	builder->cap_max = caps_max;
+	builder->cap_count = 0;
+	builder->status = CAPNP_OK;
+	capnp_message_init_trusted(&builder->view, words, 0, caps, 0);
+}
+
+/* Words of the finished message. */
+static inline uint32_t capnp_builder_words(const struct capnp_builder *builder)
+{
+	return builder->used;
+}
+
+/* Enters a capability in the table beside the message; give the result to a setter. What the slot
+ * means and who owns it is the host's business. */
+struct capnp_cap capnp_builder_add_cap(struct capnp_builder *builder, struct capnp_cap_slot slot);
+
+/* What was built so far, as a message to read. Valid until more is built. */
+struct capnp_message *capnp_builder_view(struct capnp_builder *builder);
+
+/* Starts the message afresh and gives its root pointer. */
+struct capnp_any_builder capnp_init_root(struct capnp_builder *builder);
+
+/* Make the pointer point to something new. What it pointed to before stays as unused words. */
+struct capnp_struct_builder capnp_init_struct(struct capnp_any_builder any, uint32_t data_words,
+		uint32_t pointer_count);
+struct capnp_list_builder capnp_init_list(struct capnp_any_builder any, enum capnp_size size,
+		uint32_t count);
+struct capnp_list_builder capnp_init_struct_list(struct capnp_any_builder any, uint32_t count,
+		uint32_t data_words, uint32_t pointer_count);
+/* Space for text or data that the caller fills; NULL when there is none. */
+char *capnp_init_text(struct capnp_any_builder any, uint32_t bytes);
+uint8_t *capnp_init_data(struct capnp_any_builder any, uint32_t count);
+void capnp_set_text(struct capnp_any_builder any, struct capnp_text text);
+void capnp_set_data(struct capnp_any_builder any, struct capnp_data data);
+void capnp_set_cap(struct capnp_any_builder any, struct capnp_cap cap);
+/* The struct that the pointer already points to in the same builder, to be changed; the swallowing
+ * builder when there is none. */
+struct capnp_struct_builder capnp_edit_struct(struct capnp_any_builder any);
+/* Copies what `from` points to. Capabilities of another message are entered in this one's table. */
+void capnp_set_any(struct capnp_any_builder any, struct capnp_any from);
+void capnp_set_struct(struct capnp_any_builder any, struct capnp_struct_reader from);
+void capnp_set_list(struct capnp_any_builder any, struct capnp_list from);
+/* Copies fields and pointers of `from` into an existing struct; what does not fit is left out. */
+void capnp_copy_into(struct capnp_struct_builder to, struct capnp_struct_reader from);
+
+static inline void capnp_set_null(struct capnp_any_builder any)
+{
+	if (any.pointer != NULL)
+		*any.pointer = 0;
+}
+
+static inline struct capnp_any_builder capnp_pointer_builder(struct capnp_struct_builder s,
+		uint32_t index)
+{
+	struct capnp_any_builder any = { NULL, s.message };
+
+	if (index < s.pointer_count)
+		any.pointer = (uint64_t *)(void *)(s.data + s.data_bytes) + index;
+	return any;
+}
+
+static inline struct capnp_struct_reader capnp_struct_as_reader(struct capnp_struct_builder s)
+{
+	return (struct capnp_struct_reader){ s.data, capnp_builder_view(s.message), s.data_bytes,
+		s.pointer_count };
+}
+
+static inline struct capnp_any capnp_any_as_reader(struct capnp_any_builder any)
+{
+	return (struct capnp_any){ any.pointer, capnp_builder_view(any.message) };
+}
+
+static inline struct capnp_list capnp_list_as_reader(struct capnp_list_builder list)
+{
+	return (struct capnp_list){ list.data, capnp_builder_view(list.message), list.count,
+		list.step_bits, list.data_bytes, list.pointer_count, list.size };
+}
+
+/* Scalars of a struct, by byte offset. */
+#define CAPNP_DEFINE_SET(name, type)                                                            \
+	static inline void capnp_set_##name(struct capnp_struct_builder s, uint32_t offset,     \
+			type value)                                                             \
+	{                                                                                       \
+		if (offset + (uint32_t)sizeof(value) <= s.data_bytes)                           \
+			__builtin_memcpy(s.data + offset, &value, sizeof(value));               \
+	}                                                                                       \
+	static inline void capnp_list_set_##name(struct capnp_list_builder list, uint32_t index,\
+			type value)                                                             \
+	{                                                                                       \
+		if (index < list.count && list.data_bytes >= sizeof(value))                     \
+			__builtin_memcpy(list.data + (uint64_t)index * (list.step_bits / 8),    \
+					&value, sizeof(value));                                 \
+	}
+CAPNP_DEFINE_SET(u8, uint8_t)
+CAPNP_DEFINE_SET(u16, uint16_t)
+CAPNP_DEFINE_SET(u32, uint32_t)
+CAPNP_DEFINE_SET(u64, uint64_t)
+CAPNP_DEFINE_SET(i8, int8_t)
+CAPNP_DEFINE_SET(i16, int16_t)
+CAPNP_DEFINE_SET(i32, int32_t)
+CAPNP_DEFINE_SET(i64, int64_t)
+#ifndef CAPOS_KERNEL
+CAPNP_DEFINE_SET(f32, float)
+CAPNP_DEFINE_SET(f64, double)
+#endif
+#undef CAPNP_DEFINE_SET
+
+static inline void capnp_set_bool(struct capnp_struct_builder s, uint32_t bit, bool value)
+{
+	uint8_t mask = (uint8_t)(1u << (bit % 8));
+
+	if (bit / 8 < s.data_bytes)
+		s.data[bit / 8] = (uint8_t)(value ? s.data[bit / 8] | mask : s.data[bit / 8] & ~mask);
+}
+
+static inline void capnp_list_set_bool(struct capnp_list_builder list, uint32_t index, bool value)
+{
+	struct capnp_struct_builder bits = { list.data, list.message, (list.count + 7) / 8, 0 };
+
+	if (index < list.count && list.size == CAPNP_BIT)
+		capnp_set_bool(bits, index, value);
+}
+
+static inline struct capnp_struct_builder capnp_list_struct_builder(struct capnp_list_builder list,
+		uint32_t index)
+{
+	struct capnp_struct_builder s = { NULL, list.message, 0, 0 };
+
+	if (index < list.count && list.size != CAPNP_BIT) {
+		s.data = list.data + (uint64_t)index * (list.step_bits / 8);
+		s.data_bytes = list.data_bytes;
+		s.pointer_count = list.pointer_count;
+	}
+	return s;
+}
+
+static inline struct capnp_any_builder capnp_list_pointer_builder(struct capnp_list_builder list,
+		uint32_t index)
+{
+	return capnp_pointer_builder(capnp_list_struct_builder(list, index), 0);
+}
+
+static inline void capnp_list_set_text(struct capnp_list_builder list, uint32_t index,
+		struct capnp_text text)
+{
+	capnp_set_text(capnp_list_pointer_builder(list, index), text);
+}
+
+static inline void capnp_list_set_data(struct capnp_list_builder list, uint32_t index,
+		struct capnp_data data)
+{
+	capnp_set_data(capnp_list_pointer_builder(list, index), data);
+}
+
+static inline void capnp_list_set_cap(struct capnp_list_builder list, uint32_t index,
+		struct capnp_cap cap)
+{
+	capnp_set_cap(capnp_list_pointer_builder(list, index), cap);
+}
+
+/* --- Interfaces ------------------------------------------------------------------------------ */
+
+/* What a generated header says about an interface. */
+struct capnp_method {
+	const char *name;
+	uint16_t reply_words;           /* that a client offers ($replyWords; 64 without it) */
+	uint16_t flags;                 /* CAPNP_METHOD_* */
+};
+
+#define CAPNP_METHOD_IDEMPOTENT 1u
+#define CAPNP_METHOD_STREAM     2u
+
+struct capnp_interface {
+	uint64_t id;
+	const char *name;
+	const struct capnp_method *methods;
+	const struct capnp_interface *const *ancestors; /* each once, nearest first, self excluded */
+	uint16_t method_count;
+	uint16_t ancestor_count;
+};
+
+/* Words that a client offers for results where the schema does not say. */
+#define CAPNP_REPLY_WORDS_DEFAULT 64u
+
+#endif

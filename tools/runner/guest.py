@@ -7,7 +7,7 @@ of the kernel log that begins with PANIC or WARNING makes check() fail.
 
 What the guest promises, and this file relies on:
   first serial line    the kernel log
-  second serial line   the terminal; the shell's prompt is "capos> " after a command that succeeded
+  second serial line   the terminal, 80 columns; the shell's prompt is "capos> " after a command that succeeded
                        and "capos! " after one that failed
   power off            the value 0x10 + status goes to the isa-debug-exit port, a panic writes 0x0e
 """
@@ -22,6 +22,7 @@ import time
 
 from screen import Screen
 
+COLUMNS = 80
 PROMPT_OK = "capos> "
 PROMPT_FAILED = "capos! "
 FAULT = re.compile(r"^(?:\[[^\]]*\]\s*)?(PANIC|WARNING)\b.*$", re.MULTILINE)
@@ -235,16 +236,17 @@ class Guest:
 
     def shell(self, line, timeout=30):
         """Types a line at the prompt, waits for the next prompt, and returns the Answer."""
-        before = len(self.screen.lines)
+        typed_rows = max(1, -(-(len(PROMPT_OK) + len(line)) // COLUMNS))
+        answer_row = self.screen.row + typed_rows
         self.send_line(line)
 
         def answered():
-            return len(self.screen.lines) > before and self.prompt_shown()
+            return self.screen.row >= answer_row and self.prompt_shown()
 
         self.wait_terminal(answered, f"a prompt after {line!r}", timeout)
         self.seen = len(self.output)
         ok = self.screen.line.ljust(len(PROMPT_OK)) == PROMPT_OK
-        return Answer(ok, self.screen.lines[before + 1 :])
+        return Answer(ok, self.screen.lines_from(answer_row))
 
     # --- The end -------------------------------------------------------------------------------
 

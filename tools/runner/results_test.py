@@ -44,7 +44,7 @@ def screen_after(*chunks):
 
 def test_screen_shows_a_repainted_line_once():
     screen = screen_after(b"capos> ca\r\x1b[Kcapos> caps\r\n", b"timer\r\ncapos> ")
-    assert screen.lines == ["capos> caps", "timer"]
+    assert screen.lines_from(0) == ["capos> caps", "timer"]
     assert (screen.line, screen.column) == ("capos> ", 7)
 
 
@@ -56,3 +56,9 @@ def test_screen_understands_sequences_cut_in_two():
 def test_screen_erases_with_backspace():
     assert screen_after(b"ab\b \b").line == "a "
     assert screen_after(b"ab\b\x1b[K").line == "a"
+
+
+def test_screen_follows_a_line_that_is_drawn_again_over_two_rows():
+    screen = screen_after(b"first\r\ncapos> lo\r\nng\x1b[A\r\x1b[Jnotice\r\ncapos> long")
+    assert screen.lines_from(0) == ["first", "notice"]
+    assert screen.line == "capos> long"

@@ -84,10 +84,9 @@ class Transcript:
         self.printed = 0
 
     def show(self):
-        lines = self.guest.screen.lines
-        for line in lines[self.printed :]:
+        for line in self.guest.screen.lines_from(self.printed):
             print(line)
-        self.printed = len(lines)
+        self.printed = max(self.printed, self.guest.screen.row)
         sys.stdout.flush()
 
 

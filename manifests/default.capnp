@@ -6,6 +6,7 @@
 using Manifest = import "/capos/manifest.capnp";
 using Log = import "/capos/log.capnp";
 using Interface = import "interfaces.capnp";
+using Uart = import "../drivers/serial/uart16550/authority.capnp";
 
 # The shell's children live within its profile.
 const personProfile :Manifest.Profile = (name = "person", limits = [
@@ -19,17 +20,6 @@ const personProfile :Manifest.Profile = (name = "person", limits = [
 
 const restarted :Manifest.Restart = (policy = onFailure);
 const kept :Manifest.Restart = (policy = always);
-
-const serial :Manifest.Service = (
-  name = "serial",
-  program = "bin/uart16550",
-  provides = [(name = "line", interface = Interface.byteStream)],
-  grants = [
-    (name = "ports", source = (ports = (start = 0x2f8, count = 8))),      # COM2
-    (name = "interrupt", source = (interrupt = 3)),
-    (name = "timer", source = (kernel = timer)),
-    (name = "log", source = (service = (name = "logger", provided = "sink")))],
-  restart = .kept);
 
 const terminal :Manifest.Service = (
   name = "terminal",
@@ -95,4 +85,4 @@ const manifest :Manifest.Manifest = (
   motd = "capOS 0.1 · you hold {caps} capabilities · try `tour`, `caps`, `help` · leave: `poweroff`",
   logLevel = info,
   profiles = [.personProfile],
-  services = [.logger, .serial, .terminal, .counterService, .bankService, .shell]);
+  services = [.logger, Uart.com2, .terminal, .counterService, .bankService, .shell]);

@@ -1,0 +1,16 @@
+# Services: what runs from boot on. Each directory's sources are listed here.
+
+# --- init: checks the manifest and keeps the services running ---
+
+INIT_PLAN := services/init/plan.c services/init/plan_refuse.c
+
+HOST_TESTS += init_plan
+HOST_TEST_init_plan := services/init/plan_test.c $(INIT_PLAN) lib/capnp/capnp.c
+
+FUZZ_TARGETS  += manifest
+FUZZ_manifest := tests/fuzz/manifest_fuzz.c $(INIT_PLAN) lib/capnp/capnp.c
+
+# --- logger: keeps what services say ---
+
+HOST_TESTS += logger_record_ring
+HOST_TEST_logger_record_ring := services/logger/record_ring_test.c services/logger/record_ring.c

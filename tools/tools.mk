@@ -4,7 +4,7 @@ TOOL_CAPNP_OBJS := $(addprefix $(HOST)/tool/lib/capnp/,capnp.o capnp_file.o sche
 
 CAPNPC      := $(HOST)/capnpc-capos
 CAPNPC_OBJS := $(addprefix $(HOST)/tool/tools/capnpc-capos/,main.o emit.o names.o types.o structs.o \
-               interfaces.o) $(TOOL_CAPNP_OBJS)
+               interfaces.o clients.o) $(TOOL_CAPNP_OBJS)
 
 $(CAPNPC): $(CAPNPC_OBJS)
 	@mkdir -p $(@D)

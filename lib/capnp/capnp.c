@@ -203,7 +203,7 @@ struct capnp_cap capnp_any_cap(struct capnp_any any)
 
 static void builder_refuse(struct capnp_builder *builder, int32_t status)
 {
-	if (builder->status == CAPNP_OK)
+	if (builder != NULL && builder->status == CAPNP_OK)
 		builder->status = status;
 }
 
@@ -236,6 +236,8 @@ struct capnp_cap capnp_builder_add_cap(struct capnp_builder *builder, struct cap
 
 struct capnp_message *capnp_builder_view(struct capnp_builder *builder)
 {
+	if (builder == NULL)
+		return NULL;
 	builder->view.count = builder->used;
 	builder->view.cap_count = builder->cap_count;
 	return &builder->view;

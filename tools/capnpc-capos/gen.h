@@ -59,10 +59,13 @@ const char *type_accessor(struct schema_type type);
 const char *type_size_c(struct schema_type element);
 bool type_is_float(struct schema_type type);
 
-/* --- interfaces.c: descriptions, server skeletons, clients --- */
+/* --- interfaces.c: descriptions, server skeletons --- */
 void interface_declare(struct schema_node node);
 void interface_define(struct schema_node node);
 void server_emit(struct schema_node node);
+
+/* --- clients.c: typed clients --- */
+void client_declare(struct schema_node node);
 void client_emit(struct schema_node node);
 
 #endif

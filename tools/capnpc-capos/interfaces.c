@@ -1,6 +1,9 @@
 /*
- * Interfaces: descriptions, server skeletons and typed clients.
+ * Interfaces: descriptions and server skeletons.
  */
+#include <stdlib.h>
+#include <string.h>
+
 #include "gen.h"
 
 #define ANCESTORS_MAX 64
@@ -85,12 +88,157 @@ void interface_define(struct schema_node node)
 	emit("};\n");
 }
 
-void server_emit(struct schema_node node)
+/* --- Server skeletons ------------------------------------------------------------------------ */
+
+static const char *method_c(struct schema_member method)
 {
-	(void)node;
+	return name_field(method);
 }
 
-void client_emit(struct schema_node node)
+static bool has_method(struct schema_node node, const char *name)
 {
-	(void)node;
+	for (uint32_t i = 0; i < schema_method_count(node); i++)
+		if (strcmp(method_c(schema_method_at(node, i)), name) == 0)
+			return true;
+	return false;
+}
+
+/* The member that holds an ancestor's handlers has the ancestor's name, unless a method has it. */
+static const char *super_member(struct schema_node node, struct schema_node super)
+{
+	const char *name = name_node(super);
+	char *other;
+
+	if (!has_method(node, name))
+		return name;
+	other = malloc(strlen(name) + sizeof("_base"));
+	if (other == NULL)
+		die("out of memory");
+	sprintf(other, "%s_base", name);
+	return other;
+}
+
+static void server_struct_emit(struct schema_node node)
+{
+	uint32_t supers = schema_super_count(node);
+	uint32_t methods = schema_method_count(node);
+
+	emit("\n");
+	emit_doc(schema_node_doc(node), "");
+	emit("struct %s_server {\n", name_node(node));
+	for (uint32_t i = 0; i < supers; i++) {
+		struct schema_node super = schema_super_at(node, i);
+
+		emit("\tstruct %s_server %s;\n", name_node(super), super_member(node, super));
+	}
+	for (uint32_t i = 0; i < methods; i++) {
+		struct schema_member method = schema_method_at(node, i);
+
+		emit_doc(schema_member_doc(node, i), "\t");
+		emit("\tstatus_t (*%s)(void *self, struct call *call, struct %s_reader in",
+				method_c(method), name_node(schema_method_params(method)));
+		if (!schema_method_is_stream(method))
+			emit(",\n\t\t\tstruct %s_builder *out",
+					name_node(schema_method_results(method)));
+		emit(");\n");
+	}
+	if (supers + methods == 0)
+		emit("\tuint8_t nothing;\n");
+	emit("};\n");
+}
+
+static void dispatch_case_emit(struct schema_node node, struct schema_member method)
+{
+	const char *name = method_c(method);
+	const char *params = name_node(schema_method_params(method));
+
+	emit("\tcase %s_METHOD_%s: {\n", name_node_upper(node), name_upper(schema_member_name(method)));
+	if (schema_method_is_stream(method)) {
+		emit("\t\tif (server->%s == NULL)\n\t\t\treturn STATUS_UNIMPLEMENTED;\n", name);
+		emit("\t\treturn server->%s(self, call, %s_get_root(call_params(call)));\n\t}\n", name,
+				params);
+		return;
+	}
+	emit("\t\tstruct %s_builder out;\n\n", name_node(schema_method_results(method)));
+	emit("\t\tif (server->%s == NULL)\n\t\t\treturn STATUS_UNIMPLEMENTED;\n", name);
+	emit("\t\tout = %s_init_root(call_results(call));\n",
+			name_node(schema_method_results(method)));
+	emit("\t\treturn server->%s(self, call, %s_get_root(call_params(call)), &out);\n\t}\n", name,
+			params);
+}
+
+static void dispatch_own_emit(struct schema_node node)
+{
+	const char *name = name_node(node);
+	uint32_t count = schema_method_count(node);
+
+	emit("\nstatic inline status_t %s_dispatch_own(const struct %s_server *server, void *self,\n"
+			"\t\tstruct call *call, uint16_t method)\n{\n\tswitch (method) {\n", name, name);
+	for (uint32_t i = 0; i < count; i++)
+		dispatch_case_emit(node, schema_method_at(node, i));
+	emit("\tdefault:\n\t\treturn STATUS_UNIMPLEMENTED;\n\t}\n}\n");
+}
+
+/* The expression that leads from a server table to the table of `wanted` inside it. */
+static bool super_path(struct schema_node node, uint64_t wanted, char *path, size_t bytes, int depth)
+{
+	size_t used = strlen(path);
+
+	for (uint32_t i = 0; i < schema_super_count(node) && depth > 0; i++) {
+		struct schema_node super = schema_super_at(node, i);
+
+		snprintf(path + used, bytes - used, "%s%s", used > 0 ? "." : "",
+				super_member(node, super));
+		if (schema_node_id(super) == wanted ||
+		    super_path(super, wanted, path, bytes, depth - 1))
+			return true;
+		path[used] = '\0';
+	}
+	return false;
+}
+
+#define INTERFACES_MAX 4096
+
+/* Whether this is the first time; a table contains its ancestors', so those come before it. */
+static bool server_is_new(struct schema_node node)
+{
+	static uint64_t emitted[INTERFACES_MAX];
+	static uint32_t count;
+
+	for (uint32_t i = 0; i < count; i++)
+		if (emitted[i] == schema_node_id(node))
+			return false;
+	if (count == INTERFACES_MAX)
+		die("more than %d interfaces", INTERFACES_MAX);
+	emitted[count++] = schema_node_id(node);
+	return true;
+}
+
+void server_emit(struct schema_node node)
+{
+	struct schema_node ancestors[ANCESTORS_MAX];
+	uint32_t ancestor_count = schema_ancestors(node, ancestors, ANCESTORS_MAX);
+	const char *name = name_node(node);
+
+	if (!server_is_new(node))
+		return;
+	for (uint32_t i = ancestor_count; i > 0; i--)
+		if (strcmp(name_file(ancestors[i - 1]), name_file(node)) == 0)
+			server_emit(ancestors[i - 1]);
+	server_struct_emit(node);
+	dispatch_own_emit(node);
+	emit("\n/* Calls the handler of a method; STATUS_UNIMPLEMENTED for a pair that there is not. */\n");
+	emit("static inline status_t %s_dispatch(const struct %s_server *server, void *self,\n"
+			"\t\tstruct call *call, uint64_t interface_id, uint16_t method)\n{\n"
+			"\tswitch (interface_id) {\n", name, name);
+	emit("\tcase %s_INTERFACE_ID:\n\t\treturn %s_dispatch_own(server, self, call, method);\n",
+			name_node_upper(node), name);
+	for (uint32_t i = 0; i < ancestor_count; i++) {
+		char path[512] = "";
+
+		super_path(node, schema_node_id(ancestors[i]), path, sizeof(path), ANCESTORS_MAX);
+		emit("\tcase %s_INTERFACE_ID:\n\t\treturn %s_dispatch_own(&server->%s, self, call, "
+				"method);\n", name_node_upper(ancestors[i]), name_node(ancestors[i]), path);
+	}
+	emit("\tdefault:\n\t\treturn STATUS_UNIMPLEMENTED;\n\t}\n}\n");
 }

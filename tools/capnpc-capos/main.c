@@ -180,6 +180,7 @@ static void client_header_emit(const struct schema *schema, struct capnp_struct_
 	emit("#ifndef %s\n#define %s\n\n", guard, guard);
 	emit("#include \"capnp/client.h\"\n#include \"%s.capnp.h\"\n", file_stem(file));
 	imports_emit(schema, requested, ".client.h", true);
+	nodes_each(schema, file, SCHEMA_INTERFACE, NULL, false, client_declare);
 	nodes_each(schema, file, SCHEMA_INTERFACE, NULL, false, client_emit);
 	emit("\n#endif\n");
 	emit_close();

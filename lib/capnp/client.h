@@ -1,0 +1,311 @@
+/*
+ * What generated typed clients are made of: references, calls, and the table of functions by which a
+ * transport (the ring of lib/rt, a byte stream) carries them.
+ *
+ * A reference names a capability, or the place in an answer where one will be. A call is a value
+ * and may be moved; the transport keeps its state under the question number. Setters and starts
+ * return nothing: a failure latches in the call and surfaces once, at wait.
+ *
+ * Always true:
+ *  - each call that was begun is ended by client_done, whatever happened meanwhile;
+ *  - results and references into them are borrowed and end with client_done; what was not taken is
+ *    released then;
+ *  - capabilities given with client_give stay the sender's if the call is not sent.
+ */
+#ifndef CAPNP_CLIENT_H
+#define CAPNP_CLIENT_H
+
+#include "capnp/capnp.h"
+#include "compiler.h"
+#include "status.h"
+
+STATIC_ASSERT(CAPNP_OK == STATUS_OK);
+STATIC_ASSERT(CAPNP_BAD_MESSAGE == STATUS_BAD_MESSAGE);
+STATIC_ASSERT(CAPNP_TOO_LARGE == STATUS_TOO_LARGE);
+
+#define CLIENT_PATH_MAX     4u
+#define CLIENT_NO_QUESTION  UINT32_MAX
+
+/* Words for parameters where the caller does not say. */
+#define CLIENT_PARAMS_WORDS 128u
+
+struct transport;
+struct client_call;
+
+/* A capability (question is CLIENT_NO_QUESTION), or what the answer to `question` has at `path`.
+ * transport NULL: no capability. */
+struct client_ref {
+	struct transport *transport;
+	uint32_t target;
+	uint32_t question;
+	uint8_t path_len;
+	uint16_t path[CLIENT_PATH_MAX];
+};
+
+struct client_call {
+	struct transport *transport;
+	uint64_t deadline_ns;           /* absolute, monotonic; 0 none; set it before sending */
+	uint32_t question;              /* CLIENT_NO_QUESTION: nothing was begun */
+	status_t status;                /* the first failure; STATUS_OK so far */
+};
+
+/* What to call, for transport_ops.begin. */
+struct client_begin {
+	struct client_ref target;
+	uint64_t interface_id;
+	uint16_t method;
+	uint16_t flags;                 /* CAPNP_METHOD_* */
+	uint32_t params_words;          /* that the parameters may take */
+	uint32_t reply_words;           /* offered for the results */
+};
+
+/* Runs once when the answer is there; ends the call with client_done. */
+typedef void client_then_fn(void *arg, struct client_call *call);
+
+/*
+ * A transport. Each function gets the transport and the number of a question that `begin` reserved
+ * and `done` has not ended.
+ */
+struct transport_ops {
+	/* Reserves a question and space for its parameters. Fails with STATUS_OVERLOADED when there
+	 * is none. Does not wait. */
+	status_t (*begin)(struct transport *transport, const struct client_begin *what,
+			uint32_t *question);
+	/* The parameters to fill in, between begin and send. */
+	struct capnp_builder *(*params)(struct transport *transport, uint32_t question);
+	/* Enters a capability of this transport in the question's parameters: a copy, or (is_given)
+	 * the capability itself. A pipelined reference may make it wait for the answer. */
+	struct capnp_cap (*put)(struct transport *transport, uint32_t question,
+			const struct client_ref *ref, bool is_given);
+	/* Sends. A pipelined target may make it wait for the answer that it stands on. */
+	status_t (*send)(struct transport *transport, uint32_t question, uint64_t deadline_ns);
+	/* Waits until answered; STATUS_OK, the exception or the transport's failure. Repeatable. */
+	status_t (*wait)(struct transport *transport, uint32_t question);
+	/* Whether wait would not wait. */
+	bool (*is_answered)(struct transport *transport, uint32_t question);
+	/* The answer's message after wait: results, or the Exception; NULL when there is none. */
+	struct capnp_message *(*results)(struct transport *transport, uint32_t question);
+	/* Moves a capability out of the answer to the caller; once for each. */
+	status_t (*take)(struct transport *transport, uint32_t question, struct capnp_cap cap,
+			uint32_t *target);
+	/* Has `then` run, from the transport's event loop, when the answer is there. */
+	status_t (*then)(struct transport *transport, uint32_t question, client_then_fn *then,
+			void *arg);
+	/* Asks that the call end early; it still is to be waited for and done. */
+	void (*cancel)(struct transport *transport, uint32_t question);
+	/* Ends the question: cancels it if unanswered, releases what was not taken. */
+	void (*done)(struct transport *transport, uint32_t question);
+	/* One more holder of the same capability. */
+	status_t (*copy)(struct transport *transport, uint32_t target, uint32_t *copy);
+	void (*release)(struct transport *transport, uint32_t target);
+};
+
+struct transport {
+	const struct transport_ops *ops;
+};
+
+/* --- References ------------------------------------------------------------------------------ */
+
+static inline struct client_ref client_ref_of(struct transport *transport, uint32_t target)
+{
+	return (struct client_ref){ .transport = transport, .target = target,
+		.question = CLIENT_NO_QUESTION };
+}
+
+static inline bool client_ref_is_null(struct client_ref ref)
+{
+	return ref.transport == NULL;
+}
+
+static inline bool client_ref_is_pipelined(struct client_ref ref)
+{
+	return ref.question != CLIENT_NO_QUESTION && ref.transport != NULL;
+}
+
+/* Gives up a capability. Nothing happens for a null or pipelined reference (its call's). */
+static inline void client_release(struct client_ref ref)
+{
+	if (ref.transport != NULL && !client_ref_is_pipelined(ref))
+		ref.transport->ops->release(ref.transport, ref.target);
+}
+
+/* Returns owned in `*copy`. The reference must be settled. */
+static inline status_t client_copy(struct client_ref ref, struct client_ref *copy)
+{
+	uint32_t target;
+	status_t status;
+
+	*copy = (struct client_ref){ 0 };
+	if (ref.transport == NULL || client_ref_is_pipelined(ref))
+		return STATUS_BAD_CAPABILITY;
+	status = ref.transport->ops->copy(ref.transport, ref.target, &target);
+	if (status == STATUS_OK)
+		*copy = client_ref_of(ref.transport, target);
+	return status;
+}
+
+/* --- Calls ----------------------------------------------------------------------------------- */
+
+static inline void client_fail(struct client_call *call, status_t status)
+{
+	if (call->status == STATUS_OK)
+		call->status = status;
+}
+
+static inline struct client_call client_call_begin(const struct client_begin *what)
+{
+	struct transport *transport = what->target.transport;
+	struct client_call call = { .transport = transport, .question = CLIENT_NO_QUESTION };
+
+	if (transport == NULL)
+		call.status = STATUS_BAD_CAPABILITY;
+	else
+		call.status = transport->ops->begin(transport, what, &call.question);
+	if (call.status != STATUS_OK)
+		call.question = CLIENT_NO_QUESTION;
+	return call;
+}
+
+/* The builder of the parameters; NULL where begin failed. */
+static inline struct capnp_builder *client_params(const struct client_call *call)
+{
+	if (call->question == CLIENT_NO_QUESTION)
+		return NULL;
+	return call->transport->ops->params(call->transport, call->question);
+}
+
+static inline struct capnp_cap client_put(struct client_call *call, struct client_ref ref,
+		bool is_given)
+{
+	if (call->question == CLIENT_NO_QUESTION || client_ref_is_null(ref))
+		return CAPNP_CAP_NULL;
+	if (ref.transport != call->transport) {
+		client_fail(call, STATUS_BAD_CAPABILITY);
+		return CAPNP_CAP_NULL;
+	}
+	return call->transport->ops->put(call->transport, call->question, &ref, is_given);
+}
+
+/* A capability for a setter of the call's parameters: the receiver gets one, the caller keeps its. */
+static inline struct capnp_cap client_cap(struct client_call *call, struct client_ref ref)
+{
+	return client_put(call, ref, false);
+}
+
+/* As client_cap; the caller's own goes when the call is sent. */
+static inline struct capnp_cap client_give(struct client_call *call, struct client_ref ref)
+{
+	return client_put(call, ref, true);
+}
+
+static inline void client_send(struct client_call *call)
+{
+	struct capnp_builder *params = client_params(call);
+
+	if (params == NULL)
+		return;
+	client_fail(call, params->status);
+	if (call->status == STATUS_OK)
+		client_fail(call, call->transport->ops->send(call->transport, call->question,
+				call->deadline_ns));
+}
+
+static inline status_t client_wait(struct client_call *call)
+{
+	if (call->status == STATUS_OK)
+		client_fail(call, call->transport->ops->wait(call->transport, call->question));
+	return call->status;
+}
+
+static inline bool client_is_answered(const struct client_call *call)
+{
+	return call->status != STATUS_OK ||
+		call->transport->ops->is_answered(call->transport, call->question);
+}
+
+/* The answer's root; a null pointer unless the call was waited for and has a message. */
+static inline struct capnp_any client_results(const struct client_call *call)
+{
+	struct capnp_any any = { NULL, NULL };
+	struct capnp_message *message;
+
+	if (call->question == CLIENT_NO_QUESTION)
+		return any;
+	message = call->transport->ops->results(call->transport, call->question);
+	return message != NULL ? capnp_root(message) : any;
+}
+
+static inline struct capnp_struct_reader client_results_struct(const struct client_call *call)
+{
+	struct capnp_any any = { NULL, NULL };
+
+	return capnp_any_struct(call->status == STATUS_OK ? client_results(call) : any);
+}
+
+/* STATUS_BAD_MESSAGE when something read from the results was malformed. */
+static inline status_t client_results_status(const struct client_call *call)
+{
+	struct capnp_message *message = client_results(call).message;
+
+	return message != NULL ? message->status : STATUS_OK;
+}
+
+/* The server's own words for an exception; empty when it gave none. */
+static inline struct capnp_text client_reason(const struct client_call *call)
+{
+	if (call->status <= STATUS_OK)
+		return capnp_text_of("", 0);
+	return capnp_any_text(capnp_pointer(capnp_any_struct(client_results(call)), 0));
+}
+
+/* The capability at pointer `index` of the results: pipelined before the answer, borrowed after. */
+static inline struct client_ref client_pipeline(const struct client_call *call, uint16_t index)
+{
+	struct client_ref ref = { .transport = call->transport, .question = call->question,
+		.path_len = 1, .path = { index } };
+
+	if (call->question == CLIENT_NO_QUESTION)
+		ref.transport = NULL;
+	return ref;
+}
+
+/* Moves a capability of the results out of the call, once; null where the results have none. */
+static inline status_t client_take(struct client_call *call, struct capnp_cap cap,
+		struct client_ref *out)
+{
+	uint32_t target;
+	status_t status;
+
+	*out = (struct client_ref){ 0 };
+	if (call->status != STATUS_OK || capnp_cap_is_null(cap))
+		return call->status;
+	status = call->transport->ops->take(call->transport, call->question, cap, &target);
+	if (status == STATUS_OK)
+		*out = client_ref_of(call->transport, target);
+	return status;
+}
+
+static inline void client_then(struct client_call *call, client_then_fn *then, void *arg)
+{
+	if (call->status == STATUS_OK)
+		client_fail(call, call->transport->ops->then(call->transport, call->question, then,
+				arg));
+	if (call->status != STATUS_OK)
+		then(arg, call);
+}
+
+static inline void client_cancel(struct client_call *call)
+{
+	if (call->question != CLIENT_NO_QUESTION)
+		call->transport->ops->cancel(call->transport, call->question);
+}
+
+/* Ends the call. Harmless when repeated. */
+static inline void client_done(struct client_call *call)
+{
+	if (call->question != CLIENT_NO_QUESTION)
+		call->transport->ops->done(call->transport, call->question);
+	call->question = CLIENT_NO_QUESTION;
+}
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * What generated server skeletons need from whoever hosts a server: the kernel for its objects,
+ * lib/rt for services, a test.
+ *
+ * A dispatch function opens the parameters, prepares the results and calls the handler from the
+ * server's table. A handler returns STATUS_OK (the results are the answer), a failure, or STATUS_OK
+ * after telling the host that it answers later.
+ *
+ * The host checks, when the handler returned STATUS_OK and before it sends: call_params()->status
+ * (the parameters were malformed where somebody looked) and call_results()->status (the results did
+ * not fit).
+ */
+#ifndef CAPNP_SERVER_H
+#define CAPNP_SERVER_H
+
+#include "capnp/capnp.h"
+#include "status.h"
+
+struct call;
+
+/* The parameters of a call. Valid until the handler returns, or until the answer of a call that is
+ * answered later, as the host says. */
+struct capnp_message *call_params(struct call *call);
+
+/* Where the results are built. */
+struct capnp_builder *call_results(struct call *call);
+
+#endif

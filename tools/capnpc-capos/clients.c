@@ -1,0 +1,345 @@
+/*
+ * Typed clients: for each method the started form (begin, send, wait, results, done), and where
+ * parameters and results are simple enough to be C parameters, `start` and the blocking form.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "gen.h"
+
+#define ANCESTORS_MAX 64
+
+/* A method being written. */
+struct method {
+	struct schema_member member;
+	struct schema_node node;
+	struct schema_node params;
+	struct schema_node results;     /* null: a stream */
+	const char *owner;      /* "timer" */
+	const char *name;       /* "timer_now" */
+	bool is_stream;
+};
+
+static bool field_is_cap(struct schema_type type)
+{
+	return schema_type_kind(type) == SCHEMA_INTERFACE_TYPE || schema_type_is_capability(type);
+}
+
+static bool field_is_scalar(struct schema_type type)
+{
+	return !schema_type_is_pointer(type) && schema_type_kind(type) != SCHEMA_VOID;
+}
+
+/* Whether every field can be a C parameter. Text and data can go in; only what needs no borrowing
+ * comes out. */
+static bool struct_is_flat(struct schema_node node, bool allow_bytes)
+{
+	if (schema_struct_discriminant_count(node) != 0)
+		return false;
+	for (uint32_t i = 0; i < schema_field_count(node); i++) {
+		struct schema_member field = schema_field_at(node, i);
+		struct schema_type type = schema_field_type(field);
+		enum schema_type_kind kind;
+
+		if (schema_field_is_group(field))
+			return false;
+		kind = schema_type_kind(type);
+		if (kind == SCHEMA_VOID || field_is_scalar(type) || field_is_cap(type))
+			continue;
+		if (!allow_bytes || (kind != SCHEMA_TEXT && kind != SCHEMA_DATA))
+			return false;
+	}
+	return true;
+}
+
+/* The C type of a capability: a typed reference, or any. */
+static const char *ref_type(struct schema_type type)
+{
+	const char *name;
+	char *full;
+
+	if (schema_type_kind(type) != SCHEMA_INTERFACE_TYPE)
+		return "struct client_ref";
+	name = name_node(schema_type_node(type));
+	full = malloc(strlen(name) + sizeof("struct _ref"));
+	if (full == NULL)
+		die("out of memory");
+	sprintf(full, "struct %s_ref", name);
+	return full;
+}
+
+static const char *ref_member(struct schema_type type)
+{
+	return schema_type_kind(type) == SCHEMA_INTERFACE_TYPE ? ".ref" : "";
+}
+
+static const char *flat_type(struct schema_type type)
+{
+	switch (schema_type_kind(type)) {
+	case SCHEMA_TEXT:
+		return "struct capnp_text";
+	case SCHEMA_DATA:
+		return "struct capnp_data";
+	default:
+		return field_is_cap(type) ? ref_type(type) : type_scalar_c(type);
+	}
+}
+
+/* A parameter's name, which must not be one that the function uses itself. */
+static const char *flat_name(struct schema_member field)
+{
+	static const char *const used[] = { "self", "started", "params", "status" };
+	const char *name = name_field(field);
+	char *other;
+
+	for (size_t i = 0; i < sizeof(used) / sizeof(used[0]); i++) {
+		if (strcmp(name, used[i]) != 0)
+			continue;
+		other = malloc(strlen(name) + 2);
+		if (other == NULL)
+			die("out of memory");
+		sprintf(other, "%s_", name);
+		return other;
+	}
+	return name;
+}
+
+static const char *snake_of(struct schema_member member)
+{
+	return name_snake(schema_member_name(member));
+}
+
+static void flat_params_emit(const struct method *m)
+{
+	for (uint32_t i = 0; i < schema_field_count(m->params); i++) {
+		struct schema_member field = schema_field_at(m->params, i);
+		struct schema_type type = schema_field_type(field);
+
+		if (schema_type_kind(type) != SCHEMA_VOID)
+			emit(", %s %s", flat_type(type), flat_name(field));
+	}
+}
+
+static void flat_arguments_emit(const struct method *m)
+{
+	for (uint32_t i = 0; i < schema_field_count(m->params); i++) {
+		struct schema_member field = schema_field_at(m->params, i);
+
+		if (schema_type_kind(schema_field_type(field)) != SCHEMA_VOID)
+			emit(", %s", flat_name(field));
+	}
+}
+
+static void flat_outs_emit(const struct method *m)
+{
+	for (uint32_t i = 0; i < schema_field_count(m->results); i++) {
+		struct schema_member field = schema_field_at(m->results, i);
+		struct schema_type type = schema_field_type(field);
+
+		if (schema_type_kind(type) != SCHEMA_VOID)
+			emit(", %s *out_%s", flat_type(type), snake_of(field));
+	}
+}
+
+/* --- The forms ------------------------------------------------------------------------------- */
+
+static void begin_emit(const struct method *m)
+{
+	const char *params = name_node(m->params);
+	const char *upper = name_node_upper(m->node);
+	const char *method = name_upper(schema_member_name(m->member));
+
+	emit("\nstruct %s_call {\n\tstruct client_call call;\n};\n", m->name);
+	emit("\nstatic inline struct %s_call %s_begin_sized(struct %s_ref self, uint32_t params_words,\n"
+			"\t\tstruct %s_builder *params)\n{\n", m->name, m->name, m->owner, params);
+	emit("\tstruct client_begin what = { .target = self.ref, .interface_id = %s_INTERFACE_ID,\n"
+			"\t\t.method = %s_METHOD_%s, .flags = %s, .params_words = params_words,\n"
+			"\t\t.reply_words = %s_REPLY_WORDS_%s };\n", upper, upper, method,
+			m->is_stream ? "CAPNP_METHOD_STREAM" : "0", upper, method);
+	emit("\tstruct %s_call started = { client_call_begin(&what) };\n"
+			"\tstruct capnp_builder *builder = client_params(&started.call);\n\n", m->name);
+	emit("\t*params = (struct %s_builder){ 0 };\n\tif (builder != NULL)\n"
+			"\t\t*params = %s_init_root(builder);\n\treturn started;\n}\n", params, params);
+	emit("\n/* Begins a call whose parameters are then set; see %s_send. */\n", m->name);
+	emit("static inline struct %s_call %s_begin(struct %s_ref self, struct %s_builder *params)\n{\n"
+			"\treturn %s_begin_sized(self, CLIENT_PARAMS_WORDS, params);\n}\n", m->name,
+			m->name, m->owner, params, m->name);
+}
+
+static void common_emit(const struct method *m)
+{
+	emit("\nstatic inline void %s_send(struct %s_call *started)\n{\n"
+			"\tclient_send(&started->call);\n}\n", m->name, m->name);
+	emit("\nstatic inline status_t %s_wait(struct %s_call *started)\n{\n"
+			"\treturn client_wait(&started->call);\n}\n", m->name, m->name);
+	emit("\nstatic inline void %s_then(struct %s_call *started, client_then_fn *then, void *arg)\n{\n"
+			"\tclient_then(&started->call, then, arg);\n}\n", m->name, m->name);
+	emit("\nstatic inline void %s_done(struct %s_call *started)\n{\n"
+			"\tclient_done(&started->call);\n}\n", m->name, m->name);
+	if (!m->is_stream)
+		emit("\nstatic inline struct %s_reader %s_results(const struct %s_call *started)\n{\n"
+				"\treturn (struct %s_reader){ client_results_struct(&started->call) };\n}\n",
+				name_node(m->results), m->name, m->name, name_node(m->results));
+}
+
+static bool suffix_is_taken(const char *name)
+{
+	static const char *const taken[] = { "begin", "begin_sized", "send", "wait", "then", "done",
+		"results", "start", "call" };
+
+	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
+		if (strcmp(name, taken[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Capabilities in the results: pipelined or borrowed, and taken. */
+static void result_caps_emit(const struct method *m)
+{
+	for (uint32_t i = 0; i < schema_field_count(m->results); i++) {
+		struct schema_member field = schema_field_at(m->results, i);
+		struct schema_type type = schema_field_type(field);
+		const char *name = snake_of(field);
+		const char *ref;
+		bool typed;
+
+		if (schema_field_is_group(field) || !field_is_cap(type) ||
+		    schema_field_discriminant(field) != SCHEMA_NO_DISCRIMINANT)
+			continue;
+		ref = ref_type(type);
+		typed = schema_type_kind(type) == SCHEMA_INTERFACE_TYPE;
+		emit("\nstatic inline %s %s_%s%s(const struct %s_call *started)\n{\n", ref, m->name,
+				name, suffix_is_taken(name) ? "_" : "", m->name);
+		if (typed)
+			emit("\treturn (%s){ client_pipeline(&started->call, %u) };\n}\n", ref,
+					schema_field_offset(field));
+		else
+			emit("\treturn client_pipeline(&started->call, %u);\n}\n",
+					schema_field_offset(field));
+		emit("\nstatic inline status_t %s_take_%s(struct %s_call *started, %s *out)\n{\n"
+				"\treturn client_take(&started->call, %s_get_%s(%s_results(started)), "
+				"%s);\n}\n", m->name, name, m->name, ref, name_node(m->results), name,
+				m->name, typed ? "&out->ref" : "out");
+	}
+}
+
+/* Words of the parameters: exact, texts and data included. */
+static void params_words_emit(const struct method *m)
+{
+	emit("1 + %s_DATA_WORDS + %s_POINTERS", name_node_upper(m->params), name_node_upper(m->params));
+	for (uint32_t i = 0; i < schema_field_count(m->params); i++) {
+		struct schema_member field = schema_field_at(m->params, i);
+		enum schema_type_kind kind = schema_type_kind(schema_field_type(field));
+
+		if (kind == SCHEMA_TEXT)
+			emit(" + %s.bytes / 8 + 1", flat_name(field));
+		else if (kind == SCHEMA_DATA)
+			emit(" + (%s.count + 7) / 8", flat_name(field));
+	}
+}
+
+static void start_emit(const struct method *m)
+{
+	const char *params = name_node(m->params);
+
+	emit("\nstatic inline struct %s_call %s_start(struct %s_ref self", m->name, m->name, m->owner);
+	flat_params_emit(m);
+	emit(")\n{\n\tstruct %s_builder params;\n\tstruct %s_call started = %s_begin_sized(self, ", params,
+			m->name, m->name);
+	params_words_emit(m);
+	emit(",\n\t\t\t&params);\n\n");
+	for (uint32_t i = 0; i < schema_field_count(m->params); i++) {
+		struct schema_member field = schema_field_at(m->params, i);
+		struct schema_type type = schema_field_type(field);
+		const char *name = snake_of(field);
+
+		if (schema_type_kind(type) == SCHEMA_VOID)
+			continue;
+		if (field_is_cap(type))
+			emit("\t%s_set_%s(params, client_cap(&started.call, %s%s));\n", params, name,
+					flat_name(field), ref_member(type));
+		else
+			emit("\t%s_set_%s(params, %s);\n", params, name, flat_name(field));
+	}
+	emit("\t%s_send(&started);\n\treturn started;\n}\n", m->name);
+}
+
+static void out_emit(const struct method *m, struct schema_member field)
+{
+	struct schema_type type = schema_field_type(field);
+	const char *name = snake_of(field);
+
+	if (schema_type_kind(type) == SCHEMA_VOID)
+		return;
+	if (field_is_cap(type))
+		emit("\tif (status == STATUS_OK && out_%s != NULL)\n"
+				"\t\tstatus = %s_take_%s(&started, out_%s);\n", name, m->name, name, name);
+	else
+		emit("\tif (status == STATUS_OK && out_%s != NULL)\n"
+				"\t\t*out_%s = %s_get_%s(%s_results(&started));\n", name, name,
+				name_node(m->results), name, m->name);
+}
+
+static void blocking_emit(const struct method *m)
+{
+	emit("\n");
+	emit_doc(schema_member_doc(m->node, m->member.index), "");
+	emit("static inline status_t %s(struct %s_ref self", m->name, m->owner);
+	flat_params_emit(m);
+	if (!m->is_stream)
+		flat_outs_emit(m);
+	emit(")\n{\n\tstruct %s_call started = %s_start(self", m->name, m->name);
+	flat_arguments_emit(m);
+	emit(");\n\tstatus_t status = %s_wait(&started);\n\n", m->name);
+	for (uint32_t i = 0; !m->is_stream && i < schema_field_count(m->results); i++)
+		out_emit(m, schema_field_at(m->results, i));
+	emit("\t%s_done(&started);\n\treturn status;\n}\n", m->name);
+}
+
+static void method_emit(struct schema_node node, uint32_t index)
+{
+	struct method m = { .member = schema_method_at(node, index), .node = node };
+	char name[512];
+
+	snprintf(name, sizeof(name), "%s_%s", name_node(node), snake_of(m.member));
+	m.owner = name_node(node);
+	m.name = name;
+	m.params = schema_method_params(m.member);
+	m.is_stream = schema_method_is_stream(m.member);
+	m.results = schema_method_results(m.member);
+	emit("\n/* --- %s.%s --- */\n", name_of_text(schema_node_path(node)),
+			name_of_text(schema_member_name(m.member)));
+	begin_emit(&m);
+	common_emit(&m);
+	if (!m.is_stream)
+		result_caps_emit(&m);
+	if (!struct_is_flat(m.params, true))
+		return;
+	start_emit(&m);
+	if (m.is_stream || struct_is_flat(m.results, false))
+		blocking_emit(&m);
+}
+
+void client_declare(struct schema_node node)
+{
+	emit("\n");
+	emit_doc(schema_node_doc(node), "");
+	emit("struct %s_ref {\n\tstruct client_ref ref;\n};\n", name_node(node));
+}
+
+void client_emit(struct schema_node node)
+{
+	struct schema_node ancestors[ANCESTORS_MAX];
+	uint32_t ancestor_count = schema_ancestors(node, ancestors, ANCESTORS_MAX);
+	const char *name = name_node(node);
+
+	for (uint32_t i = 0; i < ancestor_count; i++) {
+		const char *ancestor = name_node(ancestors[i]);
+
+		emit("\nstatic inline struct %s_ref %s_as_%s(struct %s_ref self)\n{\n"
+				"\treturn (struct %s_ref){ self.ref };\n}\n", ancestor, name, ancestor,
+				name, ancestor);
+	}
+	for (uint32_t i = 0; i < schema_method_count(node); i++)
+		method_emit(node, i);
+}

@@ -7,6 +7,9 @@ INIT_PLAN := services/init/plan.c services/init/plan_refuse.c
 HOST_TESTS += init_plan
 HOST_TEST_init_plan := services/init/plan_test.c $(INIT_PLAN) lib/capnp/capnp.c
 
+HOST_TESTS += init_restart
+HOST_TEST_init_restart := services/init/restart_test.c services/init/restart.c
+
 FUZZ_TARGETS  += manifest
 FUZZ_manifest := tests/fuzz/manifest_fuzz.c $(INIT_PLAN) lib/capnp/capnp.c
 

@@ -5,7 +5,7 @@
 #   GEN_SCHEMAS    += x.capnp    (schema/schema.mk) also compiled into schemas.bin, for reflection
 #
 # Every manifests/NAME.capnp with a constant `manifest` is a system: `make boot-NAME` builds the kernel
-# and $(B)/boot-NAME.cpio, an archive of manifest.bin, schemas.bin and bin/<program>.
+# and $(B)/boot-NAME.cpio, an archive of manifest.bin, schemas.bin (schema/schema.mk) and bin/<program>.
 
 MANIFESTS := $(patsubst manifests/%.capnp,%,$(shell grep -ls '^const manifest ' manifests/*.capnp))
 
@@ -14,11 +14,9 @@ boot: $(MANIFESTS:%=boot-%)
 all: boot
 $(MANIFESTS:%=boot-%): boot-%: kernel $(B)/boot-%.cpio
 
-CAPNP := capnp
-
-$(B)/manifest/%.bin: manifests/%.capnp
+$(B)/manifest/%.bin: manifests/%.capnp manifests/interfaces.capnp $(SYSTEM_SCHEMAS)
 	@mkdir -p $(@D)
-	$(CAPNP) eval -b --import-path=schema $< manifest > $@.new
+	capnp eval -b --import-path=schema $< manifest > $@.new
 	@mv $@.new $@
 
 # Fragments that are read later add programs too, so the lists are expanded a second time.
@@ -27,8 +25,8 @@ programs: $$(addprefix $(B)/bin/,$$(PROGRAMS))
 package_programs = $(PROGRAMS) $(if $(filter test-% bench,$(1)),$(TEST_PROGRAMS))
 
 $(MANIFESTS:%=$(B)/boot-%.cpio): $(B)/boot-%.cpio: tools/bootpack/bootpack.py $(B)/manifest/%.bin \
-		$(GEN)/schemas.bin $$(addprefix $(B)/bin/,$$(call package_programs,$$*))
-	tools/bootpack/bootpack.py $@ manifest.bin=$(B)/manifest/$*.bin schemas.bin=$(GEN)/schemas.bin \
+		$(SCHEMAS_BIN) $$(addprefix $(B)/bin/,$$(call package_programs,$$*))
+	tools/bootpack/bootpack.py $@ manifest.bin=$(B)/manifest/$*.bin schemas.bin=$(SCHEMAS_BIN) \
 		$(foreach p,$(call package_programs,$*),bin/$(p)=$(B)/bin/$(p))
 
 include tools/image/image.mk

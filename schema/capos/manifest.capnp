@@ -49,14 +49,6 @@ struct Service {
   restart @7 :Restart;
   profile @8 :Text;                 # name of a profile; empty: the kernel's defaults
   essential @9 :Bool;               # when it ends for good, the system is shut down
-  endpoint @10 :EndpointSize;       # of a service that provides something
-}
-
-struct EndpointSize {
-  # What a service takes. Each call in service holds memory for the largest message.
-  messageWords @0 :UInt16 = 256;
-  capabilities @1 :UInt8 = 4;
-  calls @2 :UInt16 = 16;            # at once, those it answers later included
 }
 
 struct Provided {

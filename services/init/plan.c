@@ -9,7 +9,6 @@
 
 #include "capos/init.capnp.h"
 #include "capos/kernel.capnp.h"
-#include "capos/ring.capnp.h"
 
 /* --- Small questions -------------------------------------------------------------------------- */
 
@@ -224,22 +223,6 @@ static bool read_restart(struct plan *plan, struct plan_place place, struct plan
 	return true;
 }
 
-static bool check_endpoint(
-		struct plan *plan, struct plan_place place, struct service_reader service)
-{
-	struct endpoint_size_reader size = service_get_endpoint(service);
-
-	if (endpoint_size_get_message_words(size) > MESSAGE_WORDS_MAX)
-		return plan_refuse_number(plan, field_of(place, "endpoint.messageWords"),
-				"is more than ", MESSAGE_WORDS_MAX);
-	if (endpoint_size_get_capabilities(size) > TRANSFER_CAPS_MAX)
-		return plan_refuse_number(plan, field_of(place, "endpoint.capabilities"),
-				"is more than ", TRANSFER_CAPS_MAX);
-	if (endpoint_size_get_calls(size) == 0)
-		return plan_refuse(plan, field_of(place, "endpoint.calls"), "is zero");
-	return true;
-}
-
 static bool find_profile(struct plan *plan, struct plan_place place, struct plan_service *service)
 {
 	struct capnp_text name = service_get_profile(service->manifest);
@@ -276,7 +259,6 @@ static bool read_service(struct plan *plan, const struct plan_world *world, uint
 				"the boot package has no file ", service->program);
 	return read_strings(plan, place, service->manifest) &&
 			read_provided(plan, world, place, service) &&
-			check_endpoint(plan, place, service->manifest) &&
 			read_restart(plan, place, service) && find_profile(plan, place, service);
 }
 

@@ -12,7 +12,6 @@
 #include <cmocka.h>
 
 #include "capos/kernel.capnp.h"
-#include "capos/ring.capnp.h"
 
 #define WORDS 65536u
 
@@ -504,27 +503,6 @@ static void provided_interface_unknown(void **state)
 		"0x0000000000000bad");
 }
 
-static void endpoint_larger_than_a_message(void **state)
-{
-	(void)state;
-	endpoint_size_set_message_words(service_init_endpoint(service(LINE)), 2049);
-	refused("services[1].endpoint.messageWords: is more than 2048");
-}
-
-static void endpoint_with_too_many_capabilities(void **state)
-{
-	(void)state;
-	endpoint_size_set_capabilities(service_init_endpoint(service(LINE)), 65);
-	refused("services[1].endpoint.capabilities: is more than 64");
-}
-
-static void endpoint_without_calls(void **state)
-{
-	(void)state;
-	endpoint_size_set_calls(service_init_endpoint(service(LINE)), 0);
-	refused("services[1].endpoint.calls: is zero");
-}
-
 /* --- Refusals: restart ------------------------------------------------------------------------ */
 
 static void unknown_policy(void **state)
@@ -774,9 +752,6 @@ int main(void)
 		TEST(provided_without_name),
 		TEST(provided_twice),
 		TEST(provided_interface_unknown),
-		TEST(endpoint_larger_than_a_message),
-		TEST(endpoint_with_too_many_capabilities),
-		TEST(endpoint_without_calls),
 		TEST(unknown_policy),
 		TEST(budget_out_of_range),
 		TEST(window_out_of_range),

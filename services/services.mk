@@ -17,3 +17,7 @@ FUZZ_manifest := tests/fuzz/manifest_fuzz.c $(INIT_PLAN) lib/capnp/capnp.c
 
 HOST_TESTS += logger_record_ring
 HOST_TEST_logger_record_ring := services/logger/record_ring_test.c services/logger/record_ring.c
+
+# --- shell: where a person works ---
+
+include services/shell/shell.mk

@@ -1,6 +1,8 @@
 """The boot package can be read by cpio's own rules, and its bytes depend on its members alone."""
 
-from bootpack import pack
+import pytest
+
+from bootpack import pack, unpack
 
 
 def read_back(archive):
@@ -22,6 +24,12 @@ def read_back(archive):
 def test_members_come_back_in_order():
     members = [("manifest.bin", b"12345"), ("bin/a", b""), ("bin/long-name", bytes(range(256)))]
     assert read_back(pack(members)) == members
+    assert list(unpack(pack(members))) == members
+
+
+def test_what_is_no_package_is_refused():
+    with pytest.raises(ValueError):
+        list(unpack(pack([("a", b"x")])[:40] + b"nonsense" * 20))
 
 
 def test_same_members_give_same_bytes():

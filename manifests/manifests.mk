@@ -30,3 +30,4 @@ $(MANIFESTS:%=$(B)/boot-%.cpio): $(B)/boot-%.cpio: tools/bootpack/bootpack.py $(
 		$(foreach p,$(call package_programs,$*),bin/$(p)=$(B)/bin/$(p))
 
 include tools/image/image.mk
+include tools/sdk/sdk.mk

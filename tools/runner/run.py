@@ -63,8 +63,12 @@ def run_terminal(options, extra):
 def report_end(code, log):
     """The exit status for the caller; says what happened unless the end was an ordinary one."""
     status, words = exit_meaning(code)
-    if code == EXIT_PANIC or status != 0:
+    if status != 0:
         print(f"\ncapos: {words}; the kernel log is {log}", file=sys.stderr)
+    if code == EXIT_PANIC:
+        with open(log, encoding="utf-8", errors="replace") as file:
+            text = file.read()
+        print(text[max(text.rfind("PANIC"), 0) :].rstrip(), file=sys.stderr)
     return status
 
 

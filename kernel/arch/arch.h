@@ -87,6 +87,8 @@ uint32_t arch_user_backtrace(const struct arch_context *context, const struct ar
 
 /* The kernel half is shared. Page-table pages are frames charged to `ledger` (borrowed; outlives the space). */
 status_t arch_space_create(struct arch_space *space, struct ledger *ledger) MUST_USE;
+/* If this processor has `space` loaded, loads the kernel's own instead. Before arch_space_destroy. */
+void arch_space_leave(struct arch_space *space);
 void arch_space_destroy(struct arch_space *space);   /* no leaf is mapped any more or leaves are not owned here */
 
 enum arch_memory { ARCH_MEMORY_NORMAL, ARCH_MEMORY_DEVICE };
@@ -112,14 +114,19 @@ static inline struct cpu *arch_cpu(void);          /* this processor */
 void arch_idle(void);                              /* interrupts on, sleep, interrupts off */
 static inline void arch_relax(void);               /* in a spin loop */
 NORETURN void arch_halt(void);                     /* stop for good */
-NORETURN void arch_power_off(uint32_t status);     /* see docs: debug-exit device, else ACPI, else halt */
+NORETURN void arch_power_off(uint32_t status);     /* debug-exit device (status + 0x10), else ACPI, else halt */
+NORETURN void arch_panic_exit(void);               /* debug-exit device (0x0e), else halt; for core/panic.c */
 NORETURN void arch_reboot(void);
 bool arch_random(uint64_t *value);                 /* a hardware random word, if there is one */
 /* Saves up to `max` return addresses of the kernel's own stack. */
 uint32_t arch_backtrace(uint64_t *out, uint32_t max);
+/* The same from a frame pointer on; `instruction` comes first unless it is 0. */
+uint32_t arch_backtrace_from(uint64_t instruction, uint64_t frame, uint64_t *out, uint32_t max);
 
 /* --- Time ------------------------------------------------------------------------------------- */
 
+static inline uint64_t arch_ticks(void);            /* the processor's own counter, cheap */
+uint64_t arch_ticks_to_ns(uint64_t ticks);
 uint64_t arch_time_ns(void);                       /* monotonic since boot */
 void arch_timer_set(uint64_t deadline_ns);         /* one shot, absolute; UINT64_MAX: none */
 

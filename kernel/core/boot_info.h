@@ -5,6 +5,7 @@
 #ifndef KERNEL_CORE_BOOT_INFO_H
 #define KERNEL_CORE_BOOT_INFO_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define BOOT_REGIONS_MAX 64
@@ -25,5 +26,8 @@ struct boot_info {
 	uint64_t           low_page;        /* a free page below 1 MiB, kept for starting processors; 0 none */
 	char               command_line[BOOT_COMMAND_LINE_MAX];   /* terminated */
 };
+
+/* Whether the command line has this word; words are separated by spaces. */
+bool boot_command_line_has(const char *command_line, const char *word);
 
 #endif

@@ -5,10 +5,20 @@
 #ifndef KERNEL_CORE_PANIC_H
 #define KERNEL_CORE_PANIC_H
 
+#include <stdint.h>
+
 #include "abi/compiler.h"
 
 /* Prints the sentence and a symbolised backtrace on the diagnostics line and stops the machine. */
 NORETURN void panic(const char *format, ...) PRINTF_LIKE(1, 2);
+
+/*
+ * A panic in parts, for traps: opens it, adds lines, and ends it with the backtrace from a frame
+ * pointer on.
+ */
+void panic_begin(const char *format, ...) PRINTF_LIKE(1, 2);
+void panic_line(const char *format, ...) PRINTF_LIKE(1, 2);
+NORETURN void panic_end(uint64_t instruction, uint64_t frame);
 
 #define ASSERT(cond) \
 	do { \

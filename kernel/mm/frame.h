@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "abi/compiler.h"
+#include "abi/status.h"
 #include "kernel/core/boot_info.h"
 
 #define FRAME_ORDER_MAX 18

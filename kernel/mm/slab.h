@@ -5,26 +5,33 @@
 #ifndef KERNEL_MM_SLAB_H
 #define KERNEL_MM_SLAB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "abi/compiler.h"
+#include "abi/status.h"
 #include "kernel/core/spinlock.h"
+
+#define SLAB_OBJECT_MAX 8192
 
 struct slab_cache {
 	struct spinlock    lock;
 	const char        *name;
 	uint32_t           size;        /* bytes, rounded up to 16 */
 	struct slab       *partial;     /* slabs with free and used objects */
+	struct slab       *full;        /* slabs with used objects only */
 	struct slab       *empty;       /* at most one kept */
 	uint64_t           live;        /* objects handed out */
 	struct slab_cache *next_cache;  /* all caches, for checking */
+	bool               listed;      /* in that list, since its first slab */
 };
 
 #define SLAB_CACHE(name_, type_) \
 	{ .lock = SPINLOCK_INIT(LOCK_RANK_SLAB, name_), .name = (name_), .size = sizeof(type_) }
 
-/* A zeroed object, or NULL when there is no memory. */
+/* A zeroed object, or NULL when there is no memory. Aligned to 16 bytes, and to 64 if its size is a
+ * multiple of 64. Sizes up to SLAB_OBJECT_MAX. */
 void *slab_alloc(struct slab_cache *cache) MUST_USE;
 void slab_free(struct slab_cache *cache, void *object);
 

@@ -1,0 +1,65 @@
+/*
+ * The inline part of the seam. Host tests get physical memory and a processor as plain variables,
+ * which the test defines.
+ */
+#ifndef KERNEL_ARCH_X86_64_ARCH_INLINE_H
+#define KERNEL_ARCH_X86_64_ARCH_INLINE_H
+
+#ifdef CAPOS_HOST
+
+extern uint8_t *arch_host_memory;      /* what stands for physical address 0 */
+extern struct cpu *arch_host_cpu;
+
+static inline void *arch_direct(uint64_t physical)
+{
+	return arch_host_memory + physical;
+}
+
+static inline uint64_t arch_direct_physical(const void *address)
+{
+	return (uint64_t)((const uint8_t *)address - arch_host_memory);
+}
+
+static inline struct cpu *arch_cpu(void)
+{
+	return arch_host_cpu;
+}
+
+#else
+
+static inline void *arch_direct(uint64_t physical)
+{
+	return (void *)(DIRECT_BASE + physical);
+}
+
+static inline uint64_t arch_direct_physical(const void *address)
+{
+	return (uint64_t)address - DIRECT_BASE;
+}
+
+static inline struct cpu *arch_cpu(void)
+{
+	struct cpu *cpu;
+
+	__asm__("movq %%gs:%c1, %0" : "=r"(cpu) : "i"(CPU_SELF));
+	return cpu;
+}
+
+#endif
+
+static inline uint64_t arch_ticks(void)
+{
+	return __builtin_ia32_rdtsc();
+}
+
+static inline void arch_relax(void)
+{
+	__builtin_ia32_pause();
+}
+
+static inline void arch_context_set_result(struct arch_context *context, int64_t result)
+{
+	context->rax = (uint64_t)result;
+}
+
+#endif

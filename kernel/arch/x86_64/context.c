@@ -1,0 +1,135 @@
+/*
+ * Switching the processor from one thread's context to another's. What the entry code does not save
+ * is moved here, once per switch and never on the way back to the same thread: vector registers of
+ * preempted threads, the user's FS and GS bases, the page-table root.
+ */
+#include "arch/x86_64/internal.h"
+#include "arch/x86_64/x86.h"
+#include "kernel/core/panic.h"
+#include "kernel/core/string.h"
+#include "kernel/mm/slab.h"
+#include "kernel/sched/cpu.h"
+
+/* x87, SSE and AVX in the standard form (Intel SDM vol. 1, 13.4). */
+#define VECTOR_AREA_BYTES 832
+#define VECTOR_ALIGN      64
+#define MXCSR_OFFSET      24
+#define MXCSR_RESET       0x1f80
+
+struct vector_area {
+	uint8_t bytes[VECTOR_AREA_BYTES];
+} __attribute__((aligned(VECTOR_ALIGN)));
+
+static struct slab_cache vector_areas = SLAB_CACHE("vector areas", struct vector_area);
+
+/* Its header says that nothing is saved, so that restoring it gives the state of reset. */
+static struct vector_area vector_reset;
+
+void vector_init(void)
+{
+	const uint32_t mxcsr = MXCSR_RESET;
+
+	ASSERT(features.vector_bytes <= VECTOR_AREA_BYTES);
+	memcpy(vector_reset.bytes + MXCSR_OFFSET, &mxcsr, sizeof(mxcsr));
+}
+
+static void vector_save(struct vector_area *area)
+{
+	__asm__ volatile("xsave64 %0" : "+m"(*area) : "a"(0xffffffff), "d"(0xffffffff));
+}
+
+static void vector_restore(const struct vector_area *area)
+{
+	__asm__ volatile("xrstor64 %0" : : "m"(*area), "a"(0xffffffff), "d"(0xffffffff));
+}
+
+status_t arch_context_create(struct arch_context *context)
+{
+	*context = (struct arch_context){ 0 };
+	context->vector = slab_alloc(&vector_areas);
+	return context->vector != NULL ? STATUS_OK : STATUS_OVERLOADED;
+}
+
+void arch_context_destroy(struct arch_context *context)
+{
+	if (context->vector != NULL)
+		slab_free(&vector_areas, context->vector);
+	context->vector = NULL;
+}
+
+/*
+ * Leaves by iretq. An entry or ring outside user space would make the kernel itself fault, so such
+ * an entry becomes 0, where nothing is ever mapped: the thread faults there, as it deserves.
+ */
+void arch_context_init(struct arch_context *context, uint64_t entry, uint64_t stack, uint64_t ring,
+		uint64_t argument)
+{
+	void *vector = context->vector;
+
+	*context = (struct arch_context){
+		.rip = entry < USER_END ? entry : 0,
+		.rsp = stack,
+		.rflags = RFLAGS_IF | RFLAGS_ONE,
+		.kind = CONTEXT_KIND_INTERRUPT,
+		.rdi = ring,
+		.rsi = argument,
+		.gs_base = ring < USER_END ? ring : 0,
+		.vector = vector,
+	};
+}
+
+static void context_save(struct arch_context *context)
+{
+	context->fs_base = rdfsbase();
+	if (context->kind == CONTEXT_KIND_INTERRUPT) {
+		vector_save(context->vector);
+		context->vector_saved = true;
+	}
+}
+
+static void context_load(struct arch_context *context)
+{
+	/* Whoever ran before must not be readable in the vector registers. */
+	if (context->vector_saved) {
+		vector_restore(context->vector);
+		context->vector_saved = false;
+	} else {
+		vector_restore(&vector_reset);
+	}
+	wrfsbase(context->fs_base);
+	write_user_gs_base(context->gs_base);
+}
+
+void arch_context_switch(struct arch_context *previous, struct arch_context *next, struct arch_space *space)
+{
+	struct arch_cpu *cpu = &arch_cpu()->arch;
+	uint64_t root = next != NULL ? space->root : paging_kernel_root();
+
+	if (previous != NULL)
+		context_save(previous);
+	cpu->context = next;
+	if (next != NULL)
+		context_load(next);
+	if (cpu->root != root) {
+		cpu->root = root;
+		write_cr3(root);
+	}
+}
+
+uint32_t arch_context_registers(const struct arch_context *context, const struct arch_fault *fault,
+		struct arch_register *out, uint32_t max)
+{
+	const struct arch_register registers[] = {
+		{ "rip", context->rip }, { "rsp", context->rsp }, { "rflags", context->rflags },
+		{ "rbp", context->rbp }, { "rax", context->rax }, { "rbx", context->rbx },
+		{ "rcx", context->rcx }, { "rdx", context->rdx }, { "rsi", context->rsi },
+		{ "rdi", context->rdi }, { "r8", context->r8 }, { "r9", context->r9 },
+		{ "r10", context->r10 }, { "r11", context->r11 }, { "r12", context->r12 },
+		{ "r13", context->r13 }, { "r14", context->r14 }, { "r15", context->r15 },
+	};
+	uint32_t count = MIN((uint32_t)ARRAY_LEN(registers), max);
+
+	for (uint32_t i = 0; i < count; i++)
+		out[i] = registers[i];
+	return count;
+}

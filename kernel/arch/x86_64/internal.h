@@ -1,0 +1,82 @@
+/*
+ * What the files of this port call of one another. Nothing outside the port includes it.
+ */
+#ifndef KERNEL_ARCH_X86_64_INTERNAL_H
+#define KERNEL_ARCH_X86_64_INTERNAL_H
+
+#include "arch/arch.h"
+#include "arch/x86_64/acpi.h"
+#include "kernel/core/boot_info.h"
+
+/* console.c */
+void console_init(void);
+
+/* boot_pvh.c, boot_multiboot2.c: fill boot_info from what the loader left; `raw` are the usable
+ * regions as told. False with a sentence where the information is not usable. */
+struct boot_raw {
+	struct boot_region usable[BOOT_REGIONS_MAX];
+	uint32_t           usable_count;
+};
+const char *boot_from_pvh(uint64_t address, struct boot_info *boot, struct boot_raw *raw);
+const char *boot_from_multiboot2(uint64_t address, struct boot_info *boot, struct boot_raw *raw);
+
+/* boot_map.c */
+void boot_raw_add(struct boot_raw *raw, uint64_t start, uint64_t bytes);
+void boot_command_line_set(struct boot_info *boot, const char *chars, size_t max);
+void boot_map_finish(struct boot_info *boot, const struct boot_raw *raw);
+
+/* features.c */
+struct features {
+	bool     gigabyte_pages;
+	bool     umip;
+	bool     random;           /* rdrand */
+	bool     deadline_timer;
+	uint64_t vector_mask;      /* for XCR0 */
+	uint32_t vector_bytes;
+};
+extern struct features features;
+/* A sentence about what is missing, or NULL. */
+const char *features_read(void);
+void features_enable(void);
+
+/* boot.c: the tick counter when the kernel got the processor */
+extern uint64_t boot_tsc_start;
+
+/* descriptors.c */
+void descriptors_init(struct arch_cpu *cpu);
+
+/* entry.S */
+extern const uint64_t trap_stubs[256];
+void syscall_entry(void);
+
+/* paging.c */
+#define MAP_WRITE   (1u << 0)
+#define MAP_EXECUTE (1u << 1)
+#define MAP_DEVICE  (1u << 2)
+void paging_init(struct boot_info *boot);
+uint64_t paging_kernel_root(void);
+/* Registers at a physical address, uncached; mapped for good. Panics when the window is full. */
+void *paging_map_device(uint64_t physical, uint64_t bytes);
+
+/* context.c */
+void vector_init(void);
+
+/* apic.c */
+void apic_init(void);
+void apic_timer_start(uint32_t count);      /* 0: off */
+void apic_timer_measure(void);              /* counts down from UINT32_MAX, silently */
+uint32_t apic_timer_count(void);
+void apic_timer_use_count(void);
+void apic_timer_use_deadline(void);
+
+/* timer.c */
+void timer_init(void);
+
+/* selftest.c, debug builds */
+void selftest_run(void);
+extern bool selftest_running;
+struct arch_context *selftest_interrupt(uint32_t vector);
+struct arch_context *selftest_fault(const struct arch_fault *fault);
+void selftest_interrupt_idle(uint32_t vector);
+
+#endif

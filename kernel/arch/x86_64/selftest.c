@@ -1,0 +1,250 @@
+/*
+ * Tests this port on the machine it runs on, before anything else does: enters user mode, takes
+ * system calls, faults and interrupts, and checks what arrives on both sides. Debug builds, when the
+ * command line has "arch-selftest"; prints TAP lines and powers off, with status 1 if one failed.
+ */
+#include "arch/x86_64/selftest.h"
+#include "arch/x86_64/internal.h"
+#include "arch/x86_64/x86.h"
+#include "kernel/core/log.h"
+#include "kernel/core/string.h"
+#include "kernel/mm/frame.h"
+#include "kernel/mm/slab.h"
+#include "kernel/sched/cpu.h"
+
+#define RING_ADDRESS 0x700000
+#define ARGUMENT     0xabcdef
+#define RESULT       (-5)
+#define TIMER_NS     2000000
+
+extern const uint8_t selftest_user_start[], selftest_user_second[], selftest_user_end[];
+
+struct arch_context *selftest_syscall(uint64_t number, uint64_t arg0, uint64_t arg1, uint64_t arg2);
+void selftest_syscall_entry(void);
+
+bool selftest_running;
+
+static struct ledger *const no_ledger;
+static struct arch_space space;
+static struct arch_context first, second;
+static struct arch_fault last_fault;
+static uint32_t fault_count;
+static uint64_t lazy_page, data_page;
+static uint64_t timer_deadline;
+static uint32_t idle_interrupts;
+static uint32_t test_count, failed_count;
+
+static void check(bool right, const char *name)
+{
+	char line[128];
+	size_t count = format_chars(line, sizeof(line), "TAP %s %u - %s\n", right ? "ok" : "not ok",
+			++test_count, name);
+
+	failed_count += !right;
+	log_chars(line, count);
+}
+
+static void test_number(const char *name, uint64_t value)
+{
+	char line[128];
+
+	log_chars(line, format_chars(line, sizeof(line), "TAP # %s: %lu\n", name, value));
+}
+
+static NORETURN void selftest_end(void)
+{
+	char line[32];
+
+	log_chars(line, format_chars(line, sizeof(line), "TAP 1..%u\n", test_count));
+	arch_power_off(failed_count > 0);
+}
+
+/* --- Kernel side only --------------------------------------------------------------------------- */
+
+static void test_time(void)
+{
+	uint64_t start = arch_time_ns(), ticks = arch_ticks(), now;
+
+	arch_timer_set(start + TIMER_NS);
+	while (idle_interrupts == 0)
+		arch_idle();
+	now = arch_time_ns();
+	check(now - start >= TIMER_NS * 9 / 10, "the timer does not fire much too early");
+	check(now - start < 100 * TIMER_NS, "the timer fires");
+	check(arch_ticks_to_ns(arch_ticks() - ticks) >= now - start, "ticks convert to nanoseconds");
+	test_number("ns from a 2 ms timer", now - start);
+}
+
+static uint64_t page_make(uint64_t address, enum access access)
+{
+	uint64_t physical = frame_alloc_zeroed(0);
+
+	check(arch_space_map(&space, address, physical, access, ARCH_MEMORY_NORMAL) == STATUS_OK,
+			"a page can be mapped");
+	return physical;
+}
+
+static void test_space(void)
+{
+	uint64_t physical, page;
+	enum access access;
+	bool found;
+
+	check(arch_space_create(&space, no_ledger) == STATUS_OK, "an address space can be made");
+	page = page_make(SELFTEST_CODE, ACCESS_READ_WRITE);
+	memcpy(arch_direct(page), selftest_user_start, (size_t)(selftest_user_end - selftest_user_start));
+	check(arch_space_protect(&space, SELFTEST_CODE, ACCESS_READ_EXECUTE), "its access can be changed");
+	data_page = page_make(SELFTEST_DATA, ACCESS_READ_WRITE);
+	page = page_make(SELFTEST_HIDDEN, ACCESS_NONE);
+	found = arch_space_lookup(&space, SELFTEST_HIDDEN + 8, &physical, &access);
+	check(found && physical == page + 8 && access == ACCESS_NONE, "a page without access is kept");
+	found = arch_space_lookup(&space, SELFTEST_CODE, &physical, &access);
+	check(found && access == ACCESS_READ_EXECUTE, "a page tells its access");
+	check(!arch_space_lookup(&space, SELFTEST_LAZY, &physical, &access), "a hole is a hole");
+	lazy_page = frame_alloc_zeroed(0);
+}
+
+static void test_space_end(void)
+{
+	uint64_t before = frame_free_pages(), tables = space.table_pages;
+
+	arch_context_switch(&first, NULL, NULL);
+	check(arch_space_unmap(&space, SELFTEST_DATA), "a page can be unmapped");
+	check(!arch_space_unmap(&space, SELFTEST_DATA), "but only once");
+	arch_space_destroy(&space);
+	check(frame_free_pages() == before + tables, "a space gives its tables back");
+	arch_context_destroy(&first);
+	arch_context_destroy(&second);
+	slab_check();
+	frame_check();
+	check(true, "the allocators are consistent");
+}
+
+/* --- With the user half ------------------------------------------------------------------------- */
+
+static void check_fault(uint32_t vector, uint64_t address, bool right, const char *name)
+{
+	check(fault_count == 1 && last_fault.vector == vector && last_fault.address == address && right, name);
+	fault_count = 0;
+}
+
+static struct arch_context *steps_preemption(uint64_t step, uint64_t a, uint64_t b, uint64_t c)
+{
+	switch (step) {
+	case STEP_TIMER_START:
+		timer_deadline = arch_time_ns() + TIMER_NS;
+		arch_timer_set(timer_deadline);
+		return &first;
+	case STEP_SECOND:
+		check(a == 0 && b == 0, "another thread sees no vector registers and its own FS base");
+		arch_context_switch(&second, &first, &space);
+		return &first;
+	case STEP_PREEMPTED:
+		check(a == 0x5a5a5a5a && b == 0x5a5a5a5a, "a preempted thread keeps vector registers and FS");
+		check(c == RING_ADDRESS, "a resumed thread has its GS base again");
+		break;
+	case STEP_COST_KNOWN:
+		test_number("ticks of a null system call, user stub and rdtsc included", a);
+		break;
+	case STEP_END:
+		test_space_end();
+		selftest_end();
+	default:
+		break;
+	}
+	arch_context_set_result(&first, RESULT);
+	return &first;
+}
+
+struct arch_context *selftest_syscall(uint64_t number, uint64_t a, uint64_t b, uint64_t c)
+{
+	switch (number) {
+	case STEP_COST:
+		return &first;
+	case STEP_START:
+		check(a == RING_ADDRESS && b == ARGUMENT && c == RING_ADDRESS, "a new thread has its arguments");
+		break;
+	case STEP_RESULT:
+		check(a == UINT64_MAX && b == UINT64_MAX && c == UINT64_MAX, "arguments arrive");
+		break;
+	case STEP_REGISTERS:
+		check((int64_t)a == RESULT, "a system call has a result");
+		check(b == 0, "registers that are not preserved come back as zero");
+		check(c == 0x11 + 0x12 + 0x13 + 0x14 + 0x15 + 0x16, "preserved registers are preserved");
+		break;
+	case STEP_FAULT_SERVED:
+		check(a == 14 * 15 / 2 && b == SELFTEST_LAZY, "a served page fault changes no register");
+		check_fault(14, SELFTEST_LAZY, !last_fault.mapped, "and is described");
+		break;
+	case STEP_WRITE_CODE:
+		check_fault(14, SELFTEST_CODE, last_fault.mapped && last_fault.write, "code cannot be written");
+		break;
+	case STEP_EXECUTE_DATA:
+		check_fault(14, SELFTEST_DATA, last_fault.mapped && last_fault.execute,
+				"data cannot be executed");
+		break;
+	case STEP_READ_KERNEL:
+		check_fault(14, KERNEL_BASE + KERNEL_PHYSICAL, true, "the kernel cannot be read");
+		break;
+	case STEP_CALL_GATE:
+		check_fault(13, 0, last_fault.kind == CRASH_KIND_PROTECTION, "interrupts cannot be called");
+		break;
+	case STEP_INVALID:
+		check_fault(6, 0, last_fault.kind == CRASH_KIND_ILLEGAL_INSTRUCTION, "ud2 is told");
+		break;
+	case STEP_HIDDEN:
+		check_fault(14, SELFTEST_HIDDEN, !last_fault.mapped, "a page without access cannot be read");
+		break;
+	default:
+		return steps_preemption(number, a, b, c);
+	}
+	arch_context_set_result(&first, RESULT);
+	return &first;
+}
+
+struct arch_context *selftest_fault(const struct arch_fault *fault)
+{
+	last_fault = *fault;
+	fault_count++;
+	if (fault->vector == 14 && fault->address == SELFTEST_LAZY) {
+		check(arch_space_map(&space, SELFTEST_LAZY, lazy_page, ACCESS_READ_WRITE,
+				ARCH_MEMORY_NORMAL) == STATUS_OK, "a page can be mapped while it runs");
+		return &first;
+	}
+	first.rip = first.r12;
+	return &first;
+}
+
+struct arch_context *selftest_interrupt(uint32_t vector)
+{
+	arch_irq_end(vector);
+	if (arch_time_ns() < timer_deadline) {
+		arch_timer_set(timer_deadline);
+		return &first;
+	}
+	check(vector == ARCH_VECTOR_TIMER, "the timer interrupts user mode");
+	*(uint64_t *)arch_direct(data_page) = 1;
+	arch_context_switch(&first, &second, &space);
+	return &second;
+}
+
+void selftest_interrupt_idle(uint32_t vector)
+{
+	idle_interrupts++;
+	arch_irq_end(vector);
+}
+
+void selftest_run(void)
+{
+	selftest_running = true;
+	wrmsr(MSR_LSTAR, (uint64_t)selftest_syscall_entry);
+	test_time();
+	test_space();
+	if (arch_context_create(&first) != STATUS_OK || arch_context_create(&second) != STATUS_OK)
+		check(false, "contexts can be made");
+	arch_context_init(&first, SELFTEST_CODE, 0, RING_ADDRESS, ARGUMENT);
+	arch_context_init(&second, SELFTEST_CODE + (uint64_t)(selftest_user_second - selftest_user_start),
+			0, RING_ADDRESS, ARGUMENT);
+	arch_context_switch(NULL, &first, &space);
+	arch_enter_user(&first);
+}

@@ -1,0 +1,230 @@
+/*
+ * User address spaces. The upper half of every top table is the kernel's and equal in all; the lower
+ * half has 4 KiB leaves only. Tables are frames charged to the space's ledger and stay until the
+ * space is destroyed.
+ * Always true: no leaf is both writable and executable; a leaf with access none is not present and
+ * keeps its page inverted, so that no processor speculates on the address (as L1TF would).
+ */
+#include "arch/x86_64/internal.h"
+#include "arch/x86_64/page_table.h"
+#include "arch/x86_64/x86.h"
+#include "kernel/core/panic.h"
+#include "kernel/core/string.h"
+#include "kernel/mm/frame.h"
+#include "kernel/object/ledger.h"
+#include "kernel/sched/cpu.h"
+
+static status_t table_create(struct arch_space *space, uint64_t *physical)
+{
+	uint64_t detail;
+	status_t st = ledger_charge(space->ledger, RESOURCE_CLASS_FRAMES, 1, &detail);
+
+	if (st != STATUS_OK)
+		return st;
+	*physical = frame_alloc_zeroed(0);
+	if (*physical == FRAME_NONE) {
+		ledger_refund(space->ledger, RESOURCE_CLASS_FRAMES, 1);
+		return STATUS_OVERLOADED;
+	}
+	space->table_pages++;
+	return STATUS_OK;
+}
+
+static void table_destroy(struct arch_space *space, uint64_t physical)
+{
+	frame_free(physical, 0);
+	ledger_refund(space->ledger, RESOURCE_CLASS_FRAMES, 1);
+	space->table_pages--;
+}
+
+status_t arch_space_create(struct arch_space *space, struct ledger *ledger)
+{
+	const uint64_t *kernel = arch_direct(paging_kernel_root());
+	uint64_t *top;
+	status_t st;
+
+	*space = (struct arch_space){ .ledger = ledger };
+	st = table_create(space, &space->root);
+	if (st != STATUS_OK) {
+		space->root = 0;
+		return st;
+	}
+	top = arch_direct(space->root);
+	memcpy(top + USER_ENTRIES, kernel + USER_ENTRIES, (TABLE_ENTRIES - USER_ENTRIES) * sizeof(*top));
+	return STATUS_OK;
+}
+
+void arch_space_leave(struct arch_space *space)
+{
+	struct arch_cpu *cpu = &arch_cpu()->arch;
+
+	if (cpu->root != space->root)
+		return;
+	cpu->root = paging_kernel_root();
+	write_cr3(cpu->root);
+}
+
+static void tables_destroy(struct arch_space *space, uint64_t physical, uint32_t level)
+{
+	const uint64_t *table = arch_direct(physical);
+	uint32_t entries = level == TABLE_TOP ? USER_ENTRIES : TABLE_ENTRIES;
+
+	for (uint32_t i = 0; level > 0 && i < entries; i++) {
+		if ((table[i] & ENTRY_PRESENT) != 0)
+			tables_destroy(space, table[i] & ENTRY_ADDRESS, level - 1);
+	}
+	table_destroy(space, physical);
+}
+
+void arch_space_destroy(struct arch_space *space)
+{
+	if (space->root == 0)
+		return;
+	arch_space_leave(space);
+	tables_destroy(space, space->root, TABLE_TOP);
+	ASSERT(space->table_pages == 0);
+	space->root = 0;
+}
+
+/* --- Leaves ------------------------------------------------------------------------------------- */
+
+static uint64_t leaf_make(uint64_t physical, enum access access, uint64_t kept)
+{
+	uint64_t leaf = physical | kept | ENTRY_PRESENT | ENTRY_USER | ENTRY_ACCESSED;
+
+	switch (access) {
+	case ACCESS_NONE:
+		return (~physical & ENTRY_ADDRESS) | kept | ENTRY_HIDDEN;
+	case ACCESS_READ:
+		return leaf | ENTRY_NO_EXECUTE;
+	case ACCESS_READ_WRITE:
+		return leaf | ENTRY_NO_EXECUTE | ENTRY_WRITE | ENTRY_DIRTY;
+	case ACCESS_READ_EXECUTE:
+		return leaf;
+	}
+	panic("a page cannot be mapped with access %u", access);
+}
+
+static uint64_t leaf_physical(uint64_t leaf)
+{
+	return ((leaf & ENTRY_HIDDEN) != 0 ? ~leaf : leaf) & ENTRY_ADDRESS;
+}
+
+static enum access leaf_access(uint64_t leaf)
+{
+	if ((leaf & ENTRY_HIDDEN) != 0)
+		return ACCESS_NONE;
+	if ((leaf & ENTRY_WRITE) != 0)
+		return ACCESS_READ_WRITE;
+	return (leaf & ENTRY_NO_EXECUTE) != 0 ? ACCESS_READ : ACCESS_READ_EXECUTE;
+}
+
+/* The leaf's place, or NULL where a table is missing. */
+static uint64_t *leaf_find(const struct arch_space *space, uint64_t address)
+{
+	uint64_t *table = arch_direct(space->root);
+
+	if (address < USER_BASE || address >= USER_END)
+		return NULL;
+	for (uint32_t level = TABLE_TOP; level > 0; level--) {
+		uint64_t entry = table[table_index(address, level)];
+
+		if ((entry & ENTRY_PRESENT) == 0)
+			return NULL;
+		table = table_of(entry);
+	}
+	return &table[table_index(address, 0)];
+}
+
+/* The leaf's place, with the tables above it. */
+static status_t leaf_prepare(struct arch_space *space, uint64_t address, uint64_t **leaf)
+{
+	uint64_t *table = arch_direct(space->root);
+
+	if (address < USER_BASE || address >= USER_END)
+		return STATUS_INVALID_ARGUMENT;
+	for (uint32_t level = TABLE_TOP; level > 0; level--) {
+		uint64_t *entry = &table[table_index(address, level)];
+
+		if ((*entry & ENTRY_PRESENT) == 0) {
+			uint64_t physical;
+			status_t st = table_create(space, &physical);
+
+			if (st != STATUS_OK)
+				return st;
+			*entry = physical | ENTRY_PRESENT | ENTRY_WRITE | ENTRY_USER | ENTRY_ACCESSED;
+		}
+		table = table_of(*entry);
+	}
+	*leaf = &table[table_index(address, 0)];
+	return STATUS_OK;
+}
+
+static void leaf_flush(const struct arch_space *space, uint64_t address)
+{
+	if (arch_cpu()->arch.root == space->root)
+		invlpg(address);
+}
+
+status_t arch_space_map(struct arch_space *space, uint64_t address, uint64_t physical, enum access access,
+		enum arch_memory memory)
+{
+	uint64_t *leaf;
+	status_t st = leaf_prepare(space, address, &leaf);
+
+	if (st != STATUS_OK)
+		return st;
+	ASSERT(*leaf == 0);
+	*leaf = leaf_make(physical, access, memory == ARCH_MEMORY_DEVICE ? ENTRY_UNCACHED : 0);
+	return STATUS_OK;
+}
+
+status_t arch_space_prepare(struct arch_space *space, uint64_t address, uint64_t pages)
+{
+	uint64_t table_bytes = 1ul << LEVEL_SHIFT(1);
+	uint64_t end = address + pages * PAGE_SIZE;
+	uint64_t *leaf;
+
+	while (address < end) {
+		status_t st = leaf_prepare(space, address, &leaf);
+
+		if (st != STATUS_OK)
+			return st;
+		address = ALIGN_DOWN(address, table_bytes) + table_bytes;
+	}
+	return STATUS_OK;
+}
+
+bool arch_space_unmap(struct arch_space *space, uint64_t address)
+{
+	uint64_t *leaf = leaf_find(space, address);
+
+	if (leaf == NULL || *leaf == 0)
+		return false;
+	*leaf = 0;
+	leaf_flush(space, address);
+	return true;
+}
+
+bool arch_space_protect(struct arch_space *space, uint64_t address, enum access access)
+{
+	uint64_t *leaf = leaf_find(space, address);
+
+	if (leaf == NULL || *leaf == 0)
+		return false;
+	*leaf = leaf_make(leaf_physical(*leaf), access, *leaf & ENTRY_UNCACHED);
+	leaf_flush(space, address);
+	return true;
+}
+
+bool arch_space_lookup(const struct arch_space *space, uint64_t address, uint64_t *physical,
+		enum access *access)
+{
+	const uint64_t *leaf = leaf_find(space, address);
+
+	if (leaf == NULL || *leaf == 0)
+		return false;
+	*physical = leaf_physical(*leaf) | (address & (PAGE_SIZE - 1));
+	*access = leaf_access(*leaf);
+	return true;
+}

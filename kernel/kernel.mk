@@ -1,0 +1,46 @@
+# The kernel: $(B)/capos.elf. Depends on the generated headers and on the library sources that
+# KERNEL_UPPER_SRCS names as objects below $(B)/klib.
+
+KERNEL_ARCH_SRCS := start.S entry.S memory.S boot.c boot_map.c boot_pvh.c boot_multiboot2.c features.c \
+        descriptors.c trap.c backtrace.c console.c paging.c space.c context.c acpi.c apic.c timer.c power.c \
+        arch.c
+KERNEL_ARCH_SRCS := $(addprefix kernel/arch/x86_64/,$(KERNEL_ARCH_SRCS))
+KERNEL_CORE_SRCS := $(addprefix kernel/core/,main.c boot_info.c log.c panic.c spinlock.c string.c symbols.c defaults.c)
+KERNEL_MM_SRCS   := $(addprefix kernel/mm/,frame.c slab.c)
+# Everything above the seam: kernel/{cap,irq,object,ring,sched,time} and what else it needs.
+KERNEL_UPPER_SRCS :=
+# Objects of library sources: $(B)/klib/<path>.o
+KERNEL_LIB_OBJS :=
+
+ifeq ($(CONFIG),debug)
+KERNEL_ARCH_SRCS += kernel/arch/x86_64/selftest.c kernel/arch/x86_64/selftest_user.S
+endif
+
+KERNEL_SRCS = $(KERNEL_ARCH_SRCS) $(KERNEL_CORE_SRCS) $(KERNEL_MM_SRCS) $(KERNEL_UPPER_SRCS)
+KERNEL_OBJS = $(addprefix $(B)/,$(addsuffix .o,$(basename $(KERNEL_SRCS)))) $(KERNEL_LIB_OBJS)
+
+KERNEL_LDFLAGS := -m elf_x86_64 -nostdlib -static --no-relax -z max-page-size=4096 -z noexecstack \
+        --build-id=none --gc-sections -T kernel/kernel.ld
+KERNEL_LINK     = $(LD) $(KERNEL_LDFLAGS) $(KERNEL_OBJS)
+SYMBOL_TABLE   := kernel/core/symbol_table.py
+
+# Loops there must stay loops.
+$(B)/kernel/core/string.o: KERNEL_CFLAGS += -fno-builtin
+
+# Two links: the first gives the functions' addresses, which the table of the second does not move.
+$(B)/kernel/symbols_none.S: $(SYMBOL_TABLE)
+	@mkdir -p $(@D)
+	$(SYMBOL_TABLE) < /dev/null > $@.tmp && mv $@.tmp $@
+$(B)/kernel/symbols_all.S: $(B)/kernel/first.elf $(SYMBOL_TABLE)
+	llvm-nm --numeric-sort $< > $@.nm
+	$(SYMBOL_TABLE) < $@.nm > $@.tmp && mv $@.tmp $@
+$(B)/kernel/symbols_%.o: $(B)/kernel/symbols_%.S
+	$(CC) $(KERNEL_CFLAGS) -c $< -o $@
+$(B)/kernel/first.elf: $(KERNEL_OBJS) $(B)/kernel/symbols_none.o kernel/kernel.ld
+	$(KERNEL_LINK) $(B)/kernel/symbols_none.o -o $@
+$(B)/capos.elf: $(KERNEL_OBJS) $(B)/kernel/symbols_all.o kernel/kernel.ld
+	$(KERNEL_LINK) $(B)/kernel/symbols_all.o -o $@
+
+.PHONY: kernel
+kernel: $(B)/capos.elf
+all: kernel

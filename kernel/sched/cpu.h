@@ -1,0 +1,32 @@
+/*
+ * One processor. Its memory is the first page of its 64 KiB area (arch/<name>/layout.h), its GS base
+ * points here, and only the processor itself reads and writes it.
+ */
+#ifndef KERNEL_SCHED_CPU_H
+#define KERNEL_SCHED_CPU_H
+
+#include "arch/arch.h"
+#include "kernel/core/spinlock.h"
+
+#define CPU_HELD_LOCKS_MAX 8
+
+struct thread;
+
+struct cpu {
+	struct arch_cpu  arch;              /* first: the entry code finds its fields by offset */
+	uint32_t         number;            /* from 0 */
+	struct thread   *current;           /* NULL while idle */
+	struct thread   *loaded;            /* whose context arch.context names; NULL if it ended */
+	struct thread   *handoff;           /* runs next if the current one goes to sleep; under the run queue's lock */
+	struct thread   *charged;           /* uses processor time since `switch_ticks` */
+	uint64_t         switch_ticks;
+	bool             resched;           /* the current thread's turn is over */
+#if CONFIG_DEBUG
+	struct spinlock *held[CPU_HELD_LOCKS_MAX];   /* in order of acquisition */
+	uint32_t         held_count;
+#endif
+};
+
+STATIC_ASSERT(sizeof(struct cpu) <= PAGE_SIZE);
+
+#endif

@@ -44,3 +44,13 @@ $(B)/capos.elf: $(KERNEL_OBJS) $(B)/kernel/symbols_all.o kernel/kernel.ld
 .PHONY: kernel
 kernel: $(B)/capos.elf
 all: kernel
+
+# --- Host tests of the kernel's pure parts -------------------------------------------------------
+
+HOST_TESTS += cpio entropy_pool plain_text timer_queue
+HOST_TEST_cpio         := kernel/core/cpio_test.c kernel/core/cpio.c
+HOST_TEST_entropy_pool := kernel/core/entropy_pool_test.c kernel/core/entropy_pool.c
+HOST_TEST_plain_text   := kernel/core/plain_text_test.c kernel/core/plain_text.c
+HOST_TEST_timer_queue  := kernel/time/timer_queue_test.c kernel/time/timer_queue.c
+# The kernel's headers name the seam "arch/arch.h".
+$(HOST)/test/kernel/%.o: HOST_CFLAGS += -Ikernel

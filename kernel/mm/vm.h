@@ -1,0 +1,69 @@
+/*
+ * Address spaces: regions over page tables. A region is reserved (no memory), committed (anonymous
+ * frames of its own) or mapped (a window on a memory object). Frames and table pages are made when
+ * a region is, never at a fault, so a fault never fails for want of memory; the fault handler
+ * dispatches on the region's backing, of which clones and pagers are still to come. The kernel
+ * object behind VirtualMemory.
+ */
+#ifndef KERNEL_MM_VM_H
+#define KERNEL_MM_VM_H
+
+#include "abi/status.h"
+#include "capos/kernel.capnp.h"
+#include "kernel/arch/arch.h"
+#include "kernel/core/spinlock.h"
+#include "kernel/object/object.h"
+
+struct memory_object;
+struct vm_region;
+
+/* Pages that one commit, protect or map covers at most (16 MiB), and backed pages that one unmap
+ * ends: a longer loop would keep the processor. */
+#define VM_CALL_PAGES_MAX 4096
+
+/*  I fixed after creation   v under lock  */
+struct vm {
+	struct object      object;
+	struct spinlock    lock;
+	struct arch_space  space;
+	struct ledger     *ledger;           /* I, counted: pays for frames */
+	struct vm_region  *regions;          /* v, tree by address: mm/region_tree.h */
+	uint64_t           reserved_pages;   /* v */
+	uint64_t           committed_pages;  /* v */
+	uint64_t           mapped_pages;     /* v */
+	bool               ended;            /* v, its process is gone: everything is refused */
+};
+
+extern const struct object_type vm_type;   /* object/virtual_memory.c */
+void vm_destroy(struct object *object);    /* its destroy */
+
+status_t vm_create(struct ledger *ledger, struct vm **vm,
+		uint64_t *detail) MUST_USE;   /* counted reference */
+
+/* All sizes in bytes and page multiples; addresses page aligned, within USER_BASE..USER_END. See
+ * VirtualMemory in schema/capos/kernel.capnp. Refusals: INVALID_ARGUMENT, OVERLOADED; nothing
+ * changes then. */
+status_t vm_reserve(struct vm *vm, uint64_t bytes, uint64_t *address, uint64_t *detail) MUST_USE;
+status_t vm_commit(struct vm *vm, uint64_t address, uint64_t bytes, enum access access,
+		uint64_t *detail) MUST_USE;
+status_t vm_protect(struct vm *vm, uint64_t address, uint64_t bytes, enum access access,
+		uint64_t *detail) MUST_USE;
+status_t vm_map(struct vm *vm, struct memory_object *object, bool writable, uint64_t offset,
+		uint64_t bytes, uint64_t *address, enum access access, uint64_t *detail) MUST_USE;
+status_t vm_unmap(struct vm *vm, uint64_t address, uint64_t bytes, uint64_t *detail) MUST_USE;
+/* Maps kernel-owned frames (a ring) that no operation can unmap, protect or cover. */
+status_t vm_map_fixed(struct vm *vm, uint64_t physical, uint64_t bytes, uint64_t *address,
+		uint64_t *detail) MUST_USE;
+
+enum vm_fault { VM_FAULT_RESOLVED, VM_FAULT_CRASH };
+/* A page fault in user mode at `address`. */
+enum vm_fault vm_fault(struct vm *vm, uint64_t address, enum access wanted);
+
+/* Gives back up to `budget` pages of everything mapped; true when nothing is left. Sets `ended`. */
+bool vm_teardown(struct vm *vm, uint32_t budget);
+/* Copies from user memory through the page tables without faulting; bytes copied (for crash
+ * records). */
+size_t vm_peek(const struct vm *vm, uint64_t address, void *out, size_t bytes);
+void vm_check(struct vm *vm);
+
+#endif

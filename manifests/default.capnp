@@ -28,6 +28,7 @@ const terminal :Manifest.Service = (
     (name = "session", interface = Interface.terminalSession),
     (name = "factory", interface = Interface.terminalFactory)],
   grants = [
+    (name = "memory", source = (kernel = memory)),
     (name = "stream", source = (service = (name = "serial", provided = "line"))),
     (name = "timer", source = (kernel = timer)),
     (name = "log", source = (service = (name = "logger", provided = "sink")))],
@@ -41,7 +42,9 @@ const logger :Manifest.Service = (
   provides = [
     (name = "sink", interface = Interface.logSink, perClient = true),
     (name = "reader", interface = Interface.logReader)],
-  grants = [(name = "timer", source = (kernel = timer))],
+  grants = [
+    (name = "memory", source = (kernel = memory)),
+    (name = "timer", source = (kernel = timer))],
   restart = .kept);
 
 const counterService :Manifest.Service = (
@@ -54,7 +57,7 @@ const bankService :Manifest.Service = (
   name = "bank",
   program = "bin/bank",
   provides = [(name = "bank", interface = Interface.bank)],
-  grants = [(name = "log", source = (service = (name = "logger", provided = "sink")))],
+  grants = [(name = "memory", source = (kernel = memory))],
   restart = .restarted);
 
 const shell :Manifest.Service = (

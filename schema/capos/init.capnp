@@ -30,6 +30,7 @@ enum ServiceOutcome {
   notRunning @3;
   alreadyRunning @4;
   startFailed @5;
+  givenUp @6;          # its clients have been told that it is gone for good
 }
 
 interface ServiceView @0xc1a0e5b2d3f40811 {
@@ -45,5 +46,5 @@ interface Supervisor @0xc1a0e5b2d3f40812 extends(ServiceView) {
   stop @1 (name :Text) -> (outcome :ServiceOutcome);
   # Ends it and keeps it ended. Calls to it wait for its next start.
   start @2 (name :Text) -> (outcome :ServiceOutcome);
-  # Starts a stopped or failed service with a fresh restart budget.
+  # Starts a stopped service with a fresh restart budget; one that failed only if it provides nothing.
 }

@@ -40,6 +40,7 @@ SANITIZE      = -fsanitize=address,undefined -fno-sanitize-recover=all
 
 .PHONY: all host clean
 .SUFFIXES:
+.DELETE_ON_ERROR:
 .SECONDARY:
 
 all:

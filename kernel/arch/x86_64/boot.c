@@ -38,7 +38,7 @@ static __attribute__((no_stack_protector)) void canary_seed(void)
 static NORETURN void boot_refuse(const char *sentence)
 {
 	log_line(LOG_ERROR, "%s Stopped.", sentence);
-	arch_halt();
+	arch_panic_exit();
 }
 
 static const char *boot_read(uint32_t door, uint64_t information)

@@ -117,8 +117,11 @@ refuse:
 	movl $0x3f8, %edx
 	outb %al, %dx
 	jmp refuse
-4:	hlt
-	jmp 4b
+4:	movl $0x501, %edx               /* as arch_panic_exit */
+	movb $0x0e, %al
+	outb %al, %dx
+5:	hlt
+	jmp 5b
 
 sentence_long_mode:
 	.asciz "capos: this processor has no 64-bit mode, which capOS needs. Stopped.\r\n"

@@ -19,6 +19,7 @@ void arch_init(const struct boot_info *boot)
 	if (!features.umip)
 		log_line(LOG_INFO, "This processor has no UMIP: programs can read where its tables are.");
 #if CONFIG_DEBUG
+	selftest_crash(boot->command_line);
 	if (boot_command_line_has(boot->command_line, "arch-selftest"))
 		selftest_run();
 #endif

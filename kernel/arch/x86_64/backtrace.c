@@ -11,7 +11,7 @@ static bool frame_readable(uint64_t frame, uint64_t stack)
 
 	/* Both words lie in the same stack as the frame we came from, above it. */
 	return frame >= stack && (frame & 7) == 0 && frame + 16 <= area + CPU_AREA_BYTES &&
-			frame - area > CPU_STACK_GUARD + PAGE_SIZE;
+			frame - area >= CPU_STACK_GUARD + PAGE_SIZE;
 }
 
 uint32_t arch_backtrace_from(uint64_t instruction, uint64_t frame, uint64_t *out, uint32_t max)
@@ -23,7 +23,7 @@ uint32_t arch_backtrace_from(uint64_t instruction, uint64_t frame, uint64_t *out
 	if (instruction != 0 && count < max)
 		out[count++] = instruction;
 	/* A trap on a stack of its own reports a frame of the main stack. */
-	if (frame > area + CPU_STACK_GUARD + PAGE_SIZE && frame < area + CPU_STACK_TOP)
+	if (frame >= area + CPU_STACK_GUARD + PAGE_SIZE && frame < area + CPU_STACK_TOP)
 		stack = frame;
 	while (count < max && frame_readable(frame, stack)) {
 		const uint64_t *words = (const uint64_t *)frame;

@@ -74,6 +74,7 @@ void timer_init(void);
 
 /* selftest.c, debug builds */
 void selftest_run(void);
+void selftest_crash(const char *command_line);
 extern bool selftest_running;
 struct arch_context *selftest_interrupt(uint32_t vector);
 struct arch_context *selftest_fault(const struct arch_fault *fault);

@@ -2,11 +2,14 @@
  * Tests this port on the machine it runs on, before anything else does: enters user mode, takes
  * system calls, faults and interrupts, and checks what arrives on both sides. Debug builds, when the
  * command line has "arch-selftest"; prints TAP lines and powers off, with status 1 if one failed.
+ * "crash=..." tries one of the ends instead that the kernel must report as a panic.
  */
 #include "arch/x86_64/selftest.h"
 #include "arch/x86_64/internal.h"
 #include "arch/x86_64/x86.h"
 #include "kernel/core/log.h"
+#include "kernel/core/panic.h"
+#include "kernel/core/spinlock.h"
 #include "kernel/core/string.h"
 #include "kernel/mm/frame.h"
 #include "kernel/mm/slab.h"
@@ -232,6 +235,69 @@ void selftest_interrupt_idle(uint32_t vector)
 {
 	idle_interrupts++;
 	arch_irq_end(vector);
+}
+
+/* --- Ends that must be told --------------------------------------------------------------------- */
+
+static uint64_t overflow(volatile uint64_t depth)
+{
+	return depth == UINT64_MAX ? 0 : overflow(depth + 1) + depth;
+}
+
+static __attribute__((noinline)) void smash(volatile char *buffer, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		buffer[i] = (char)i;
+}
+
+static __attribute__((noinline)) void canary(void)
+{
+	volatile char buffer[16];
+
+	smash(buffer, 64);
+}
+
+static void read_user_memory(void)
+{
+	test_space();
+	arch_context_switch(NULL, &first, &space);
+	test_number("user memory", *(volatile uint64_t *)SELFTEST_DATA);
+}
+
+static void lock_twice(void)
+{
+	static struct spinlock low = SPINLOCK_INIT(LOCK_RANK_FRAME, "low");
+	static struct spinlock high = SPINLOCK_INIT(LOCK_RANK_SLAB, "high");
+
+	spin_lock(&low);
+	spin_lock(&high);
+	spin_unlock(&high);
+	spin_unlock(&low);
+}
+
+/* Ends the machine in the way that the command line names. */
+void selftest_crash(const char *command_line)
+{
+	if (boot_command_line_has(command_line, "crash=assert"))
+		panic("the command line asked for it");
+	if (boot_command_line_has(command_line, "crash=read"))
+		test_number("null", *(volatile uint64_t *)16);
+	if (boot_command_line_has(command_line, "crash=write-text"))
+		*(volatile uint8_t *)(uint64_t)selftest_crash = 0;
+	if (boot_command_line_has(command_line, "crash=write-text-alias"))
+		*(volatile uint8_t *)arch_direct((uint64_t)selftest_crash - KERNEL_BASE) = 0;
+	if (boot_command_line_has(command_line, "crash=run-data"))
+		((void (*)(void))(uint64_t)&first)();
+	if (boot_command_line_has(command_line, "crash=overflow"))
+		test_number("overflow", overflow(0));
+	if (boot_command_line_has(command_line, "crash=canary"))
+		canary();
+	if (boot_command_line_has(command_line, "crash=user-memory"))
+		read_user_memory();
+	if (boot_command_line_has(command_line, "crash=lock-order"))
+		lock_twice();
+	if (boot_command_line_has(command_line, "crash=nmi"))
+		__asm__ volatile("int $2");
 }
 
 void selftest_run(void)

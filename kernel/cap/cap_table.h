@@ -1,0 +1,103 @@
+/*
+ * Capability tables: one per process, flat. An id is 32 bits: slot in the low 20, generation in the high
+ * 12; id 0 is null for ever, slot 0 is never used. Slots are reused first-in first-out, so an id comes
+ * back at the earliest after (free slots) x 4096 releases.
+ *
+ * Space is reserved before it is used: `cap_table_reserve` sets slots aside (with their grants), charges them to the
+ * ledger, and only then can `cap_table_insert` be called, which cannot fail.
+ */
+#ifndef KERNEL_CAP_CAP_TABLE_H
+#define KERNEL_CAP_CAP_TABLE_H
+
+#include "abi/status.h"
+#include "kernel/cap/facet.h"
+#include "kernel/cap/grant.h"
+#include "kernel/core/spinlock.h"
+#include "kernel/object/object.h"
+
+#define CAP_SLOT_BITS 20
+#define CAP_SLOT_MASK ((1u << CAP_SLOT_BITS) - 1)
+#ifndef CAP_GENERATION_BITS
+#define CAP_GENERATION_BITS 12      /* narrowed by the tests */
+#endif
+#define CAP_GENERATION_MASK ((1u << CAP_GENERATION_BITS) - 1)
+#define CAP_CHUNK_ENTRIES 128
+#define CAP_CHUNKS_MAX 512          /* 65 536 capabilities a process */
+
+enum cap_state {
+	CAP_FREE,
+	CAP_LIVE,
+	CAP_MOVING,      /* leaves with a call that has not been delivered yet */
+};
+
+struct cap_entry {
+	struct object *object;      /* held */
+	struct facet  *facet;       /* counted */
+	struct grant  *grant;       /* one use */
+	uint16_t       generation;
+	uint8_t        state;       /* enum cap_state */
+	uint8_t        reserved;
+	uint32_t       next_free;
+};
+
+struct cap_chunk {
+	struct cap_entry entries[CAP_CHUNK_ENTRIES];
+	struct grant     grants[CAP_CHUNK_ENTRIES];
+};
+
+/*  I fixed after creation   t under lock  */
+struct cap_table {
+	struct spinlock   lock;
+	struct ledger    *ledger;          /* I, counted: pays for slots */
+	uint32_t          process_id;      /* I */
+	struct cap_chunk **chunks;         /* t, grows; entries never move */
+	uint32_t          chunk_count;     /* t */
+	uint32_t          chunk_capacity;  /* t, of `chunks` */
+	uint32_t          free_head;       /* t, slot; 0 none */
+	uint32_t          free_tail;       /* t */
+	uint32_t          free_count;      /* t */
+	uint32_t          reserved;        /* t, free slots promised; <= free_count */
+	uint32_t          live;            /* t */
+	struct grant     *free_grants;     /* under grant_lock */
+};
+
+status_t cap_table_init(struct cap_table *table, struct ledger *ledger, uint32_t process_id) MUST_USE;
+/* Looks at up to `budget` slots from *cursor (start with 0) and drops what they hold; true when the table is empty.
+ * For teardown; no thread of the process runs any more. */
+bool cap_table_drain(struct cap_table *table, uint32_t *cursor, uint32_t budget);
+/* Frees the memory. Empty, nothing reserved. */
+void cap_table_fini(struct cap_table *table);
+
+/* Sets `count` slots aside and charges them. OVERLOADED with *detail when the ledger or memory is short. */
+status_t cap_table_reserve(struct cap_table *table, uint32_t count, uint64_t *detail) MUST_USE;
+void cap_table_unreserve(struct cap_table *table, uint32_t count);
+
+/*
+ * Uses one reserved slot: the new id. Consumes one hold on the object and one reference on the facet.
+ * The grant is made here: below `parent` (NULL: root), given by process `granter` (0: nobody).
+ */
+uint32_t cap_table_insert(struct cap_table *table, struct object *object, struct facet *facet,
+		struct grant *parent, uint32_t granter);
+
+/* The entry of a live id whose grant is not revoked: OK; BAD_CAPABILITY for null, stale, unknown or moving ids;
+ * DISCONNECTED for a revoked one. Takes no lock and no reference: valid until the processor leaves the kernel. */
+status_t cap_table_lookup(const struct cap_table *table, uint32_t id, struct cap_entry **entry) MUST_USE;
+
+/* Drops one capability. Revoked ones can be released too. */
+status_t cap_table_release(struct cap_table *table, uint32_t id) MUST_USE;
+/* Another id of the same grant; `facet` (consumed reference) or NULL for the same one. Reserves by itself. */
+status_t cap_table_copy(struct cap_table *table, uint32_t id, struct facet *facet, uint32_t *copy,
+		uint64_t *detail) MUST_USE;
+
+/* A live entry begins to move (MOVING), comes back (LIVE), or is gone for good (FREE, its hold dropped). */
+status_t cap_table_move_begin(struct cap_table *table, uint32_t id) MUST_USE;
+void cap_table_move_cancel(struct cap_table *table, uint32_t id);
+void cap_table_move_commit(struct cap_table *table, uint32_t id);
+
+/* Walks the table: counts, free list, grants. Panics on a contradiction. */
+void cap_table_check(struct cap_table *table);
+
+/* The entry in slot `slot` (1..) if it is live, for listing; NULL otherwise. *end: no slot at or above. */
+const struct cap_entry *cap_table_slot(const struct cap_table *table, uint32_t slot, uint32_t *id, bool *end);
+
+#endif

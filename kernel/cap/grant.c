@@ -1,0 +1,104 @@
+/*
+ * The grant tree; see grant.h. Entries come and go through cap_table.c, crossings through transfer.c and
+ * endpoint.c, revocation through object/capability_manager.c.
+ * Always true: a child of a revoked grant is revoked; a grant with no uses is in its table's free pool
+ * and has no children.
+ */
+#include "kernel/cap/grant.h"
+
+#include "kernel/cap/cap_table.h"
+#include "kernel/core/panic.h"
+
+struct spinlock grant_lock = SPINLOCK_INIT(LOCK_RANK_GRANT, "grant");
+
+static void link_child(struct grant *grant, struct grant *parent)
+{
+	grant->parent = parent;
+	grant->prev = NULL;
+	grant->next = parent ? parent->children : NULL;
+	if (grant->next)
+		grant->next->prev = grant;
+	if (parent)
+		parent->children = grant;
+}
+
+static void unlink_child(struct grant *grant)
+{
+	if (grant->prev)
+		grant->prev->next = grant->next;
+	else if (grant->parent)
+		grant->parent->children = grant->next;
+	if (grant->next)
+		grant->next->prev = grant->prev;
+	grant->next = NULL;
+	grant->prev = NULL;
+	grant->parent = NULL;
+}
+
+struct grant *grant_create_locked(struct cap_table *table, struct grant *parent, uint32_t granter)
+{
+	struct grant *grant = table->free_grants;
+
+	ASSERT(grant != NULL);
+	table->free_grants = grant->next;
+	grant->children = NULL;
+	grant->granter = granter;
+	grant->uses = 1;
+	grant->revoked = parent ? parent->revoked : 0;
+	link_child(grant, parent);
+	return grant;
+}
+
+/* What was derived from a grant that nobody uses hangs on below its parent, so that revoking there still reaches it. */
+static void splice(struct grant *grant)
+{
+	struct grant *parent = grant->parent, *child;
+
+	unlink_child(grant);
+	while ((child = grant->children)) {
+		unlink_child(child);
+		link_child(child, parent);
+	}
+}
+
+void grant_unuse_locked(struct grant *grant)
+{
+	ASSERT(grant->uses != 0);
+	if (--grant->uses != 0)
+		return;
+	splice(grant);
+	grant->revoked = 0;
+	grant->next = grant->table->free_grants;
+	grant->table->free_grants = grant;
+}
+
+/* The next grant of the subtree of `root` in depth-first order, or NULL. */
+static struct grant *subtree_next(struct grant *root, struct grant *grant)
+{
+	if (grant->children)
+		return grant->children;
+	while (grant != root && !grant->next)
+		grant = grant->parent;
+	return grant == root ? NULL : grant->next;
+}
+
+uint32_t grant_revoke_derived_locked(struct grant *root)
+{
+	uint32_t marked = 0;
+
+	for (struct grant *grant = subtree_next(root, root); grant; grant = subtree_next(root, grant)) {
+		if (!grant->revoked) {
+			__atomic_store_n(&grant->revoked, 1, __ATOMIC_RELEASE);
+			marked++;
+		}
+	}
+	return marked;
+}
+
+uint32_t grant_revoke_locked(struct grant *grant)
+{
+	uint32_t marked = grant->revoked ? 0 : 1;
+
+	__atomic_store_n(&grant->revoked, 1, __ATOMIC_RELEASE);
+	return marked + grant_revoke_derived_locked(grant);
+}

@@ -1,0 +1,49 @@
+/*
+ * Grants: who gave what to whom. When a capability crosses to another process a grant {parent,
+ * granter, holder} is made there; copies inside a process share it. Revoking a grant marks its whole
+ * subtree, and a lookup tests the one mark. A grant that no entry uses any more is spliced out, its children
+ * go to its parent, so their number is bounded by live entries.
+ *
+ * Grants stand in the memory of their holder's capability table, one per slot, so a reserved slot always has one.
+ * The tree has one lock; lookups do not take it.
+ */
+#ifndef KERNEL_CAP_GRANT_H
+#define KERNEL_CAP_GRANT_H
+
+#include "kernel/core/spinlock.h"
+
+struct cap_table;
+
+/*  g under grant_lock   a atomic reads, written under grant_lock  */
+struct grant {
+	struct grant     *parent;      /* g, NULL: a root */
+	struct grant     *children;    /* g, first child */
+	struct grant     *next;        /* g, sibling; or next free in the table's pool */
+	struct grant     *prev;        /* g, sibling */
+	struct cap_table *table;       /* I, the holder */
+	uint32_t          granter;     /* g, process id that gave it; 0 the kernel or the holder itself */
+	uint32_t          uses;        /* g, entries and captured transfers that share it; 0: free */
+	uint32_t          revoked;     /* a */
+	uint32_t          reserved;
+};
+
+extern struct spinlock grant_lock;
+
+/* Takes a free grant of `table` and links it below `parent` (NULL: root); one use. Never fails: the caller
+ * reserved a slot. A child of a revoked grant is revoked. */
+struct grant *grant_create_locked(struct cap_table *table, struct grant *parent, uint32_t granter)
+		REQUIRES(grant_lock);
+static inline void grant_use_locked(struct grant *grant) { grant->uses++; }
+/* Drops one use; splices and frees the grant at zero. */
+void grant_unuse_locked(struct grant *grant) REQUIRES(grant_lock);
+/* Marks a grant and everything derived from it; answers how many were newly marked. */
+uint32_t grant_revoke_locked(struct grant *grant) REQUIRES(grant_lock);
+/* Marks everything derived from a grant, not the grant itself. */
+uint32_t grant_revoke_derived_locked(struct grant *grant) REQUIRES(grant_lock);
+
+static inline bool grant_is_revoked(const struct grant *grant)
+{
+	return __atomic_load_n(&grant->revoked, __ATOMIC_ACQUIRE) != 0;
+}
+
+#endif

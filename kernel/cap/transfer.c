@@ -1,0 +1,178 @@
+/*
+ * Capability transfer; see transfer.h. Used by object/endpoint.c for both directions of a call.
+ * Always true: between capture and deliver (or drop) an item has one hold, one facet reference and one use of the
+ * sender's grant, so neither a release nor the sender's revocation frees anything under it.
+ */
+#include "kernel/cap/transfer.h"
+
+#include "kernel/core/panic.h"
+#include "kernel/core/string.h"
+#include "kernel/mm/slab.h"
+#include "kernel/object/endpoint.h"
+
+struct descriptor {
+	uint8_t  kind;
+	uint32_t id;
+};
+
+/* Each word of a descriptor is loaded once; reserved parts must be zero. */
+static status_t descriptor_read(const uint64_t *words, struct descriptor *out)
+{
+	uint64_t first = READ_ONCE(words[0]), path = READ_ONCE(words[1]);
+
+	out->kind = (uint8_t)first;
+	out->id = (uint32_t)(first >> 32);
+	switch (out->kind) {
+	case TRANSFER_KIND_NONE:
+		return first == 0 && path == 0 ? STATUS_OK : STATUS_BAD_DESCRIPTOR;
+	case TRANSFER_KIND_COPY:
+	case TRANSFER_KIND_MOVE:
+		return (first & 0xffffff00) == 0 && path == 0 ? STATUS_OK : STATUS_BAD_DESCRIPTOR;
+	case TRANSFER_KIND_ANSWER:
+		return STATUS_UNIMPLEMENTED;
+	default:
+		return STATUS_BAD_DESCRIPTOR;
+	}
+}
+
+static status_t capture_one(struct cap_table *sender, const struct descriptor *descriptor, struct transfer_item *item)
+{
+	struct cap_entry *entry;
+	status_t status;
+
+	memset(item, 0, sizeof(*item));
+	if (descriptor->kind == TRANSFER_KIND_NONE)
+		return STATUS_OK;
+	status = cap_table_lookup(sender, descriptor->id, &entry);
+	if (status != STATUS_OK)
+		return status;
+	if (descriptor->kind == TRANSFER_KIND_MOVE) {
+		status = cap_table_move_begin(sender, descriptor->id);
+		if (status != STATUS_OK)
+			return status;
+		item->moving_id = descriptor->id;
+	}
+	item->object = entry->object;
+	object_hold(item->object);
+	item->facet = entry->facet;
+	facet_get(item->facet);
+	item->grant = entry->grant;
+	spin_lock(&grant_lock);
+	grant_use_locked(item->grant);
+	spin_unlock(&grant_lock);
+	return STATUS_OK;
+}
+
+status_t transfer_capture(struct cap_table *sender, const uint64_t *descriptors, uint32_t count,
+		struct transfer_item *items)
+{
+	struct descriptor descriptor;
+
+	for (uint32_t i = 0; i < count; i++) {
+		status_t status = descriptor_read(&descriptors[2 * i], &descriptor);
+
+		if (status == STATUS_OK)
+			status = capture_one(sender, &descriptor, &items[i]);
+		if (status != STATUS_OK) {
+			transfer_drop(items, i, sender);
+			return status;
+		}
+	}
+	return STATUS_OK;
+}
+
+status_t transfer_still_valid(const struct transfer_item *items, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (items[i].object && grant_is_revoked(items[i].grant))
+			return STATUS_DISCONNECTED;
+	}
+	return STATUS_OK;
+}
+
+static void record_write(uint64_t *record, enum record_kind kind, uint32_t id, uint64_t value)
+{
+	record[0] = (uint64_t)kind | (uint64_t)id << 32;
+	record[1] = value;
+}
+
+uint32_t transfer_deliver(struct transfer_item *items, uint32_t count, struct cap_table *sender,
+		struct cap_table *receiver, struct endpoint *serving, uint64_t *records)
+{
+	uint32_t used = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct transfer_item *item = &items[i];
+		uint64_t tag;
+
+		if (!item->object) {
+			record_write(&records[2 * i], RECORD_KIND_NONE, 0, 0);
+			continue;
+		}
+		if (serving && export_is_served_by(item->object, serving, &tag)) {
+			record_write(&records[2 * i], RECORD_KIND_YOURS, 0, tag);
+			item->drop = true;
+		} else {
+			uint64_t interface = item->facet->rows[0].id;
+			uint32_t id = cap_table_insert(receiver, item->object, item->facet, item->grant,
+					sender->process_id);
+
+			record_write(&records[2 * i], RECORD_KIND_CAPABILITY, id, interface);
+			used++;
+		}
+		if (item->moving_id)
+			cap_table_move_commit(sender, item->moving_id);
+		spin_lock(&grant_lock);
+		grant_unuse_locked(item->grant);
+		spin_unlock(&grant_lock);
+	}
+	return used;
+}
+
+void transfer_finish(struct transfer_item *items, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (!items[i].drop)
+			continue;
+		facet_put(items[i].facet);
+		object_unhold(items[i].object);
+	}
+}
+
+void transfer_drop(struct transfer_item *items, uint32_t count, struct cap_table *sender)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		struct transfer_item *item = &items[i];
+
+		if (!item->object)
+			continue;
+		if (item->moving_id)
+			cap_table_move_cancel(sender, item->moving_id);
+		spin_lock(&grant_lock);
+		grant_unuse_locked(item->grant);
+		spin_unlock(&grant_lock);
+		facet_put(item->facet);
+		object_unhold(item->object);
+	}
+}
+
+static size_t call_transfer_bytes(uint32_t count)
+{
+	return sizeof(struct call_transfer) + count * sizeof(struct transfer_item);
+}
+
+struct call_transfer *call_transfer_create(const struct transfer_item *items, uint32_t count)
+{
+	struct call_transfer *transfer = heap_alloc(call_transfer_bytes(count));
+
+	if (transfer) {
+		transfer->count = count;
+		memcpy(transfer->items, items, count * sizeof(*items));
+	}
+	return transfer;
+}
+
+void call_transfer_destroy(struct call_transfer *transfer)
+{
+	heap_free(transfer, call_transfer_bytes(transfer->count));
+}

@@ -1,0 +1,50 @@
+/*
+ * Moving capabilities between tables. A transfer is captured from the sender (everything refused or
+ * everything held), travels with its call, and is delivered into slots that the receiver reserved, which
+ * cannot fail. Dropping a captured transfer leaves no trace: moved capabilities are back under their ids.
+ */
+#ifndef KERNEL_CAP_TRANSFER_H
+#define KERNEL_CAP_TRANSFER_H
+
+#include "capos/ring.capnp.h"
+#include "kernel/cap/cap_table.h"
+
+struct endpoint;
+
+struct transfer_item {
+	struct object *object;     /* one hold; NULL: null capability */
+	struct facet  *facet;      /* one reference */
+	struct grant  *grant;      /* one use: the sender's, parent of the receiver's */
+	uint32_t       moving_id;  /* id in the sender's table while MOVING; 0 for a copy */
+	bool           drop;       /* delivered without taking over the hold: finish drops it */
+};
+
+struct call_transfer {
+	uint32_t             count;
+	struct transfer_item items[];
+};
+
+/* Reads `count` descriptors (each word once) and captures them all, or nothing: BAD_DESCRIPTOR, BAD_CAPABILITY,
+ * DISCONNECTED, UNIMPLEMENTED (answer descriptors). */
+status_t transfer_capture(struct cap_table *sender, const uint64_t *descriptors, uint32_t count,
+		struct transfer_item *items) MUST_USE;
+
+/* DISCONNECTED if one of the captured grants has been revoked meanwhile. */
+status_t transfer_still_valid(const struct transfer_item *items, uint32_t count) MUST_USE;
+
+/*
+ * Puts the items in `receiver`, using reserved slots, and writes `count` records. `serving`: the endpoint that the
+ * receiver answers here (its own exports become yours(tag)), or NULL. Answers how many slots were used.
+ * May be called with the endpoint's lock held; afterwards, without locks, transfer_finish.
+ */
+uint32_t transfer_deliver(struct transfer_item *items, uint32_t count, struct cap_table *sender,
+		struct cap_table *receiver, struct endpoint *serving, uint64_t *records);
+void transfer_finish(struct transfer_item *items, uint32_t count);
+
+/* Undoes a capture. Without locks. */
+void transfer_drop(struct transfer_item *items, uint32_t count, struct cap_table *sender);
+
+struct call_transfer *call_transfer_create(const struct transfer_item *items, uint32_t count);
+void call_transfer_destroy(struct call_transfer *transfer);
+
+#endif

@@ -1,0 +1,145 @@
+/*
+ * The ways into the kernel: system calls, interrupts, faults. Called by the entry code of arch/<name>/ with
+ * interrupts off, on the processor's stack; each answers the context to leave with. Nothing here sleeps.
+ */
+#include "abi/syscall.h"
+#include "kernel/arch/arch.h"
+#include "kernel/core/log.h"
+#include "kernel/core/panic.h"
+#include "kernel/irq/irq.h"
+#include "kernel/object/process.h"
+#include "kernel/object/thread.h"
+#include "kernel/ring/dispatch.h"
+#include "kernel/sched/cpu.h"
+#include "kernel/sched/sched.h"
+#include "kernel/time/timer_queue.h"
+
+static uint64_t interrupts;
+
+uint64_t entry_interrupts(void)
+{
+	return interrupts;
+}
+
+static struct arch_context *answer(struct thread *thread, int64_t result)
+{
+	arch_context_set_result(&thread->context, result);
+	return sched_resume();
+}
+
+/* Sleeps until `min_complete` completions can be read or the deadline passes, unless either is so already. */
+static struct arch_context *wait_for_completions(struct thread *thread, uint32_t min_complete, uint64_t deadline_ns)
+{
+	struct ring *ring = thread->ring;
+	uint32_t available;
+
+	spin_lock(&ring->lock);
+	available = ring_available(ring);
+	if (available >= min_complete) {
+		spin_unlock(&ring->lock);
+		return answer(thread, available);
+	}
+	if (deadline_ns && deadline_ns <= arch_time_ns()) {
+		spin_unlock(&ring->lock);
+		return answer(thread, STATUS_DEADLINE_EXCEEDED);
+	}
+	thread->min_complete = min_complete;
+	sched_wait(thread, THREAD_WAIT_COMPLETIONS);
+	spin_unlock(&ring->lock);
+	if (deadline_ns)
+		timer_queue_add(&thread->deadline, deadline_ns, thread_deadline_passed);
+	return sched_resume();
+}
+
+static struct arch_context *enter(struct thread *thread, uint64_t flags, uint64_t min_complete, uint64_t deadline_ns)
+{
+	struct ring *ring = thread->ring;
+	bool sync;
+
+	if (unlikely(flags || min_complete > RING_CQ_ENTRIES))
+		return answer(thread, STATUS_BAD_ENTRY);
+	sync = ring_drain(ring, min_complete == 0 && deadline_ns == 0);
+	if (unlikely(thread->state != THREAD_RUNNING))
+		return sched_resume();      /* it ended its own process */
+	if (sync) {
+		spin_lock(&ring->lock);
+		if (ring->sync) {
+			sched_wait(thread, THREAD_WAIT_SYNC);
+			spin_unlock(&ring->lock);
+			return sched_resume();
+		}
+		spin_unlock(&ring->lock);
+		return answer(thread, ring->sync_result);
+	}
+	return wait_for_completions(thread, (uint32_t)min_complete, deadline_ns);
+}
+
+struct arch_context *kernel_syscall(uint64_t number, uint64_t arg0, uint64_t arg1, uint64_t arg2)
+{
+	struct thread *thread = arch_cpu()->current;
+
+	switch (number) {
+	case SYSCALL_CAP_ENTER:
+		return enter(thread, arg0, arg1, arg2);
+	case SYSCALL_EXIT:
+		process_end(thread->process, PROCESS_STATE_EXITED, (int64_t)arg0, NULL);
+		return sched_resume();
+	default:
+		return answer(thread, STATUS_UNIMPLEMENTED);
+	}
+}
+
+static void take_interrupt(uint32_t vector)
+{
+	int line = arch_irq_line(vector);
+
+	interrupts++;
+	if (line >= 0)
+		irq_arrived((uint32_t)line);
+	arch_irq_end(vector);
+	if (vector == ARCH_VECTOR_TIMER)
+		sched_timer();
+}
+
+struct arch_context *kernel_interrupt(uint32_t vector)
+{
+	take_interrupt(vector);
+	return sched_resume();
+}
+
+void kernel_interrupt_idle(uint32_t vector)
+{
+	take_interrupt(vector);
+}
+
+static struct crash_info *crash_record(const struct thread *thread, const struct arch_fault *fault)
+{
+	struct crash_info *crash = crash_info_create();
+
+	if (!crash)
+		return NULL;      /* the process still ends as crashed; only the details are lost */
+	crash->kind = fault->kind;
+	crash->vector = fault->vector;
+	crash->error_code = fault->error_code;
+	crash->address = fault->address;
+	crash->instruction = fault->instruction;
+	crash->stack = fault->stack;
+	crash->register_count = arch_context_registers(&thread->context, fault, crash->registers, CRASH_REGISTERS_MAX);
+	crash->backtrace_count = arch_user_backtrace(&thread->context, &thread->process->vm->space, crash->backtrace,
+			CRASH_BACKTRACE_MAX);
+	return crash;
+}
+
+struct arch_context *kernel_fault(const struct arch_fault *fault)
+{
+	struct thread *thread = arch_cpu()->current;
+	struct process *process = thread->process;
+	enum access wanted = fault->execute ? ACCESS_READ_EXECUTE : fault->write ? ACCESS_READ_WRITE : ACCESS_READ;
+
+	if (fault->kind == CRASH_KIND_ACCESS_FAULT && vm_fault(process->vm, fault->address, wanted) == VM_FAULT_RESOLVED)
+		return sched_resume();
+	log_line(LOG_INFO, "process %u (%s) crashed: exception %u at %#lx, address %#lx.", process->id, process->name,
+			fault->vector, fault->instruction, fault->address);
+	process_end(process, PROCESS_STATE_CRASHED, 0, crash_record(thread, fault));
+	return sched_resume();
+}

@@ -1,0 +1,65 @@
+/*
+ * Intrusive doubly linked circular lists. A link that is in no list points at itself, so removing
+ * twice is harmless and "is it queued" is a question one can ask. No locks here: the owner's lock
+ * guards the list.
+ */
+#ifndef KERNEL_CORE_LIST_H
+#define KERNEL_CORE_LIST_H
+
+#include "abi/compiler.h"
+
+struct list {
+	struct list *next;
+	struct list *prev;
+};
+
+#define LIST_INIT(name) { &(name), &(name) }
+
+static inline void list_init(struct list *list)
+{
+	list->next = list;
+	list->prev = list;
+}
+
+static inline bool list_empty(const struct list *list)
+{
+	return list->next == list;
+}
+
+static inline bool list_queued(const struct list *link)
+{
+	return link->next != link;
+}
+
+static inline void list_append(struct list *list, struct list *link)
+{
+	link->prev = list->prev;
+	link->next = list;
+	list->prev->next = link;
+	list->prev = link;
+}
+
+static inline void list_prepend(struct list *list, struct list *link)
+{
+	list_append(list->next, link);
+}
+
+static inline void list_remove(struct list *link)
+{
+	link->prev->next = link->next;
+	link->next->prev = link->prev;
+	list_init(link);
+}
+
+/* The first link, removed; NULL when the list is empty. */
+static inline struct list *list_take(struct list *list)
+{
+	struct list *link = list->next;
+
+	if (link == list)
+		return NULL;
+	list_remove(link);
+	return link;
+}
+
+#endif

@@ -1,0 +1,123 @@
+/*
+ * Endpoints and exports: where calls wait for a receiver and receivers wait for calls.
+ *
+ * An endpoint is the receive side of a service. Its exports are what clients hold: each has a tag that names the
+ * server's object and a facet. One receive serves any number of exports. A call in service has a service slot here, preallocated
+ * and paid for by the endpoint's maker; its call id is slot and generation.
+ *
+ * One lock orders everything about a call from queueing to return: whoever holds it and finds the call QUEUED or
+ * DELIVERED owns its completion.
+ */
+#ifndef KERNEL_OBJECT_ENDPOINT_H
+#define KERNEL_OBJECT_ENDPOINT_H
+
+#include "kernel/core/list.h"
+#include "kernel/core/spinlock.h"
+#include "kernel/object/object.h"
+#include "kernel/ring/ring.h"
+
+struct cap_entry;
+
+#define RECV_HEADER_WORDS 8u
+#define ENDPOINT_PAYERS 16u          /* queues among which receivers take turns, by calling process */
+#define ENDPOINT_CALLS_MAX 1024u
+#define ENDPOINT_CAPS_MAX 64u
+#define SERVICE_SLOT_BITS 12
+#define SERVICE_GENERATION_MASK 0xfffffu
+
+enum service_state {
+	SERVICE_FREE,
+	SERVICE_ACTIVE,         /* `call` waits for the answer */
+	SERVICE_ABANDONED,      /* the caller has gone; the server has been or will be told */
+};
+
+/* One call in service. */
+struct service {
+	enum service_state state;
+	uint32_t           generation;
+	uint32_t           next_free;
+	bool               event;          /* in the queue of cancelled calls to be told */
+	struct list        event_link;
+	struct question   *call;           /* ACTIVE */
+	const struct process *server;      /* who received it; compared only */
+	uint32_t           incarnation;    /* of the endpoint then */
+};
+
+/*  I fixed after creation   e under lock  */
+struct endpoint {
+	struct object    object;
+	struct spinlock  lock;
+	struct ledger   *payer;                    /* I, counted: service slots */
+	uint16_t         message_words;            /* I, largest call */
+	uint16_t         calls;                    /* I, service slots */
+	uint8_t          capabilities;             /* I, most capabilities a call may carry */
+	bool             closed;                   /* e, once true stays true */
+	bool             event_turn;               /* e, the next receiver gets an event if there is one */
+	uint32_t         incarnation;              /* e, rises with each reset */
+	struct process  *server;                   /* e, who received last, counted; NULL: not running */
+	struct list      pending[ENDPOINT_PAYERS]; /* e, questions: QUEUED calls */
+	uint32_t         pending_mask;             /* e, which are not empty */
+	uint32_t         pending_turn;             /* e, the queue served last */
+	uint32_t         pending_count;            /* e */
+	struct list      receivers;                /* e, questions: armed receives */
+	uint32_t         receiver_count;           /* e */
+	struct service  *services;                 /* e, calls + 1; slot 0 unused */
+	uint32_t         service_free;             /* e, slot; 0 none */
+	uint32_t         service_count;            /* e */
+	struct list      cancelled;                /* e, services to be told */
+	struct list      idle_exports;             /* e, exports without holders to be told */
+	struct export  **exports;                  /* e, by index; NULL: free */
+	uint32_t         export_capacity;          /* e */
+	uint32_t         export_count;             /* e */
+	uint32_t         export_hint;              /* e, where to look for a free index */
+	uint32_t         export_number;            /* e, of the export made last */
+	struct list      waiters;                  /* e, questions waiting for the end */
+};
+
+/*  I fixed after creation   e under endpoint.lock  */
+struct export {
+	struct object    object;
+	struct endpoint *endpoint;       /* I, counted */
+	uint64_t         tag;            /* I */
+	uint32_t         index;          /* I */
+	uint32_t         incarnation;    /* I, 0: lasting */
+	uint32_t         number;         /* I, no two exports of an endpoint share one (mod 2^32) */
+	bool             retired;        /* e, no longer in `exports` */
+	struct ledger   *payer;          /* I, counted: one export */
+	struct list      idle_link;      /* e */
+	struct list      waiters;        /* e, questions waiting for the end */
+};
+
+extern const struct object_type endpoint_type;
+extern const struct object_type export_type;
+
+/* `payer` is charged one object and `calls` service calls. Counted reference. */
+status_t endpoint_create(struct ledger *payer, uint16_t message_words, uint8_t capabilities, uint16_t calls,
+		struct endpoint **endpoint, uint64_t *detail) MUST_USE;
+
+/* Mints an export: a counted reference, no hold yet. Charges `payer` one object and one export. */
+status_t endpoint_export(struct endpoint *endpoint, struct ledger *payer, uint64_t tag, bool lasting,
+		struct export **export, uint64_t *detail) MUST_USE;
+
+/* Operations; each completes the entry or its question unless it answers a refusal. */
+void endpoint_call(struct ring *ring, const struct ring_entry *entry, struct cap_entry *target);
+status_t endpoint_recv(struct ring *ring, const struct ring_entry *entry, struct endpoint *endpoint,
+		uint64_t *detail) MUST_USE;
+/* Answers a call; with flag REARM arms a receive if it answers OK. */
+status_t endpoint_return(struct ring *ring, const struct ring_entry *entry, struct endpoint *endpoint,
+		uint64_t *detail) MUST_USE;
+status_t endpoint_retire(struct endpoint *endpoint, uint64_t tag, uint64_t sequence) MUST_USE;
+
+/* Next incarnation: calls in service end disconnected, receives are cancelled, exports that do not last end. */
+uint32_t endpoint_reset(struct endpoint *endpoint);
+/* The end of the service: everything answers disconnected. */
+void endpoint_close(struct endpoint *endpoint);
+/* A process that may have received here has ended: its calls end disconnected. */
+void endpoint_process_ended(struct endpoint *endpoint, const struct process *process);
+
+/* True if `object` is an export of this endpoint that lives: its tag. For transfer_deliver, lock held. */
+bool export_is_served_by(struct object *object, const struct endpoint *endpoint, uint64_t *tag);
+
+void endpoint_check(struct endpoint *endpoint);
+
+#endif

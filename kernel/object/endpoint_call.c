@@ -1,0 +1,624 @@
+/*
+ * Calls through endpoints: call, receive, return, and how they meet. Entries come from ring/dispatch.c; bytes go from
+ * arena to arena with one copy, capabilities through cap/transfer.c; life and death of endpoints are in endpoint.c.
+ *
+ * A call is its caller's question: QUEUED in one of the pending queues (its message still in the caller's arena),
+ * then DELIVERED in a service slot, then done. The endpoint's lock is held whenever that changes.
+ * Always true: pending calls and receivers are never both waiting when the lock is free, unless no service slot is.
+ */
+#include "kernel/cap/transfer.h"
+#include "kernel/core/panic.h"
+#include "kernel/core/string.h"
+#include "kernel/object/endpoint_internal.h"
+#include "kernel/object/ledger.h"
+#include "kernel/object/process.h"
+#include "kernel/ring/dispatch.h"
+
+STATIC_ASSERT(sizeof(struct recv_header) == RECV_HEADER_WORDS * 8);
+
+#define DEADLOCK_HOPS_MAX 32
+
+/* What must happen after the lock is free. */
+struct after {
+	struct question_release release;
+	struct call_transfer   *transfer;      /* delivered: finish and free */
+};
+
+static struct endpoint *question_endpoint(const struct question *question)
+{
+	return container_of(question->object, struct endpoint, object);
+}
+
+static void after_run(struct after *after)
+{
+	if (after->transfer) {
+		transfer_finish(after->transfer->items, after->transfer->count);
+		call_transfer_destroy(after->transfer);
+	}
+	question_release(&after->release);
+}
+
+/* --- Queues ------------------------------------------------------------------------------------- */
+
+static uint32_t payer_queue(const struct question *call)
+{
+	return call->ring->process->id % ENDPOINT_PAYERS;
+}
+
+static void pending_append(struct endpoint *endpoint, struct question *call)
+{
+	uint32_t queue = payer_queue(call);
+
+	call->call_state = CALL_QUEUED;
+	list_append(&endpoint->pending[queue], &call->link);
+	endpoint->pending_mask |= 1u << queue;
+	endpoint->pending_count++;
+}
+
+static void pending_remove(struct endpoint *endpoint, struct question *call)
+{
+	uint32_t queue = payer_queue(call);
+
+	list_remove(&call->link);
+	if (list_empty(&endpoint->pending[queue]))
+		endpoint->pending_mask &= ~(1u << queue);
+	endpoint->pending_count--;
+}
+
+/* The next call in turn: callers that share no queue each get the same share of the service. */
+static struct question *pending_first(struct endpoint *endpoint)
+{
+	uint32_t later = endpoint->pending_mask & ~((2u << endpoint->pending_turn) - 1);
+	uint32_t queue = (uint32_t)__builtin_ctz(later ? later : endpoint->pending_mask);
+
+	endpoint->pending_turn = queue;
+	return container_of(endpoint->pending[queue].next, struct question, link);
+}
+
+static struct question *receiver_take(struct endpoint *endpoint)
+{
+	struct list *link = list_take(&endpoint->receivers);
+
+	endpoint->receiver_count--;
+	return container_of(link, struct question, link);
+}
+
+static struct service *service_take(struct endpoint *endpoint)
+{
+	struct service *service = &endpoint->services[endpoint->service_free];
+
+	DEBUG_ASSERT(endpoint->service_free != 0 && service->state == SERVICE_FREE);
+	endpoint->service_free = service->next_free;
+	endpoint->service_count++;
+	service->state = SERVICE_ACTIVE;
+	return service;
+}
+
+void service_free_locked(struct endpoint *endpoint, struct service *service)
+{
+	list_remove(&service->event_link);
+	service->state = SERVICE_FREE;
+	service->generation = (service->generation + 1) & SERVICE_GENERATION_MASK;
+	service->call = NULL;
+	service->server = NULL;
+	service->next_free = endpoint->service_free;
+	endpoint->service_free = (uint32_t)(service - endpoint->services);
+	endpoint->service_count--;
+}
+
+/* --- Delivery ----------------------------------------------------------------------------------- */
+
+/* Gives a call to a receiver. Everything was reserved: this cannot fail. */
+static void deliver_call(struct endpoint *endpoint, struct question *call, struct transfer_item *items,
+		uint32_t count, struct question *receiver, struct question_release *release)
+{
+	struct ring *from = call->ring, *to = receiver->ring;
+	uint64_t *span = to->words + receiver->reply_off;
+	uint64_t *records = span + RECV_HEADER_WORDS;
+	struct recv_header *header = (struct recv_header *)span;
+	struct service *service = service_take(endpoint);
+	struct outcome outcome = { .status = STATUS_OK, .cap_count = (uint16_t)count, .msg_words = call->msg_words,
+			.id = service_id(endpoint, service), .detail = call->export->tag };
+
+	service->call = call;
+	service->server = to->process;
+	service->incarnation = endpoint->incarnation;
+	call->call_state = CALL_DELIVERED;
+	call->service = (uint32_t)(service - endpoint->services);
+	*header = (struct recv_header){ .kind = RECV_KIND_CALL, .method = call->method, .cap_count = (uint16_t)count,
+			.tag = call->export->tag, .interface = call->interface, .reply_words = call->reply_words,
+			.reply_caps = call->reply_caps };
+	if (count)
+		receiver->reserved = (uint8_t)(receiver->reserved - transfer_deliver(items, count,
+				&from->process->caps, &to->process->caps, endpoint, records));
+	memcpy(records + 2u * receiver->reply_caps, from->words + call->msg_off, call->msg_words * 8ul);
+	question_complete(receiver, &outcome, call->flags & ENTRY_SYNC, release);
+}
+
+/* Gives an event to a receiver: a cancelled call, or an export that nobody holds. */
+static void deliver_event(struct endpoint *endpoint, struct question *receiver, struct question_release *release)
+{
+	struct recv_header *header = (struct recv_header *)(receiver->ring->words + receiver->reply_off);
+	struct outcome outcome = { .status = STATUS_OK };
+	struct list *link = list_take(&endpoint->cancelled);
+
+	if (link) {
+		struct service *service = container_of(link, struct service, event_link);
+
+		outcome.id = service_id(endpoint, service);
+		*header = (struct recv_header){ .kind = RECV_KIND_CANCELLED };
+	} else {
+		struct export *export = container_of(list_take(&endpoint->idle_exports), struct export, idle_link);
+
+		outcome.detail = export->tag;
+		*header = (struct recv_header){ .kind = RECV_KIND_NO_HOLDERS, .tag = export->tag,
+				.sequence = (uint64_t)export->number << 32 | export->index };
+	}
+	question_complete(receiver, &outcome, false, release);
+}
+
+/* Calls that carry a capability which was revoked on the way fail, and nothing of them moves. */
+static void fail_pending(struct endpoint *endpoint, struct question *call, status_t status)
+		REQUIRES(endpoint->lock)
+{
+	struct outcome outcome = { .status = status, .id = call->number,
+			.detail = reason_detail(REASON_REVOKED, 0, 0, 0) };
+	struct call_transfer *transfer = call->transfer;
+	struct question_release release;
+
+	pending_remove(endpoint, call);
+	call->transfer = NULL;
+	spin_unlock(&endpoint->lock);
+	transfer_drop(transfer->items, transfer->count, &call->ring->process->caps);
+	call_transfer_destroy(transfer);
+	question_complete(call, &outcome, false, &release);
+	question_release(&release);
+	spin_lock(&endpoint->lock);
+}
+
+/* One meeting of a receiver with an event or a call; false if there is none to be had. Lock held. */
+static bool pump_one(struct endpoint *endpoint, struct after *after) REQUIRES(endpoint->lock)
+{
+	bool event = !list_empty(&endpoint->cancelled) || !list_empty(&endpoint->idle_exports);
+	bool call = endpoint->pending_mask && endpoint->service_free;
+	struct question *pending;
+	status_t status;
+
+	if (list_empty(&endpoint->receivers) || (!event && !call))
+		return false;
+	if (event && (endpoint->event_turn || !call)) {
+		endpoint->event_turn = false;
+		deliver_event(endpoint, receiver_take(endpoint), &after->release);
+		return true;
+	}
+	endpoint->event_turn = true;
+	pending = pending_first(endpoint);
+	if (pending->transfer) {
+		status = transfer_still_valid(pending->transfer->items, pending->transfer->count);
+		if (status != STATUS_OK) {
+			fail_pending(endpoint, pending, status);
+			return true;
+		}
+	}
+	pending_remove(endpoint, pending);
+	after->transfer = pending->transfer;
+	pending->transfer = NULL;
+	deliver_call(endpoint, pending, after->transfer ? after->transfer->items : NULL,
+			after->transfer ? after->transfer->count : 0, receiver_take(endpoint), &after->release);
+	return true;
+}
+
+void endpoint_pump(struct endpoint *endpoint)
+{
+	for (;;) {
+		struct after after = { 0 };
+		bool met;
+
+		spin_lock(&endpoint->lock);
+		met = pump_one(endpoint, &after);
+		spin_unlock(&endpoint->lock);
+		if (!met)
+			return;
+		after_run(&after);
+	}
+}
+
+/* --- Call --------------------------------------------------------------------------------------- */
+
+/*
+ * True if a synchronous call would wait for its own caller: the service, or somebody whom the service waits for
+ * synchronously, is the calling process. Looks at who waits now; a chain that closes later is found by the call that closes it.
+ */
+static bool would_deadlock(const struct process *caller, const struct endpoint *endpoint)
+{
+	for (uint32_t hops = 0; hops < DEADLOCK_HOPS_MAX; hops++) {
+		const struct process *server = endpoint->server;
+		const struct question *waits_for;
+
+		if (!server)
+			return false;
+		if (server == caller)
+			return true;
+		if (!server->thread || server->thread->state != THREAD_WAIT_SYNC)
+			return false;
+		waits_for = server->thread->ring->sync;
+		if (!waits_for || waits_for->kind != QUESTION_CALL)
+			return false;
+		endpoint = question_endpoint(waits_for);
+	}
+	return true;
+}
+
+static status_t call_refusal(const struct ring *ring, const struct ring_entry *entry, const struct export *export,
+		uint64_t *detail)
+{
+	const struct endpoint *endpoint = export->endpoint;
+	uint32_t reason = REASON_NONE;
+
+	if (endpoint->closed)
+		reason = REASON_CLOSED;
+	else if (export->incarnation && export->incarnation != endpoint->incarnation)
+		reason = REASON_INCARNATION;
+	else if ((entry->flags & ENTRY_FAIL_FAST) && !endpoint->server)
+		reason = REASON_NO_RECEIVER;
+	if (reason != REASON_NONE) {
+		*detail = reason_detail(reason, 0, 0, 0);
+		return STATUS_DISCONNECTED;
+	}
+	if ((entry->flags & ENTRY_SYNC) && list_empty(&endpoint->receivers) &&
+			would_deadlock(ring->process, endpoint))
+		return STATUS_WOULD_DEADLOCK;
+	return STATUS_OK;
+}
+
+/* With captured capabilities: delivers at once or queues. Consumes the capture if it answers OK. */
+static status_t call_start(struct ring *ring, const struct ring_entry *entry, struct export *export,
+		struct transfer_item *items, uint64_t *detail)
+{
+	struct endpoint *endpoint = export->endpoint;
+	struct question_release release = { 0 };
+	struct question *call;
+	status_t status;
+
+	spin_lock(&endpoint->lock);
+	status = call_refusal(ring, entry, export, detail);
+	if (unlikely(status != STATUS_OK)) {
+		spin_unlock(&endpoint->lock);
+		return status;
+	}
+	if (likely(!list_empty(&endpoint->receivers) && !endpoint->pending_mask && endpoint->service_free)) {
+		call = question_begin(ring, entry, QUESTION_CALL, &endpoint->object);
+		call->export = export;
+		object_hold(&export->object);
+		deliver_call(endpoint, call, items, entry->cap_count, receiver_take(endpoint), &release);
+		spin_unlock(&endpoint->lock);
+		if (entry->cap_count)
+			transfer_finish(items, entry->cap_count);
+		question_release(&release);
+		return STATUS_OK;
+	}
+	struct call_transfer *transfer = NULL;
+
+	if (entry->cap_count) {
+		transfer = call_transfer_create(items, entry->cap_count);
+		if (!transfer) {
+			spin_unlock(&endpoint->lock);
+			*detail = reason_detail(REASON_KERNEL_MEMORY, 0, 0, 0);
+			return STATUS_OVERLOADED;
+		}
+	}
+	call = question_begin(ring, entry, QUESTION_CALL, &endpoint->object);
+	call->export = export;
+	object_hold(&export->object);
+	call->transfer = transfer;
+	pending_append(endpoint, call);
+	spin_unlock(&endpoint->lock);
+	return STATUS_OK;
+}
+
+void endpoint_call(struct ring *ring, const struct ring_entry *entry, struct cap_entry *target)
+{
+	struct export *export = container_of(target->object, struct export, object);
+	const struct endpoint *endpoint = export->endpoint;
+	struct transfer_item items[TRANSFER_CAPS_MAX];
+	struct outcome outcome = { .status = STATUS_OK, .id = entry->question };
+
+	if (unlikely(entry->msg_words > endpoint->message_words)) {
+		outcome.status = STATUS_TOO_LARGE;
+		outcome.detail = reason_detail(REASON_SIZE, 0, entry->msg_words, endpoint->message_words);
+	} else if (unlikely(entry->cap_count > endpoint->capabilities)) {
+		outcome.status = STATUS_TOO_LARGE;
+		outcome.detail = reason_detail(REASON_CAPABILITIES, 0, entry->cap_count, endpoint->capabilities);
+	} else if (entry->cap_count) {
+		outcome.status = transfer_capture(&ring->process->caps, ring->words + entry->caps_off,
+				entry->cap_count, items);
+	}
+	if (likely(outcome.status == STATUS_OK)) {
+		outcome.status = call_start(ring, entry, export, items, &outcome.detail);
+		if (likely(outcome.status == STATUS_OK))
+			return;
+		transfer_drop(items, entry->cap_count, &ring->process->caps);
+	}
+	if (entry->reply_caps)
+		cap_table_unreserve(&ring->process->caps, entry->reply_caps);
+	ring_complete_entry(ring, entry, &outcome);
+}
+
+/* --- Receive ------------------------------------------------------------------------------------ */
+
+/* Sets aside what a receive promises. */
+static status_t recv_reserve(struct ring *ring, const struct ring_entry *entry, const struct endpoint *endpoint,
+		uint64_t *detail)
+{
+	if (entry->reply_words < endpoint->message_words) {
+		*detail = reason_detail(REASON_SIZE, 0, entry->reply_words, endpoint->message_words);
+		return STATUS_REPLY_TOO_LARGE;
+	}
+	if (entry->reply_caps < endpoint->capabilities) {
+		*detail = reason_detail(REASON_CAPABILITIES, 0, entry->reply_caps, endpoint->capabilities);
+		return STATUS_REPLY_TOO_LARGE;
+	}
+	return entry->reply_caps ? cap_table_reserve(&ring->process->caps, entry->reply_caps, detail) : STATUS_OK;
+}
+
+static void server_set(struct endpoint *endpoint, struct process *process, struct process **previous)
+{
+	*previous = NULL;
+	if (likely(endpoint->server == process))
+		return;
+	*previous = endpoint->server;
+	endpoint->server = process;
+	if (process)
+		object_get(&process->object);
+}
+
+/* Arms a receive whose space is reserved. Undoes the reservation if the endpoint is closed. */
+static status_t recv_arm(struct ring *ring, const struct ring_entry *entry, struct endpoint *endpoint, uint64_t *detail)
+{
+	struct process *previous = NULL;
+	struct question *receiver;
+	bool closed, work;
+
+	spin_lock(&endpoint->lock);
+	closed = endpoint->closed;
+	if (likely(!closed)) {
+		receiver = question_begin(ring, entry, QUESTION_RECV, &endpoint->object);
+		receiver->incarnation = endpoint->incarnation;
+		list_append(&endpoint->receivers, &receiver->link);
+		endpoint->receiver_count++;
+		server_set(endpoint, ring->process, &previous);
+	}
+	work = endpoint->pending_mask || !list_empty(&endpoint->cancelled) || !list_empty(&endpoint->idle_exports);
+	spin_unlock(&endpoint->lock);
+	if (unlikely(previous))
+		object_put(&previous->object);
+	if (unlikely(closed)) {
+		if (entry->reply_caps)
+			cap_table_unreserve(&ring->process->caps, entry->reply_caps);
+		*detail = reason_detail(REASON_CLOSED, 0, 0, 0);
+		return STATUS_DISCONNECTED;
+	}
+	if (work)
+		endpoint_pump(endpoint);
+	return STATUS_OK;
+}
+
+status_t endpoint_recv(struct ring *ring, const struct ring_entry *entry, struct endpoint *endpoint, uint64_t *detail)
+{
+	status_t status = recv_reserve(ring, entry, endpoint, detail);
+
+	return status == STATUS_OK ? recv_arm(ring, entry, endpoint, detail) : status;
+}
+
+/* --- Return ------------------------------------------------------------------------------------- */
+
+/* The service slot of a call id, or NULL. */
+static struct service *service_find(struct endpoint *endpoint, uint64_t id)
+{
+	uint64_t slot = id & ((1u << SERVICE_SLOT_BITS) - 1);
+	struct service *service;
+
+	if (id > UINT32_MAX || slot == 0 || slot > endpoint->calls)
+		return NULL;
+	service = &endpoint->services[slot];
+	return service->state != SERVICE_FREE && service->generation == id >> SERVICE_SLOT_BITS ? service : NULL;
+}
+
+static status_t answer_fits(const struct ring_entry *entry, const struct question *call, uint64_t *detail)
+{
+	if (entry->msg_words > call->reply_words) {
+		*detail = reason_detail(REASON_SIZE, 0, entry->msg_words, call->reply_words);
+		return STATUS_REPLY_TOO_LARGE;
+	}
+	if (entry->cap_count > call->reply_caps) {
+		*detail = reason_detail(REASON_CAPABILITIES, 0, entry->cap_count, call->reply_caps);
+		return STATUS_REPLY_TOO_LARGE;
+	}
+	return STATUS_OK;
+}
+
+/* Copies the answer to its caller and completes the call. Nothing fails below the first line. */
+static void answer_deliver(struct endpoint *endpoint, struct service *service, struct ring *ring,
+		const struct ring_entry *entry, struct transfer_item *items, struct question_release *release)
+		REQUIRES(endpoint->lock)
+{
+	struct question *call = service->call;
+	struct ring *to = call->ring;
+	struct outcome outcome = { .status = entry->method, .cap_count = entry->cap_count,
+			.msg_words = entry->msg_words, .id = call->number };
+
+	if ((entry->flags & ENTRY_EXCEPTION) && entry->msg_words)
+		outcome.flags = COMPLETION_EXCEPTION;
+	memcpy(question_reply_message(call), ring->words + entry->msg_off, entry->msg_words * 8ul);
+	if (entry->cap_count)
+		call->reserved = (uint8_t)(call->reserved - transfer_deliver(items, entry->cap_count,
+				&ring->process->caps, &to->process->caps, NULL, to->words + call->reply_off));
+	service_free_locked(endpoint, service);
+	question_complete(call, &outcome, call->flags & ENTRY_SYNC, release);
+}
+
+/* OK: answered; GONE: nobody waits, the slot is free again; others: the call stays open. */
+static status_t return_one(struct ring *ring, const struct ring_entry *entry, struct endpoint *endpoint,
+		struct transfer_item *items, uint64_t *detail)
+{
+	struct question_release release = { 0 };
+	struct service *service;
+	bool freed = false;
+	status_t status;
+
+	spin_lock(&endpoint->lock);
+	service = service_find(endpoint, entry->interface);
+	if (unlikely(!service || service->state == SERVICE_ABANDONED)) {
+		status = STATUS_GONE;
+		if (service) {
+			service_free_locked(endpoint, service);
+			freed = true;
+		}
+	} else {
+		status = answer_fits(entry, service->call, detail);
+		if (likely(status == STATUS_OK)) {
+			answer_deliver(endpoint, service, ring, entry, items, &release);
+			freed = true;
+		}
+	}
+	freed = freed && endpoint->pending_mask && !list_empty(&endpoint->receivers);
+	spin_unlock(&endpoint->lock);
+	if (unlikely(freed))
+		endpoint_pump(endpoint);
+	question_release(&release);
+	return status;
+}
+
+status_t endpoint_return(struct ring *ring, const struct ring_entry *entry, struct endpoint *endpoint, uint64_t *detail)
+{
+	struct transfer_item items[TRANSFER_CAPS_MAX];
+	bool rearm = entry->flags & ENTRY_REARM;
+	status_t status = STATUS_OK;
+
+	if (rearm) {
+		status = recv_reserve(ring, entry, endpoint, detail);
+		if (status != STATUS_OK)
+			return status;
+	}
+	if (entry->cap_count)
+		status = transfer_capture(&ring->process->caps, ring->words + entry->caps_off, entry->cap_count, items);
+	if (likely(status == STATUS_OK)) {
+		status = return_one(ring, entry, endpoint, items, detail);
+		if (unlikely(status != STATUS_OK))
+			transfer_drop(items, entry->cap_count, &ring->process->caps);
+	}
+	if (!rearm)
+		return status;
+	if (likely(status == STATUS_OK || status == STATUS_GONE))
+		return recv_arm(ring, entry, endpoint, detail);
+	if (entry->reply_caps)
+		cap_table_unreserve(&ring->process->caps, entry->reply_caps);
+	return status;
+}
+
+/* --- Taking back -------------------------------------------------------------------------------- */
+
+bool endpoint_cancel(struct object *object, struct question *question)
+{
+	struct endpoint *endpoint = container_of(object, struct endpoint, object);
+	struct call_transfer *transfer = NULL;
+	bool waited = true;
+
+	spin_lock(&endpoint->lock);
+	if (question->kind == QUESTION_RECV && list_queued(&question->link)) {
+		list_remove(&question->link);
+		endpoint->receiver_count--;
+	} else if (question->kind == QUESTION_CALL && question->call_state == CALL_QUEUED) {
+		pending_remove(endpoint, question);
+		transfer = question->transfer;
+		question->transfer = NULL;
+	} else if (question->kind == QUESTION_CALL && question->call_state == CALL_DELIVERED) {
+		struct service *service = &endpoint->services[question->service];
+
+		service->state = SERVICE_ABANDONED;
+		service->call = NULL;
+		list_append(&endpoint->cancelled, &service->event_link);
+	} else if (question->kind == QUESTION_OBJECT && list_queued(&question->link)) {
+		list_remove(&question->link);
+	} else {
+		waited = false;
+	}
+	if (waited)
+		question->call_state = CALL_DONE;
+	spin_unlock(&endpoint->lock);
+	if (transfer) {
+		transfer_drop(transfer->items, transfer->count, &question->ring->process->caps);
+		call_transfer_destroy(transfer);
+	}
+	if (waited)
+		endpoint_pump(endpoint);
+	return waited;
+}
+
+/* One question that a sweep ends, taken out of its place; NULL when there is none left. Lock held. */
+static struct question *sweep_one(struct endpoint *endpoint, const struct endpoint_sweep *sweep)
+		REQUIRES(endpoint->lock)
+{
+	for (uint32_t queue = 0; sweep->pending && queue < ENDPOINT_PAYERS; queue++) {
+		for (struct list *link = endpoint->pending[queue].next; link != &endpoint->pending[queue];
+				link = link->next) {
+			struct question *call = container_of(link, struct question, link);
+
+			if (sweep->fail_fast_only && !(call->flags & ENTRY_FAIL_FAST))
+				continue;
+			pending_remove(endpoint, call);
+			call->call_state = CALL_DONE;
+			return call;
+		}
+	}
+	for (struct list *link = endpoint->receivers.next; sweep->receivers && link != &endpoint->receivers;
+			link = link->next) {
+		struct question *receiver = container_of(link, struct question, link);
+
+		if (sweep->keep_incarnation && receiver->incarnation == sweep->keep_incarnation)
+			continue;
+		list_remove(link);
+		endpoint->receiver_count--;
+		return receiver;
+	}
+	for (uint32_t slot = 1; slot <= endpoint->calls && endpoint->service_count; slot++) {
+		struct service *service = &endpoint->services[slot];
+		struct question *call = service->call;
+
+		if (service->state == SERVICE_FREE || (!sweep->all_services && service->server != sweep->server))
+			continue;
+		if (sweep->keep_incarnation && service->incarnation == sweep->keep_incarnation)
+			continue;
+		service_free_locked(endpoint, service);
+		if (call) {
+			call->call_state = CALL_DONE;
+			return call;
+		}
+	}
+	return NULL;
+}
+
+void endpoint_sweep(struct endpoint *endpoint, const struct endpoint_sweep *sweep)
+{
+	for (;;) {
+		struct outcome outcome = { .status = sweep->status, .detail = sweep->detail };
+		struct question_release release = { 0 };
+		struct call_transfer *transfer;
+		struct question *question;
+
+		spin_lock(&endpoint->lock);
+		question = sweep_one(endpoint, sweep);
+		spin_unlock(&endpoint->lock);
+		if (!question)
+			return;
+		transfer = question->transfer;
+		question->transfer = NULL;
+		if (transfer) {
+			transfer_drop(transfer->items, transfer->count, &question->ring->process->caps);
+			call_transfer_destroy(transfer);
+		}
+		outcome.id = question->number;
+		question_complete(question, &outcome, false, &release);
+		question_release(&release);
+	}
+}

@@ -1,0 +1,35 @@
+/*
+ * What endpoint.c (life of endpoints and exports) and endpoint_call.c (calls through them) share.
+ */
+#ifndef KERNEL_OBJECT_ENDPOINT_INTERNAL_H
+#define KERNEL_OBJECT_ENDPOINT_INTERNAL_H
+
+#include "kernel/object/endpoint.h"
+
+/* Pairs receivers with calls and events until one side runs out. Without locks. */
+void endpoint_pump(struct endpoint *endpoint);
+
+/* Ends calls and receives that `match` picks, with `status`. Without locks. */
+struct endpoint_sweep {
+	bool pending;                   /* queued calls */
+	bool fail_fast_only;            /* of these, only those that do not wait for a service */
+	bool receivers;
+	bool all_services;              /* every call in service; else: */
+	const struct process *server;   /* calls in service with this process, if not NULL */
+	uint32_t keep_incarnation;      /* nothing of this incarnation; 0: nothing is kept */
+	status_t status;
+	uint64_t detail;
+};
+void endpoint_sweep(struct endpoint *endpoint, const struct endpoint_sweep *sweep);
+
+bool endpoint_cancel(struct object *object, struct question *question);
+bool export_is_stale_locked(const struct export *export);   /* its endpoint's lock is held */
+
+static inline uint32_t service_id(const struct endpoint *endpoint, const struct service *service)
+{
+	return (uint32_t)(service - endpoint->services) | service->generation << SERVICE_SLOT_BITS;
+}
+
+void service_free_locked(struct endpoint *endpoint, struct service *service) REQUIRES(endpoint->lock);
+
+#endif

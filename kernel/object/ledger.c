@@ -1,0 +1,140 @@
+/*
+ * Ledgers; see ledger.h. Charged by whoever makes objects (object/, cap/, mm/), never by lookups.
+ * Always true: used <= limit for each class; a child's limits are part of its parent's used.
+ */
+#include "kernel/object/ledger.h"
+
+#include "capos/kernel.capnp.h"
+#include "kernel/core/panic.h"
+#include "kernel/mm/slab.h"
+
+static struct slab_cache ledger_cache = SLAB_CACHE("ledger", struct ledger);
+static struct ledger root;
+static uint32_t next_id = 1;
+
+static void ledger_init(struct ledger *ledger, struct ledger *parent, const uint64_t limit[LEDGER_CLASSES])
+{
+	spin_init(&ledger->lock, LOCK_RANK_LEDGER, "ledger");
+	ledger->parent = parent;
+	ledger->id = __atomic_fetch_add(&next_id, 1, __ATOMIC_RELAXED);
+	ledger->references = 1;
+	for (uint32_t i = 0; i < LEDGER_CLASSES; i++)
+		ledger->limit[i] = limit[i];
+}
+
+struct ledger *ledger_root_init(const uint64_t limit[LEDGER_CLASSES])
+{
+	ledger_init(&root, NULL, limit);
+	return &root;
+}
+
+struct ledger *ledger_root(void)
+{
+	return &root;
+}
+
+void ledger_get(struct ledger *ledger)
+{
+	uint32_t before = __atomic_fetch_add(&ledger->references, 1, __ATOMIC_RELAXED);
+
+	ASSERT(before != 0 && before != UINT32_MAX);
+}
+
+void ledger_put(struct ledger *ledger)
+{
+	while (ledger && __atomic_sub_fetch(&ledger->references, 1, __ATOMIC_ACQ_REL) == 0) {
+		struct ledger *parent = ledger->parent;
+
+		for (uint32_t i = 0; i < LEDGER_CLASSES; i++)
+			ASSERT(ledger->used[i] == 0);
+		slab_free(&ledger_cache, ledger);
+		ledger = parent;
+	}
+}
+
+status_t ledger_create(struct ledger *parent, const uint64_t limit[LEDGER_CLASSES], struct ledger **ledger,
+		uint64_t *detail)
+{
+	status_t status;
+	uint32_t charged;
+	struct ledger *made = slab_alloc(&ledger_cache);
+
+	if (!made) {
+		*detail = reason_detail(REASON_KERNEL_MEMORY, 0, 0, 0);
+		return STATUS_OVERLOADED;
+	}
+	for (charged = 0; charged < LEDGER_CLASSES; charged++) {
+		status = ledger_charge(parent, charged, limit[charged], detail);
+		if (status != STATUS_OK)
+			goto undo;
+	}
+	ledger_get(parent);
+	ledger_init(made, parent, limit);
+	*ledger = made;
+	return STATUS_OK;
+undo:
+	while (charged-- > 0)
+		ledger_refund(parent, charged, limit[charged]);
+	slab_free(&ledger_cache, made);
+	return status;
+}
+
+void ledger_close(struct ledger *ledger)
+{
+	uint64_t unused[LEDGER_CLASSES];
+
+	spin_lock(&ledger->lock);
+	ASSERT(!ledger->closed);
+	ledger->closed = true;
+	for (uint32_t i = 0; i < LEDGER_CLASSES; i++) {
+		unused[i] = ledger->limit[i] - ledger->used[i];
+		ledger->limit[i] = ledger->used[i];
+	}
+	spin_unlock(&ledger->lock);
+	for (uint32_t i = 0; i < LEDGER_CLASSES; i++)
+		ledger_refund(ledger->parent, i, unused[i]);
+	ledger_put(ledger);
+}
+
+status_t ledger_charge(struct ledger *ledger, uint32_t resource, uint64_t count, uint64_t *detail)
+{
+	status_t status = STATUS_OK;
+
+	DEBUG_ASSERT(resource < LEDGER_CLASSES);
+	spin_lock(&ledger->lock);
+	if (unlikely(count > ledger->limit[resource] - ledger->used[resource])) {
+		*detail = reason_detail(REASON_LEDGER, resource, ledger->id, ledger->limit[resource]);
+		status = STATUS_OVERLOADED;
+	} else {
+		ledger->used[resource] += count;
+	}
+	spin_unlock(&ledger->lock);
+	return status;
+}
+
+void ledger_refund(struct ledger *ledger, uint32_t resource, uint64_t count)
+{
+	/* A closed ledger passes refunds on; the loop climbs as long as ancestors are closed too. */
+	while (ledger) {
+		bool closed;
+
+		spin_lock(&ledger->lock);
+		ASSERT(ledger->used[resource] >= count);
+		ledger->used[resource] -= count;
+		closed = ledger->closed;
+		if (closed)
+			ledger->limit[resource] -= count;
+		spin_unlock(&ledger->lock);
+		if (!closed)
+			return;
+		ledger = ledger->parent;
+	}
+}
+
+void ledger_check(const struct ledger *ledger)
+{
+	for (; ledger; ledger = ledger->parent) {
+		for (uint32_t i = 0; i < LEDGER_CLASSES; i++)
+			ASSERT(ledger->used[i] <= ledger->limit[i]);
+	}
+}

@@ -1,0 +1,55 @@
+/*
+ * Ledgers: who may use how much of what. One ledger of record per resource class; ledgers form a
+ * tree in which a child's limits are charged to its parent when it is made, so a charge looks at
+ * one ledger only. Reserve, act, then commit or refund: every charge has its refund.
+ *
+ * A ledger that is closed gives back at once what nobody uses; what its objects still hold stays charged
+ * above and is refunded when they go.
+ */
+#ifndef KERNEL_OBJECT_LEDGER_H
+#define KERNEL_OBJECT_LEDGER_H
+
+#include "kernel/core/spinlock.h"
+#include "abi/status.h"
+
+#define LEDGER_CLASSES 7      /* enum resource_class */
+
+/*  I fixed after creation   l under lock   a atomic  */
+struct ledger {
+	struct spinlock lock;
+	struct ledger  *parent;                  /* I, counted */
+	uint32_t        id;                      /* I, for people */
+	uint32_t        references;              /* a */
+	bool            closed;                  /* l, once true stays true */
+	uint64_t        limit[LEDGER_CLASSES];   /* l */
+	uint64_t        used[LEDGER_CLASSES];    /* l */
+};
+
+/* The root of all: everything the machine has. Called once at boot. */
+struct ledger *ledger_root_init(const uint64_t limit[LEDGER_CLASSES]);
+struct ledger *ledger_root(void);
+
+/* Carves `limit` out of `parent`. Answers OVERLOADED and the refused class in *detail (see Reason). */
+status_t ledger_create(struct ledger *parent, const uint64_t limit[LEDGER_CLASSES], struct ledger **ledger,
+		uint64_t *detail) MUST_USE;
+/* Ends carving: gives what is unused back to the parent. Consumes the caller's reference. */
+void ledger_close(struct ledger *ledger);
+
+void ledger_get(struct ledger *ledger);
+void ledger_put(struct ledger *ledger);
+
+/* Charges `count` of `resource` (enum resource_class), all or nothing. */
+status_t ledger_charge(struct ledger *ledger, uint32_t resource, uint64_t count, uint64_t *detail) MUST_USE;
+void ledger_refund(struct ledger *ledger, uint32_t resource, uint64_t count);
+
+/* Sums: used <= limit everywhere. Panics otherwise. */
+void ledger_check(const struct ledger *ledger);
+
+/* Packs a completion detail: see Reason in schema/capos/status.capnp. */
+static inline uint64_t reason_detail(uint32_t reason, uint32_t class_, uint32_t id, uint64_t limit)
+{
+	return (uint64_t)reason | (uint64_t)(class_ & 0xff) << 8 | (uint64_t)(id & 0xffff) << 16 |
+			(limit > UINT32_MAX ? (uint64_t)UINT32_MAX : limit) << 32;
+}
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * What all kernel objects have in common: a type, the ledger that paid, and two counts.
+ *
+ * References keep the memory; holds are entries in capability tables and capabilities in transit.
+ * When the last hold goes, the type's `on_last_hold` closes the object (wakes waiters, ends calls);
+ * when the last reference goes, its memory goes and the ledger is refunded. A hold counts as a reference too.
+ * Only object.c changes the counts.
+ */
+#ifndef KERNEL_OBJECT_OBJECT_H
+#define KERNEL_OBJECT_OBJECT_H
+
+#include "abi/compiler.h"
+#include "abi/status.h"
+
+struct call;
+struct ledger;
+struct object;
+struct question;
+
+struct object_type {
+	const char *name;
+	/* A method of a kernel object: the generated dispatcher. NULL for exports, whose calls go to a process. */
+	status_t (*call)(struct object *object, struct call *call, uint64_t interface_id, uint16_t method);
+	/* No capability refers to the object any more. No lock is held. May be NULL. */
+	void (*on_last_hold)(struct object *object);
+	/* The memory goes. No lock is held. */
+	void (*destroy)(struct object *object);
+	/* Takes back a question that waits at this object (a deferred call or a wait): unlink it if it still
+	 * waits; true if it did, and then the caller completes it. */
+	bool (*cancel)(struct object *object, struct question *question);
+	/* Operation wait with flag death: links the question until the end of the object, or answers
+	 * STATUS_OK with *ended set. NULL: the object does not end by itself. */
+	status_t (*wait_death)(struct object *object, struct question *question, bool *ended);
+};
+
+/*  I fixed after creation   a atomic  */
+struct object {
+	const struct object_type *type;    /* I */
+	struct ledger            *ledger;  /* I, borrowed reference is counted by the ledger; NULL: the kernel's own */
+	uint32_t                  references; /* a */
+	uint32_t                  holds;      /* a */
+};
+
+/* One reference, no hold. `ledger` may be NULL; otherwise one LEDGER object has been charged to it. */
+void object_init(struct object *object, const struct object_type *type, struct ledger *ledger);
+
+void object_get(struct object *object);
+/* May destroy the object: call without locks. */
+void object_put(struct object *object);
+
+/* A hold and its reference. */
+void object_hold(struct object *object);
+/* May close and destroy the object: call without locks. */
+void object_unhold(struct object *object);
+
+#endif

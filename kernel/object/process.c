@@ -1,0 +1,380 @@
+/*
+ * Processes; see process.h. Made by the spawner (object/process_spawner.c) and at boot (core/start.c), ended by
+ * exit, by a fault, by kill; taken apart by the reaper, which the scheduler runs.
+ * Always true: a process in phase ENDING is on the reaper's list once; in phase ENDED it holds nothing but its record.
+ */
+#include "kernel/object/process.h"
+
+#include "kernel/core/log.h"
+#include "kernel/core/panic.h"
+#include "kernel/core/string.h"
+#include "kernel/mm/slab.h"
+#include "kernel/object/endpoint.h"
+#include "kernel/object/process_handle.h"
+#include "kernel/ring/ring.h"
+#include "kernel/sched/sched.h"
+
+#define REAP_ENTRIES 64       /* table slots looked at in one step */
+#define REAP_PAGES 64         /* pages given back in one step */
+#define INIT_ENDED_STATUS 2   /* what the machine's power-off reports when init is gone */
+
+enum reap_step {
+	REAP_QUESTIONS,
+	REAP_ENDPOINTS,
+	REAP_CAPABILITIES,
+	REAP_MEMORY,
+	REAP_REST,
+};
+
+static struct slab_cache process_cache = SLAB_CACHE("process", struct process);
+static struct slab_cache thread_cache = SLAB_CACHE("thread", struct thread);
+static struct slab_cache crash_cache = SLAB_CACHE("crash_info", struct crash_info);
+
+struct spinlock process_tree_lock = SPINLOCK_INIT(LOCK_RANK_PROCESS_TREE, "process_tree");
+struct list process_tree = LIST_INIT(process_tree);
+struct list reaper_list = LIST_INIT(reaper_list);
+static const struct process *init_process;
+static uint32_t last_process_id;
+static uint32_t last_thread_id;
+
+/* --- Making ------------------------------------------------------------------------------------- */
+
+static void tree_enter(struct process *process)
+{
+	spin_lock(&process_tree_lock);
+	process->id = ++last_process_id;
+	process->caps.process_id = process->id;
+	list_append(&process_tree, &process->tree_link);
+	object_get(&process->object);      /* the tree's, until it has ended */
+	spin_unlock(&process_tree_lock);
+}
+
+status_t process_create(const char *name, size_t name_bytes, uint32_t parent_id, struct ledger *parent_ledger,
+		const uint64_t limit[LEDGER_CLASSES], struct process **out, uint64_t *detail)
+{
+	struct process *process;
+	status_t status = ledger_charge(parent_ledger, RESOURCE_CLASS_OBJECTS, 1, detail);
+
+	if (status != STATUS_OK)
+		return status;
+	*detail = reason_detail(REASON_KERNEL_MEMORY, 0, 0, 0);
+	process = slab_alloc(&process_cache);
+	if (!process) {
+		status = STATUS_OVERLOADED;
+		goto undo_charge;
+	}
+	status = ledger_create(parent_ledger, limit, &process->ledger, detail);
+	if (status != STATUS_OK)
+		goto undo_process;
+	status = cap_table_init(&process->caps, process->ledger, 0);
+	if (status != STATUS_OK)
+		goto undo_ledger;
+	status = vm_create(process->ledger, &process->vm, detail);
+	if (status != STATUS_OK)
+		goto undo_caps;
+	object_init(&process->object, &process_type, parent_ledger);
+	spin_init(&process->lock, LOCK_RANK_PROCESS, "process");
+	process->parent_id = parent_id;
+	memcpy(process->name, name, MIN(name_bytes, PROCESS_NAME_MAX - 1ul));
+	list_init(&process->waiters);
+	list_init(&process->reap_link);
+	tree_enter(process);
+	*out = process;
+	return STATUS_OK;
+undo_caps:
+	cap_table_fini(&process->caps);
+undo_ledger:
+	ledger_close(process->ledger);
+undo_process:
+	slab_free(&process_cache, process);
+undo_charge:
+	ledger_refund(parent_ledger, RESOURCE_CLASS_OBJECTS, 1);
+	return status;
+}
+
+void thread_deadline_passed(struct timer_node *node)
+{
+	struct thread *thread = container_of(node, struct thread, deadline);
+	struct ring *ring = thread->ring;
+
+	spin_lock(&ring->lock);
+	if (thread->state == THREAD_WAIT_COMPLETIONS) {
+		arch_context_set_result(&thread->context, STATUS_DEADLINE_EXCEEDED);
+		sched_wake(thread, false);
+	}
+	spin_unlock(&ring->lock);
+}
+
+static void thread_destroy(struct thread *thread)
+{
+	struct ledger *ledger = thread->process->ledger;
+
+	(void)timer_queue_remove(&thread->deadline);
+	arch_context_destroy(&thread->context);
+	ring_destroy(thread->ring);
+	slab_free(&thread_cache, thread);
+	ledger_refund(ledger, RESOURCE_CLASS_FRAMES, 1u << RING_ORDER);
+	ledger_refund(ledger, RESOURCE_CLASS_THREADS, 1);
+}
+
+static status_t thread_create(struct process *process, struct thread **out, uint64_t *detail)
+{
+	struct ledger *ledger = process->ledger;
+	struct thread *thread;
+	status_t status = ledger_charge(ledger, RESOURCE_CLASS_THREADS, 1, detail);
+
+	if (status != STATUS_OK)
+		return status;
+	status = ledger_charge(ledger, RESOURCE_CLASS_FRAMES, 1u << RING_ORDER, detail);
+	if (status != STATUS_OK)
+		goto undo_thread_charge;
+	*detail = reason_detail(REASON_KERNEL_MEMORY, 0, 0, 0);
+	status = STATUS_OVERLOADED;
+	thread = slab_alloc(&thread_cache);
+	if (!thread)
+		goto undo_frame_charge;
+	if (arch_context_create(&thread->context) != STATUS_OK)
+		goto undo_thread;
+	thread->id = __atomic_add_fetch(&last_thread_id, 1, __ATOMIC_RELAXED);
+	thread->process = process;
+	list_init(&thread->run_link);
+	thread->ring = ring_create(thread, process);
+	if (!thread->ring)
+		goto undo_context;
+	*out = thread;
+	return STATUS_OK;
+undo_context:
+	arch_context_destroy(&thread->context);
+undo_thread:
+	slab_free(&thread_cache, thread);
+undo_frame_charge:
+	ledger_refund(ledger, RESOURCE_CLASS_FRAMES, 1u << RING_ORDER);
+undo_thread_charge:
+	ledger_refund(ledger, RESOURCE_CLASS_THREADS, 1);
+	return status;
+}
+
+status_t process_start(struct process *process, uint64_t entry, uint64_t stack, uint64_t argument, uint64_t *detail)
+{
+	struct thread *thread;
+	uint64_t address = 0;
+	status_t status;
+
+	if (process->phase != PROCESS_BUILDING || process->thread) {
+		*detail = reason_detail(REASON_STATE, 0, 0, 0);
+		return STATUS_FAILED;
+	}
+	status = thread_create(process, &thread, detail);
+	if (status != STATUS_OK)
+		return status;
+	status = vm_map_fixed(process->vm, thread->ring->physical, RING_BYTES, &address, detail);
+	if (status != STATUS_OK) {
+		thread_destroy(thread);
+		return status;
+	}
+	ring_set_address(thread->ring, address);
+	arch_context_init(&thread->context, entry, stack, address, argument);
+	process->thread = thread;
+	process->phase = PROCESS_RUNNING;
+	sched_wake(thread, false);
+	return STATUS_OK;
+}
+
+/* --- Finding ------------------------------------------------------------------------------------ */
+
+struct process *process_find(uint32_t id, bool at_least)
+{
+	struct process *found = NULL;
+
+	spin_lock(&process_tree_lock);
+	for (struct list *link = process_tree.next; link != &process_tree && !found; link = link->next) {
+		struct process *process = container_of(link, struct process, tree_link);
+
+		if (process->id == id || (at_least && process->id > id)) {
+			object_get(&process->object);
+			found = process;
+		}
+	}
+	spin_unlock(&process_tree_lock);
+	return found;
+}
+
+/* --- Ending ------------------------------------------------------------------------------------- */
+
+void process_set_init(const struct process *process)
+{
+	init_process = process;
+}
+
+/* Nobody is left who could start or stop anything: a recorded stop. */
+static NORETURN void init_ended(const struct process *process)
+{
+	if (process->end_state == PROCESS_STATE_EXITED)
+		log_line(LOG_ERROR, "init has ended with status %ld; the system stops.", process->end_status);
+	else
+		log_line(LOG_ERROR, "init was ended (%s); the system stops.", process_state_name((int)process->end_state));
+	arch_power_off(INIT_ENDED_STATUS);
+}
+
+struct crash_info *crash_info_create(void)
+{
+	return slab_alloc(&crash_cache);
+}
+
+void process_end(struct process *process, enum process_state state, int64_t status, struct crash_info *crash)
+{
+	bool first;
+
+	spin_lock(&process->lock);
+	first = process->phase < PROCESS_ENDING;
+	if (first) {
+		process->phase = PROCESS_ENDING;
+		process->end_state = state;
+		process->end_status = status;
+		process->crash = crash;
+	}
+	spin_unlock(&process->lock);
+	if (!first) {
+		if (crash)
+			slab_free(&crash_cache, crash);
+		return;
+	}
+	if (process == init_process)
+		init_ended(process);
+	if (process->thread) {
+		sched_remove(process->thread);
+		(void)timer_queue_remove(&process->thread->deadline);
+	}
+	object_get(&process->object);      /* the reaper's */
+	spin_lock(&process_tree_lock);
+	list_append(&reaper_list, &process->reap_link);
+	spin_unlock(&process_tree_lock);
+}
+
+static bool reap_endpoints(struct process *process)
+{
+	for (uint32_t budget = REAP_ENTRIES; budget > 0; budget--) {
+		bool end;
+		uint32_t id;
+		const struct cap_entry *entry = cap_table_slot(&process->caps, process->reap_cursor, &id, &end);
+
+		if (end)
+			return true;
+		process->reap_cursor++;
+		if (entry && entry->object->type == &endpoint_type)
+			endpoint_process_ended(container_of(entry->object, struct endpoint, object), process);
+	}
+	return false;
+}
+
+static void reap_rest(struct process *process)
+{
+	if (process->thread) {
+		process->cpu_ticks = process->thread->ticks;
+		thread_destroy(process->thread);
+		process->thread = NULL;
+	}
+	cap_table_fini(&process->caps);
+	object_put(&process->vm->object);
+	process->vm = NULL;
+	ledger_close(process->ledger);
+	process->ledger = NULL;
+}
+
+/* Tells everybody who waits that the process has ended and nothing of it is left. */
+static void announce(struct process *process)
+{
+	struct list *link;
+
+	spin_lock(&process->lock);
+	process->phase = PROCESS_ENDED;
+	while ((link = list_take(&process->waiters))) {
+		spin_unlock(&process->lock);
+		process_answer_waiter(process, container_of(link, struct question, link));
+		spin_lock(&process->lock);
+	}
+	spin_unlock(&process->lock);
+}
+
+/* One step; true when the process is done. */
+static bool reap(struct process *process)
+{
+	bool done = true;
+
+	switch ((enum reap_step)process->reap_step) {
+	case REAP_QUESTIONS:
+		for (uint32_t i = 0; process->thread && i < RING_QUESTIONS; i++)
+			(void)question_cancel(&process->thread->ring->questions[i], STATUS_CANCELLED, 0);
+		break;
+	case REAP_ENDPOINTS:
+		done = reap_endpoints(process);
+		break;
+	case REAP_CAPABILITIES:
+		done = cap_table_drain(&process->caps, &process->reap_cursor, REAP_ENTRIES);
+		break;
+	case REAP_MEMORY:
+		done = vm_teardown(process->vm, REAP_PAGES);
+		break;
+	case REAP_REST:
+		reap_rest(process);
+		return true;
+	}
+	if (done) {
+		process->reap_step++;
+		process->reap_cursor = 0;
+	}
+	return false;
+}
+
+bool reaper_step(void)
+{
+	struct process *process = NULL;
+
+	spin_lock(&process_tree_lock);
+	if (!list_empty(&reaper_list))
+		process = container_of(reaper_list.next, struct process, reap_link);
+	spin_unlock(&process_tree_lock);
+	if (!process)
+		return false;
+	if (reap(process)) {
+		spin_lock(&process_tree_lock);
+		list_remove(&process->reap_link);
+		list_remove(&process->tree_link);
+		spin_unlock(&process_tree_lock);
+		announce(process);
+		object_put(&process->object);      /* the tree's */
+		object_put(&process->object);      /* the reaper's */
+	}
+	return reaper_pending();
+}
+
+void process_destroy(struct object *object)
+{
+	struct process *process = container_of(object, struct process, object);
+
+	ASSERT(process->phase == PROCESS_ENDED && list_empty(&process->waiters));
+	if (process->crash)
+		slab_free(&crash_cache, process->crash);
+	slab_free(&process_cache, process);
+}
+
+void process_check(struct process *process)
+{
+	if (process->phase >= PROCESS_ENDING)
+		return;
+	cap_table_check(&process->caps);
+	vm_check(process->vm);
+	ledger_check(process->ledger);
+	if (process->thread)
+		ring_check(process->thread->ring);
+	for (uint32_t slot = 1;; slot++) {
+		bool end;
+		uint32_t id;
+		const struct cap_entry *entry = cap_table_slot(&process->caps, slot, &id, &end);
+
+		if (end)
+			return;
+		if (entry && entry->object->type == &endpoint_type)
+			endpoint_check(container_of(entry->object, struct endpoint, object));
+	}
+}

@@ -1,0 +1,95 @@
+/*
+ * Processes: address space, capability table, ledger, one thread (more come with ThreadSpawner), and an end that
+ * observers can wait for. A process is also the kernel object behind ProcessHandle.
+ *
+ * Ends are orderly: process_end marks it and hands it to the reaper, which gives everything back in
+ * bounded steps; observers are told when nothing is left.
+ */
+#ifndef KERNEL_OBJECT_PROCESS_H
+#define KERNEL_OBJECT_PROCESS_H
+
+#include "capos/kernel.capnp.h"
+#include "kernel/arch/arch.h"
+#include "kernel/cap/cap_table.h"
+#include "kernel/mm/vm.h"
+#include "kernel/object/ledger.h"
+#include "kernel/object/object.h"
+#include "kernel/object/thread.h"
+
+#define PROCESS_NAME_MAX 32      /* with the NUL */
+#define CRASH_REGISTERS_MAX 20
+#define CRASH_BACKTRACE_MAX 16
+
+struct crash_info {
+	uint32_t kind;               /* enum crash_kind */
+	uint32_t vector;
+	uint64_t error_code;
+	uint64_t address;
+	uint64_t instruction;
+	uint64_t stack;
+	uint32_t register_count;
+	uint32_t backtrace_count;
+	struct arch_register registers[CRASH_REGISTERS_MAX];
+	uint64_t backtrace[CRASH_BACKTRACE_MAX];
+};
+
+enum process_phase {
+	PROCESS_BUILDING,            /* has a builder, no running thread */
+	PROCESS_RUNNING,
+	PROCESS_ENDING,              /* on the reaper */
+	PROCESS_ENDED,               /* everything given back; only the record remains */
+};
+
+/*  I fixed after creation   p under lock   t under process_tree_lock  */
+struct process {
+	struct object     object;
+	struct spinlock   lock;
+	uint32_t          id;                       /* I */
+	uint32_t          parent_id;                /* I */
+	char              name[PROCESS_NAME_MAX];   /* I */
+	struct ledger    *ledger;                   /* I, counted */
+	struct vm        *vm;                       /* I, a kernel object, counted */
+	struct cap_table  caps;
+	struct thread    *thread;                   /* I once running; NULL before */
+	enum process_phase phase;                   /* p */
+	enum process_state end_state;               /* p, exited, crashed or killed */
+	int64_t           end_status;               /* p */
+	struct crash_info *crash;                   /* p, NULL unless crashed */
+	struct list       waiters;                  /* p, questions: wait and wait-for-death */
+	struct list       tree_link;                /* t, all processes by rising id */
+	struct list       reap_link;                /* under the reaper's lock */
+	uint32_t          reap_step;                /* reaper only */
+	uint32_t          reap_cursor;              /* reaper only */
+	uint64_t          cpu_ticks;                /* p */
+};
+
+extern const struct object_type process_type;
+extern struct spinlock process_tree_lock;
+extern struct list process_tree;
+
+/* A process in phase BUILDING with its own ledger carved from `parent_ledger`. Counted reference. */
+status_t process_create(const char *name, size_t name_bytes, uint32_t parent_id, struct ledger *parent_ledger,
+		const uint64_t limit[LEDGER_CLASSES], struct process **process, uint64_t *detail) MUST_USE;
+/* Makes the thread and its ring and lets it run. Once. */
+status_t process_start(struct process *process, uint64_t entry, uint64_t stack, uint64_t argument,
+		uint64_t *detail) MUST_USE;
+/* Ends it; a second end changes nothing. `crash` (consumed, may be NULL). */
+void process_end(struct process *process, enum process_state state, int64_t status, struct crash_info *crash);
+/* The process with this id: counted reference, or NULL. `at_least`: the first with an id not below. */
+struct process *process_find(uint32_t id, bool at_least);
+
+/* The first process: its end is the end of the system. */
+void process_set_init(const struct process *process);
+
+struct crash_info *crash_info_create(void) MUST_USE;   /* NULL: no memory */
+void process_destroy(struct object *object);
+
+/* One bounded step of taking ended processes apart; true if there is more to do. */
+bool reaper_step(void);
+static inline bool reaper_pending(void);
+extern struct list reaper_list;
+static inline bool reaper_pending(void) { return !list_empty(&reaper_list); }
+
+void process_check(struct process *process);
+
+#endif

@@ -1,0 +1,260 @@
+/*
+ * ProcessSpawner and ProcessBuilder: processes from parts. The spawner carves the child's ledger from its caller's;
+ * the builder gives out the child's address space, fills its capability table and starts it. Loading a program is
+ * the work of a library (lib/rt/launch.c), not of the kernel.
+ * Always true: a builder that is dropped before start leaves nothing behind.
+ */
+#include "kernel/object/process_spawner.h"
+
+#include "capos/kernel.server.h"
+#include "kernel/core/panic.h"
+#include "kernel/mm/slab.h"
+#include "kernel/object/call.h"
+#include "kernel/object/process.h"
+
+/*  I fixed after creation  */
+struct process_builder_object {
+	struct object   object;
+	struct process *process;      /* I, counted */
+};
+
+static struct slab_cache builder_cache = SLAB_CACHE("process_builder", struct process_builder_object);
+
+/* What a child gets of each class that its maker does not name. */
+static const uint64_t default_limits[LEDGER_CLASSES] = {
+	[RESOURCE_CLASS_FRAMES] = 512,
+	[RESOURCE_CLASS_SLOTS] = 256,
+	[RESOURCE_CLASS_OBJECTS] = 128,
+	[RESOURCE_CLASS_EXPORTS] = 64,
+	[RESOURCE_CLASS_CALLS] = 64,
+	[RESOURCE_CLASS_TIMERS] = 32,
+	[RESOURCE_CLASS_THREADS] = 1,
+};
+
+static const struct object_type builder_type;
+
+/* --- Builder ------------------------------------------------------------------------------------ */
+
+static status_t builder_refuse_started(struct call *call, const struct process *process)
+{
+	if (process->phase == PROCESS_BUILDING)
+		return STATUS_OK;
+	return call_refuse(call, STATUS_FAILED, REASON_STATE, 0, 0, 0);
+}
+
+static status_t builder_memory(void *self, struct call *call, struct process_builder_memory_params_reader in,
+		struct process_builder_memory_results_builder *out)
+{
+	struct process *process = ((struct process_builder_object *)self)->process;
+	struct capnp_cap cap;
+	status_t status = builder_refuse_started(call, process);
+
+	if (status != STATUS_OK)
+		return status;
+	object_hold(&process->vm->object);
+	status = call_give(call, &process->vm->object, &virtual_memory_interface, true, &cap);
+	if (status == STATUS_OK)
+		process_builder_memory_results_set_memory(*out, cap);
+	return status;
+}
+
+/* Enters an object in the child's table. Borrows everything. */
+static status_t child_insert(struct call *call, struct process *process, struct object *object, struct facet *facet,
+		struct grant *parent, uint32_t *id)
+{
+	status_t status = cap_table_reserve(&process->caps, 1, &call->detail);
+
+	if (status != STATUS_OK)
+		return status;
+	object_hold(object);
+	facet_get(facet);
+	*id = cap_table_insert(&process->caps, object, facet, parent, call->process->id);
+	return STATUS_OK;
+}
+
+static status_t builder_grant(void *self, struct call *call, struct process_builder_grant_params_reader in,
+		struct process_builder_grant_results_builder *out)
+{
+	struct process *process = ((struct process_builder_object *)self)->process;
+	struct cap_entry *entry;
+	uint32_t id;
+	status_t status = builder_refuse_started(call, process);
+
+	if (status == STATUS_OK)
+		status = call_argument(call, process_builder_grant_params_get_capability(in), 0, NULL, &entry);
+	if (status == STATUS_OK)
+		status = child_insert(call, process, entry->object, entry->facet, entry->grant, &id);
+	if (status == STATUS_OK)
+		process_builder_grant_results_set_id(*out, id);
+	return status;
+}
+
+static status_t builder_grant_memory(void *self, struct call *call, struct process_builder_grant_memory_params_reader in,
+		struct process_builder_grant_memory_results_builder *out)
+{
+	struct process *process = ((struct process_builder_object *)self)->process;
+	struct facet *facet;
+	uint32_t id;
+	status_t status = builder_refuse_started(call, process);
+
+	if (status != STATUS_OK)
+		return status;
+	facet = facet_of_interface(&virtual_memory_interface);
+	if (!facet)
+		return call_refuse(call, STATUS_OVERLOADED, REASON_KERNEL_MEMORY, 0, 0, 0);
+	status = child_insert(call, process, &process->vm->object, facet, NULL, &id);
+	facet_put(facet);
+	if (status == STATUS_OK)
+		process_builder_grant_memory_results_set_id(*out, id);
+	return status;
+}
+
+static status_t builder_start(void *self, struct call *call, struct process_builder_start_params_reader in,
+		struct process_builder_start_results_builder *out)
+{
+	struct process *process = ((struct process_builder_object *)self)->process;
+	uint64_t entry = process_builder_start_params_get_entry(in);
+	uint64_t stack = process_builder_start_params_get_stack(in);
+	struct capnp_cap cap;
+	status_t status = builder_refuse_started(call, process);
+
+	if (status != STATUS_OK)
+		return status;
+	if (entry < USER_BASE || entry >= USER_END)
+		return call_fail_argument(call, 1, USER_END);
+	if (stack < USER_BASE || stack > USER_END)
+		return call_fail_argument(call, 2, USER_END);
+	/* The handle first: after the start nothing may fail. */
+	object_hold(&process->object);
+	status = call_give(call, &process->object, &process_handle_interface, false, &cap);
+	if (status != STATUS_OK)
+		return status;
+	status = process_start(process, entry, stack, process_builder_start_params_get_argument(in), &call->detail);
+	if (status == STATUS_OK)
+		process_builder_start_results_set_process(*out, cap);
+	return status;
+}
+
+static status_t builder_object_call(struct object *object, struct call *call, uint64_t interface_id, uint16_t method)
+{
+	static const struct process_builder_server server = {
+		.memory = builder_memory,
+		.grant = builder_grant,
+		.grant_memory = builder_grant_memory,
+		.start = builder_start,
+	};
+
+	return process_builder_dispatch(&server, container_of(object, struct process_builder_object, object), call,
+			interface_id, method);
+}
+
+static void builder_on_last_hold(struct object *object)
+{
+	struct process *process = container_of(object, struct process_builder_object, object)->process;
+
+	if (process->phase == PROCESS_BUILDING)
+		process_end(process, PROCESS_STATE_KILLED, 0, NULL);
+}
+
+static void builder_destroy(struct object *object)
+{
+	struct process_builder_object *builder = container_of(object, struct process_builder_object, object);
+
+	object_put(&builder->process->object);
+	slab_free(&builder_cache, builder);
+}
+
+static const struct object_type builder_type = {
+	.name = "process_builder",
+	.call = builder_object_call,
+	.on_last_hold = builder_on_last_hold,
+	.destroy = builder_destroy,
+};
+
+/* --- Spawner ------------------------------------------------------------------------------------ */
+
+/* The limits of the child: the defaults with what the caller names instead. */
+static status_t limits_read(struct call *call, struct capnp_list list, uint64_t limit[LEDGER_CLASSES])
+{
+	for (uint32_t i = 0; i < LEDGER_CLASSES; i++)
+		limit[i] = default_limits[i];
+	if (list.count > LEDGER_CLASSES)
+		return call_fail_argument(call, 2, LEDGER_CLASSES);
+	for (uint32_t i = 0; i < list.count; i++) {
+		struct resource_limit_reader row = resource_limit_at(list, i);
+		uint32_t class_ = (uint32_t)resource_limit_get_class(row);
+
+		if (class_ >= LEDGER_CLASSES)
+			return call_fail_argument(call, 2, LEDGER_CLASSES - 1);
+		limit[class_] = resource_limit_get_limit(row);
+	}
+	return STATUS_OK;
+}
+
+static status_t spawner_create(void *self, struct call *call, struct process_spawner_create_params_reader in,
+		struct process_spawner_create_results_builder *out)
+{
+	struct capnp_text name = process_spawner_create_params_get_name(in);
+	struct process_builder_object *builder;
+	uint64_t limit[LEDGER_CLASSES];
+	struct capnp_cap cap;
+	status_t status = limits_read(call, process_spawner_create_params_get_limits(in), limit);
+
+	if (status != STATUS_OK)
+		return status;
+	if (name.bytes == 0 || name.bytes >= PROCESS_NAME_MAX)
+		return call_fail_argument(call, 1, PROCESS_NAME_MAX - 1);
+	for (uint32_t i = 0; i < name.bytes; i++) {
+		if (name.chars[i] <= ' ' || name.chars[i] > '~')
+			return call_fail_argument(call, 1, i);
+	}
+	status = call_charge_object(call);
+	if (status != STATUS_OK)
+		return status;
+	builder = slab_alloc(&builder_cache);
+	if (!builder) {
+		ledger_refund(call->payer, RESOURCE_CLASS_OBJECTS, 1);
+		return call_refuse(call, STATUS_OVERLOADED, REASON_KERNEL_MEMORY, 0, 0, 0);
+	}
+	status = process_create(name.chars, name.bytes, call->process->id, call->payer, limit, &builder->process,
+			&call->detail);
+	if (status != STATUS_OK) {
+		slab_free(&builder_cache, builder);
+		ledger_refund(call->payer, RESOURCE_CLASS_OBJECTS, 1);
+		return status;
+	}
+	object_init(&builder->object, &builder_type, call->payer);
+	object_hold(&builder->object);
+	object_put(&builder->object);
+	status = call_give(call, &builder->object, &process_builder_interface, false, &cap);
+	if (status == STATUS_OK)
+		process_spawner_create_results_set_builder(*out, cap);
+	return status;
+}
+
+static status_t spawner_object_call(struct object *object, struct call *call, uint64_t interface_id, uint16_t method)
+{
+	static const struct process_spawner_server server = { .create = spawner_create };
+
+	return process_spawner_dispatch(&server, object, call, interface_id, method);
+}
+
+static void spawner_destroy(struct object *object)
+{
+	panic("the process spawner lost its last reference");
+}
+
+static const struct object_type spawner_type = {
+	.name = "process_spawner",
+	.call = spawner_object_call,
+	.destroy = spawner_destroy,
+};
+
+struct object *process_spawner_object(void)
+{
+	static struct object spawner;
+
+	if (!spawner.type)
+		object_init(&spawner, &spawner_type, NULL);
+	return &spawner;
+}

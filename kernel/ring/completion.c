@@ -1,0 +1,141 @@
+/*
+ * Completions: how an operation ends. Every accepted entry comes through here exactly once; the thread
+ * that waits for it is woken here and nowhere else. Called by ring/dispatch.c and by whatever a question
+ * waited for (object/).
+ */
+#include "kernel/core/panic.h"
+#include "kernel/core/string.h"
+#include "kernel/cap/cap_table.h"
+#include "kernel/object/ledger.h"
+#include "kernel/object/process.h"
+#include "kernel/object/thread.h"
+#include "kernel/ring/ring.h"
+#include "kernel/sched/sched.h"
+
+static void reply_slot_write(struct ring *ring, uint64_t user_data, const struct outcome *outcome)
+{
+	struct ring_header *header = ring->header;
+
+	header->reply_user_data = user_data;
+	header->reply_status = outcome->status;
+	header->reply_flags = outcome->flags;
+	header->reply_cap_count = outcome->cap_count;
+	header->reply_msg_words = outcome->msg_words;
+	header->reply_id = outcome->id;
+	header->reply_detail = outcome->detail;
+	ring->sync_result = outcome->status;
+}
+
+static void queue_write(struct ring *ring, uint64_t user_data, const struct outcome *outcome)
+{
+	struct ring_completion *completion = &ring->cq[ring->cq_tail % RING_CQ_ENTRIES];
+
+	completion->user_data = user_data;
+	completion->status = outcome->status;
+	completion->flags = outcome->flags;
+	completion->cap_count = outcome->cap_count;
+	completion->msg_words = outcome->msg_words;
+	completion->id = outcome->id;
+	completion->detail = outcome->detail;
+	ring->cq_tail++;
+	STORE_RELEASE(&ring->header->cq_tail, ring->cq_tail);
+}
+
+static void wake_for_completions(struct ring *ring, bool handoff)
+{
+	struct thread *thread = ring->thread;
+	uint32_t available;
+
+	if (thread->state != THREAD_WAIT_COMPLETIONS)
+		return;
+	available = ring_available(ring);
+	if (available < thread->min_complete)
+		return;
+	(void)timer_queue_remove(&thread->deadline);
+	arch_context_set_result(&thread->context, available);
+	sched_wake(thread, handoff);
+}
+
+void ring_complete_entry(struct ring *ring, const struct ring_entry *entry, const struct outcome *outcome)
+{
+	if (entry->flags & ENTRY_SYNC) {
+		reply_slot_write(ring, entry->user_data, outcome);
+		return;
+	}
+	if ((entry->flags & ENTRY_QUIET) && outcome->status == STATUS_OK)
+		return;
+	spin_lock(&ring->lock);
+	queue_write(ring, entry->user_data, outcome);
+	spin_unlock(&ring->lock);
+}
+
+void question_complete(struct question *question, const struct outcome *outcome, bool handoff,
+		struct question_release *release)
+{
+	struct ring *ring = question->ring;
+	struct thread *thread = ring->thread;
+
+	DEBUG_ASSERT(question->kind != QUESTION_FREE && !question->transfer);
+	if (question->reserved)
+		cap_table_unreserve(&ring->process->caps, question->reserved);
+	spin_lock(&ring->lock);
+	release->object = question->object;
+	release->export = question->export;
+	question->object = NULL;
+	question->export = NULL;
+	question->kind = QUESTION_FREE;
+	question->call_state = CALL_NONE;
+	question->reserved = 0;
+	if (question->flags & ENTRY_SYNC) {
+		DEBUG_ASSERT(ring->sync == question);
+		ring->sync = NULL;
+		reply_slot_write(ring, question->user_data, outcome);
+		if (thread->state == THREAD_WAIT_SYNC) {
+			arch_context_set_result(&thread->context, outcome->status);
+			sched_wake(thread, handoff);
+		}
+	} else {
+		ring->in_flight--;
+		queue_write(ring, question->user_data, outcome);
+		wake_for_completions(ring, handoff);
+	}
+	spin_unlock(&ring->lock);
+}
+
+void question_release(struct question_release *release)
+{
+	if (release->export)
+		object_unhold((struct object *)release->export);
+	if (release->object)
+		object_put(release->object);
+}
+
+void question_answer(struct question *question, status_t status, uint64_t detail, const uint64_t *message,
+		uint32_t words)
+{
+	struct outcome outcome = { .status = status, .id = question->number, .detail = detail };
+	struct question_release release;
+
+	if (words > question->reply_words) {
+		outcome.status = STATUS_REPLY_TOO_LARGE;
+		outcome.detail = reason_detail(REASON_SIZE, 0, words, question->reply_words);
+	} else if (words) {
+		memcpy(question_reply_message(question), message, words * 8ul);
+		outcome.msg_words = words;
+	}
+	question_complete(question, &outcome, false, &release);
+	question_release(&release);
+}
+
+bool question_cancel(struct question *question, status_t status, uint64_t detail)
+{
+	struct outcome outcome = { .status = status, .id = question->number, .detail = detail };
+	struct question_release release;
+	struct object *object = question->object;
+
+	if (question->kind == QUESTION_FREE || !object->type->cancel(object, question))
+		return false;
+	question_complete(question, &outcome, false, &release);
+	question_release(&release);
+	return true;
+}

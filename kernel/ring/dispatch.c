@@ -1,0 +1,475 @@
+/*
+ * Dispatch: from the submission queue to the operations. One table says for each operation its name, which bits
+ * of an entry it may use, and who performs it. An entry is copied once; nothing looks at the shared copy again
+ * (pairs with the publishing of entries in lib/rt/ring.c).
+ * Always true: each entry taken is completed exactly once, here or through its question.
+ */
+#include "kernel/cap/cap_table.h"
+#include "kernel/cap/transfer.h"
+#include "kernel/core/panic.h"
+#include "kernel/core/string.h"
+#include "kernel/object/call.h"
+#include "kernel/object/endpoint.h"
+#include "kernel/object/ledger.h"
+#include "kernel/object/notification.h"
+#include "kernel/object/process.h"
+#include "kernel/object/thread.h"
+#include "kernel/ring/dispatch.h"
+#include "kernel/ring/ring.h"
+#include "kernel/sched/sched.h"
+
+#define ENTRY_WORDS 8
+
+/* An entry as eight words; the masks below are in this form. */
+union entry_words {
+	struct ring_entry entry;
+	uint64_t          words[ENTRY_WORDS];
+};
+
+struct ring_op {
+	const char *name;
+	/* Operation and flags. */
+	uint8_t     flags;
+	/* Which fields may be other than zero. */
+	struct ring_entry used;
+	void      (*perform)(struct ring *ring, const struct ring_entry *entry);
+};
+
+/* --- Helpers for performers ------------------------------------------------------------------- */
+
+static void complete(struct ring *ring, const struct ring_entry *entry, status_t status, uint64_t detail)
+{
+	struct outcome outcome = { .status = status, .detail = detail };
+
+	ring_complete_entry(ring, entry, &outcome);
+}
+
+static void complete_id(struct ring *ring, const struct ring_entry *entry, status_t status, uint64_t detail,
+		uint32_t id)
+{
+	struct outcome outcome = { .status = status, .id = id, .detail = detail };
+
+	ring_complete_entry(ring, entry, &outcome);
+}
+
+/* The detail that goes with a lookup's refusal. */
+static uint64_t lookup_detail(status_t status)
+{
+	return status == STATUS_DISCONNECTED ? reason_detail(REASON_REVOKED, 0, 0, 0) : 0;
+}
+
+/* The endpoint that an entry's target is the receive side of. */
+static status_t lookup_endpoint(struct ring *ring, uint32_t target, struct endpoint **endpoint, uint64_t *detail)
+{
+	struct cap_entry *cap;
+	status_t status = cap_table_lookup(&ring->process->caps, target, &cap);
+
+	*detail = lookup_detail(status);
+	if (status != STATUS_OK)
+		return status;
+	if (cap->object->type != &endpoint_type)
+		return STATUS_UNIMPLEMENTED;
+	*endpoint = container_of(cap->object, struct endpoint, object);
+	return STATUS_OK;
+}
+
+static status_t question_free(struct ring *ring, uint16_t number)
+{
+	if (number >= RING_QUESTIONS)
+		return STATUS_BAD_ENTRY;
+	return ring->questions[number].kind == QUESTION_FREE ? STATUS_OK : STATUS_QUESTION_BUSY;
+}
+
+static status_t reply_span_check(const struct ring_entry *entry, uint32_t before_words)
+{
+	uint32_t words = before_words + 2u * entry->reply_caps + entry->reply_words;
+
+	if (entry->reply_words > MESSAGE_WORDS_MAX || !ring_span_valid(entry->reply_off, words))
+		return STATUS_BAD_SPAN;
+	return STATUS_OK;
+}
+
+static status_t message_span_check(const struct ring_entry *entry)
+{
+	if (entry->msg_words > MESSAGE_WORDS_MAX || !ring_span_valid(entry->msg_off, entry->msg_words))
+		return STATUS_BAD_SPAN;
+	if (entry->cap_count > TRANSFER_CAPS_MAX || !ring_span_valid(entry->caps_off, 2u * entry->cap_count))
+		return STATUS_BAD_SPAN;
+	return STATUS_OK;
+}
+
+struct question *question_begin(struct ring *ring, const struct ring_entry *entry, enum question_kind kind,
+		struct object *object)
+{
+	struct question *question = &ring->questions[entry->question];
+
+	DEBUG_ASSERT(question->kind == QUESTION_FREE);
+	question->kind = (uint8_t)kind;
+	question->call_state = CALL_NONE;
+	question->flags = entry->flags;
+	question->reply_caps = entry->reply_caps;
+	question->reserved = entry->reply_caps;
+	question->reply_words = entry->reply_words;
+	question->reply_off = entry->reply_off;
+	question->msg_off = entry->msg_off;
+	question->msg_words = entry->msg_words;
+	question->method = entry->method;
+	question->user_data = entry->user_data;
+	question->interface = entry->interface;
+	question->object = object;
+	object_get(object);
+	if (entry->flags & ENTRY_SYNC)
+		ring->sync = question;
+	else
+		ring->in_flight++;
+	return question;
+}
+
+/* --- Operations --------------------------------------------------------------------------------- */
+
+static void nop_perform(struct ring *ring, const struct ring_entry *entry)
+{
+	complete(ring, entry, STATUS_OK, 0);
+}
+
+static void unimplemented_perform(struct ring *ring, const struct ring_entry *entry)
+{
+	complete(ring, entry, STATUS_UNIMPLEMENTED, reason_detail(REASON_NOT_BUILT, 0, 0, 0));
+}
+
+static void call_perform(struct ring *ring, const struct ring_entry *entry)
+{
+	struct cap_table *caps = &ring->process->caps;
+	struct cap_entry *target;
+	uint64_t detail = 0;
+	bool has_interface;
+	status_t status = question_free(ring, entry->question);
+
+	if (unlikely((entry->flags & (ENTRY_KEEP | ENTRY_PIPELINED)) || entry->deadline_ns || entry->path_len)) {
+		unimplemented_perform(ring, entry);
+		return;
+	}
+	if (status == STATUS_OK)
+		status = message_span_check(entry);
+	if (status == STATUS_OK)
+		status = reply_span_check(entry, 0);
+	if (unlikely(status != STATUS_OK))
+		goto refuse;
+	status = cap_table_lookup(caps, entry->target, &target);
+	if (unlikely(status != STATUS_OK)) {
+		detail = lookup_detail(status);
+		goto refuse;
+	}
+	if (unlikely(!facet_has_method(target->facet, entry->interface, entry->method, &has_interface))) {
+		status = STATUS_UNIMPLEMENTED;
+		detail = has_interface ? reason_detail(REASON_NO_METHOD, 0, entry->method, 0) :
+				reason_detail(REASON_NO_INTERFACE, 0, 0, 0);
+		goto refuse;
+	}
+	if (entry->reply_caps) {
+		status = cap_table_reserve(caps, entry->reply_caps, &detail);
+		if (status != STATUS_OK)
+			goto refuse;
+	}
+	if (target->object->type == &export_type)
+		endpoint_call(ring, entry, target);
+	else
+		object_call(ring, entry, target);
+	return;
+refuse:
+	complete(ring, entry, status, detail);
+}
+
+static void recv_perform(struct ring *ring, const struct ring_entry *entry)
+{
+	struct endpoint *endpoint;
+	uint64_t detail = 0;
+	status_t status = question_free(ring, entry->question);
+
+	if (status == STATUS_OK)
+		status = reply_span_check(entry, RECV_HEADER_WORDS);
+	if (status == STATUS_OK)
+		status = lookup_endpoint(ring, entry->target, &endpoint, &detail);
+	if (status == STATUS_OK)
+		status = endpoint_recv(ring, entry, endpoint, &detail);
+	if (status != STATUS_OK)
+		complete(ring, entry, status, detail);
+}
+
+static void return_perform(struct ring *ring, const struct ring_entry *entry)
+{
+	bool rearm = entry->flags & ENTRY_REARM;
+	struct outcome outcome = { .flags = rearm ? COMPLETION_RETURN : 0 };
+	struct endpoint *endpoint;
+
+	outcome.status = message_span_check(entry);
+	if (outcome.status == STATUS_OK && (entry->flags & ENTRY_SYNC) && !rearm)
+		outcome.status = STATUS_BAD_ENTRY;
+	if (outcome.status == STATUS_OK && !rearm && (entry->question || entry->reply_off || entry->reply_words ||
+			entry->reply_caps))
+		outcome.status = STATUS_BAD_ENTRY;
+	if (outcome.status == STATUS_OK && (entry->flags & ENTRY_EXCEPTION ? entry->method < STATUS_FAILED ||
+			entry->method > STATUS_INVALID_ARGUMENT : entry->method != 0))
+		outcome.status = STATUS_BAD_ENTRY;
+	if (outcome.status == STATUS_OK && rearm) {
+		/* Everything about the receive is refused before the return takes effect. */
+		outcome.status = question_free(ring, entry->question);
+		if (outcome.status == STATUS_OK)
+			outcome.status = reply_span_check(entry, RECV_HEADER_WORDS);
+	}
+	if (outcome.status == STATUS_OK)
+		outcome.status = lookup_endpoint(ring, entry->target, &endpoint, &outcome.detail);
+	if (outcome.status == STATUS_OK)
+		outcome.status = endpoint_return(ring, entry, endpoint, &outcome.detail);
+	if (outcome.status == STATUS_OK && rearm)
+		return;
+	ring_complete_entry(ring, entry, &outcome);
+}
+
+static void release_perform(struct ring *ring, const struct ring_entry *entry)
+{
+	complete(ring, entry, cap_table_release(&ring->process->caps, entry->target), 0);
+}
+
+static void copy_perform(struct ring *ring, const struct ring_entry *entry)
+{
+	uint64_t detail = 0;
+	uint32_t id = 0;
+	status_t status = cap_table_copy(&ring->process->caps, entry->target, NULL, &id, &detail);
+
+	complete_id(ring, entry, status, status == STATUS_DISCONNECTED ? lookup_detail(status) : detail, id);
+}
+
+static void narrow_perform(struct ring *ring, const struct ring_entry *entry)
+{
+	struct cap_table *caps = &ring->process->caps;
+	struct cap_entry *target;
+	struct facet *facet;
+	uint64_t detail = 0;
+	uint32_t id = 0;
+	status_t status = cap_table_lookup(caps, entry->target, &target);
+
+	if (status != STATUS_OK) {
+		complete(ring, entry, status, lookup_detail(status));
+		return;
+	}
+	facet = facet_narrow(target->facet, entry->interface, &status);
+	if (!facet) {
+		complete(ring, entry, status, reason_detail(status == STATUS_OVERLOADED ? REASON_KERNEL_MEMORY :
+				REASON_NO_INTERFACE, 0, 0, 0));
+		return;
+	}
+	status = cap_table_copy(caps, entry->target, facet, &id, &detail);
+	if (status != STATUS_OK)
+		facet_put(facet);
+	complete_id(ring, entry, status, detail, id);
+}
+
+static void cancel_perform(struct ring *ring, const struct ring_entry *entry)
+{
+	status_t status = STATUS_BAD_ENTRY;
+
+	if (entry->question < RING_QUESTIONS)
+		status = question_cancel(&ring->questions[entry->question], STATUS_CANCELLED, 0) ? STATUS_OK :
+				STATUS_GONE;
+	complete(ring, entry, status, 0);
+}
+
+/* Waits for the end of an object, or for bits of a notification. */
+static void wait_perform(struct ring *ring, const struct ring_entry *entry)
+{
+	struct cap_entry *target;
+	const struct object_type *type;
+	struct question *question;
+	uint64_t detail = 0;
+	bool ended = false, death = entry->flags & ENTRY_DEATH;
+	status_t status = question_free(ring, entry->question);
+
+	if (entry->flags & ENTRY_MULTISHOT) {
+		unimplemented_perform(ring, entry);
+		return;
+	}
+	if (status == STATUS_OK && death && entry->interface)
+		status = STATUS_BAD_ENTRY;
+	if (status == STATUS_OK)
+		status = cap_table_lookup(&ring->process->caps, entry->target, &target);
+	if (status == STATUS_DISCONNECTED && death) {
+		complete(ring, entry, STATUS_OK, 0);      /* revoked: it has ended for this holder */
+		return;
+	}
+	if (status != STATUS_OK) {
+		complete(ring, entry, status, lookup_detail(status));
+		return;
+	}
+	type = target->object->type;
+	if (death ? !type->wait_death : type != &notification_type ||
+			!facet_has_interface(target->facet, NOTIFICATION_INTERFACE_ID)) {
+		complete(ring, entry, STATUS_UNIMPLEMENTED, reason_detail(REASON_NO_INTERFACE, 0, 0, 0));
+		return;
+	}
+	question = question_begin(ring, entry, QUESTION_OBJECT, target->object);
+	if (death)
+		status = type->wait_death(target->object, question, &ended);
+	else
+		status = notification_wait(container_of(target->object, struct notification, object), question,
+				&detail, &ended);
+	if (status != STATUS_OK || ended)
+		question_answer(question, status, detail, NULL, 0);
+}
+
+static void signal_perform(struct ring *ring, const struct ring_entry *entry)
+{
+	struct cap_entry *target;
+	status_t status = cap_table_lookup(&ring->process->caps, entry->target, &target);
+	uint64_t detail = lookup_detail(status);
+
+	if (status == STATUS_OK && target->object->type != &notification_type) {
+		status = STATUS_UNIMPLEMENTED;
+		detail = reason_detail(REASON_NO_INTERFACE, 0, 0, 0);
+	}
+	if (status == STATUS_OK)
+		notification_signal(container_of(target->object, struct notification, object), entry->interface);
+	complete(ring, entry, status, detail);
+}
+
+static void yield_perform(struct ring *ring, const struct ring_entry *entry)
+{
+	sched_yield();
+	complete(ring, entry, STATUS_OK, 0);
+}
+
+static void retire_perform(struct ring *ring, const struct ring_entry *entry)
+{
+	struct endpoint *endpoint;
+	uint64_t detail;
+	status_t status = lookup_endpoint(ring, entry->target, &endpoint, &detail);
+
+	if (status == STATUS_OK)
+		status = endpoint_retire(endpoint, entry->interface, entry->deadline_ns);
+	complete(ring, entry, status, detail);
+}
+
+/* --- The table ---------------------------------------------------------------------------------- */
+
+#define ALL8 0xff
+#define ALL16 0xffff
+#define ALL32 0xffffffff
+#define ALL64 0xffffffffffffffffull
+
+static const struct ring_op ring_ops[] = {
+	[CAP_OP_NOP] = { "nop", ENTRY_SYNC | ENTRY_QUIET, {}, nop_perform },
+	[CAP_OP_CALL] = { "call",
+		ENTRY_SYNC | ENTRY_KEEP | ENTRY_FAIL_FAST | ENTRY_PIPELINED,
+		{ .method = ALL16, .target = ALL32, .interface = ALL64, .deadline_ns = ALL64, .msg_off = ALL32,
+		  .msg_words = ALL16, .reply_off = ALL32, .reply_words = ALL16, .reply_caps = ALL8,
+		  .caps_off = ALL32, .question = ALL16, .cap_count = ALL8, .path_len = ALL8,
+		  .path = { ALL16, ALL16, ALL16, ALL16 } },
+		call_perform },
+	[CAP_OP_RECV] = { "recv", ENTRY_SYNC,
+		{ .target = ALL32, .reply_off = ALL32, .reply_words = ALL16, .reply_caps = ALL8, .question = ALL16 },
+		recv_perform },
+	[CAP_OP_RETURN] = { "return", ENTRY_SYNC | ENTRY_EXCEPTION | ENTRY_REARM | ENTRY_QUIET,
+		{ .method = ALL16, .target = ALL32, .interface = ALL64, .msg_off = ALL32, .msg_words = ALL16,
+		  .reply_off = ALL32, .reply_words = ALL16, .reply_caps = ALL8, .caps_off = ALL32,
+		  .question = ALL16, .cap_count = ALL8 },
+		return_perform },
+	[CAP_OP_FORWARD] = { "forward", ALL8, { .method = ALL16, .target = ALL32 }, unimplemented_perform },
+	[CAP_OP_RELEASE] = { "release", ENTRY_SYNC | ENTRY_QUIET, { .target = ALL32 }, release_perform },
+	[CAP_OP_COPY] = { "copy", ENTRY_SYNC, { .target = ALL32 }, copy_perform },
+	[CAP_OP_NARROW] = { "narrow", ENTRY_SYNC, { .target = ALL32, .interface = ALL64 }, narrow_perform },
+	[CAP_OP_FINISH] = { "finish", ENTRY_SYNC | ENTRY_QUIET, { .question = ALL16 }, unimplemented_perform },
+	[CAP_OP_CANCEL] = { "cancel", ENTRY_SYNC | ENTRY_QUIET, { .question = ALL16 }, cancel_perform },
+	[CAP_OP_WAIT] = { "wait", ENTRY_SYNC | ENTRY_DEATH | ENTRY_MULTISHOT,
+		{ .target = ALL32, .interface = ALL64, .question = ALL16 }, wait_perform },
+	[CAP_OP_SIGNAL] = { "signal", ENTRY_SYNC | ENTRY_QUIET, { .target = ALL32, .interface = ALL64 },
+		signal_perform },
+	[CAP_OP_PARK] = { "park", ALL8, { .target = ALL32 }, unimplemented_perform },
+	[CAP_OP_UNPARK] = { "unpark", ALL8, { .target = ALL32 }, unimplemented_perform },
+	[CAP_OP_YIELD] = { "yield", ENTRY_SYNC | ENTRY_QUIET, {}, yield_perform },
+	[CAP_OP_RETIRE] = { "retire", ENTRY_SYNC | ENTRY_QUIET,
+		{ .target = ALL32, .interface = ALL64, .deadline_ns = ALL64 }, retire_perform },
+};
+STATIC_ASSERT(ARRAY_LEN(ring_ops) == CAP_OP_RETIRE + 1);
+
+/* The bits that an entry of each operation may have; made from the table at boot. */
+static union entry_words allowed[ARRAY_LEN(ring_ops)];
+
+void ring_ops_init(void)
+{
+	for (uint32_t i = 0; i < ARRAY_LEN(ring_ops); i++) {
+		ASSERT(ring_ops[i].name && ring_ops[i].perform);
+		allowed[i].entry = ring_ops[i].used;
+		allowed[i].entry.op = ALL8;
+		allowed[i].entry.flags = ring_ops[i].flags;
+		allowed[i].entry.user_data = ALL64;
+	}
+}
+
+static void dispatch(struct ring *ring, union entry_words *entry)
+{
+	uint64_t wrong = 0;
+	const struct ring_op *op;
+
+	if (unlikely(entry->entry.op >= ARRAY_LEN(ring_ops))) {
+		unimplemented_perform(ring, &entry->entry);
+		return;
+	}
+	op = &ring_ops[entry->entry.op];
+	for (uint32_t i = 0; i < ENTRY_WORDS; i++)
+		wrong |= entry->words[i] & ~allowed[entry->entry.op].words[i];
+	if (unlikely(wrong)) {
+		complete(ring, &entry->entry, STATUS_BAD_ENTRY, 0);
+		return;
+	}
+	op->perform(ring, &entry->entry);
+}
+
+static bool has_credit(struct ring *ring)
+{
+	if (likely(ring->in_flight + (ring->cq_tail - ring->cq_head_seen) < RING_CQ_ENTRIES))
+		return true;
+	return ring->in_flight + ring_available(ring) < RING_CQ_ENTRIES;
+}
+
+/* How many entries the program has published; a tail that makes no sense counts as a full queue. */
+static uint32_t published(struct ring *ring)
+{
+	uint32_t count = LOAD_ACQUIRE(&ring->header->sq_tail) - ring->sq_head;
+
+	if (unlikely(count > RING_SQ_ENTRIES)) {
+		ring->header->clamped++;
+		count = RING_SQ_ENTRIES;
+	}
+	return count;
+}
+
+bool ring_drain(struct ring *ring, bool sync_allowed)
+{
+	union entry_words entry;
+	bool sync = false;
+
+	for (uint32_t count = published(ring); count > 0; count--) {
+		const volatile uint64_t *shared = (const volatile uint64_t *)&ring->sq[ring->sq_head % RING_SQ_ENTRIES];
+		bool misplaced = false;
+
+		for (uint32_t i = 0; i < ENTRY_WORDS; i++)
+			entry.words[i] = shared[i];
+		if (entry.entry.flags & ENTRY_SYNC) {
+			sync = count == 1 && sync_allowed;
+			misplaced = !sync;
+		}
+		if (!sync && unlikely(!has_credit(ring)))
+			break;
+		ring->sq_head++;
+		STORE_RELEASE(&ring->header->sq_head, ring->sq_head);
+		if (unlikely(misplaced)) {
+			entry.entry.flags = 0;
+			complete(ring, &entry.entry, STATUS_BAD_ENTRY, 0);
+		} else {
+			dispatch(ring, &entry);
+		}
+		if (sync || unlikely(ring->thread->state != THREAD_RUNNING))
+			break;
+	}
+	return sync;
+}

@@ -1,0 +1,27 @@
+/*
+ * The door of every operation: what core/entry.c calls, and what performers share.
+ */
+#ifndef KERNEL_RING_DISPATCH_H
+#define KERNEL_RING_DISPATCH_H
+
+#include "kernel/ring/ring.h"
+
+struct cap_entry;
+
+/* Completes the operation table; once at boot. */
+void ring_ops_init(void);
+
+/* Takes entries until none is left, credit lacks, a SYNC entry was taken, or the thread must stop. True: a SYNC entry was
+ * taken (its outcome is ring->sync_result unless ring->sync still names its question). `sync_allowed`: the
+ * arguments of cap_enter permit one. */
+bool ring_drain(struct ring *ring, bool sync_allowed);
+
+/* Makes the entry's question (which is free) one in flight at `object` (takes a reference). Reserved slots named
+ * by the entry have been set aside already. */
+struct question *question_begin(struct ring *ring, const struct ring_entry *entry, enum question_kind kind,
+		struct object *object);
+
+/* A call through `target`, whose facet has the method; spans are checked, reply slots are reserved. */
+void object_call(struct ring *ring, const struct ring_entry *entry, struct cap_entry *target);
+
+#endif

@@ -1,0 +1,159 @@
+/*
+ * The kernel's side of a thread's ring: the chunk's memory through the direct map, private copies of every
+ * index, and one `struct question` for each operation that may wait.
+ *
+ * Entries come in through ring/dispatch.c and go out through ring/completion.c; what an operation waits for
+ * lives in object/. No pointer of a program's is ever followed: entries name words of the arena.
+ */
+#ifndef KERNEL_RING_RING_H
+#define KERNEL_RING_RING_H
+
+#include "abi/compiler.h"
+#include "abi/status.h"
+#include "capos/ring.capnp.h"
+#include "kernel/core/list.h"
+#include "kernel/core/spinlock.h"
+#include "kernel/time/timer_queue.h"
+
+struct call_transfer;
+struct endpoint;
+struct export;
+struct object;
+struct process;
+struct thread;
+
+#define RING_BYTES 32768u
+#define RING_ORDER 3             /* frames: 2^3 pages */
+#define RING_WORDS (RING_BYTES / 8)
+#define RING_SQ_ENTRIES 64u
+#define RING_CQ_ENTRIES 128u
+#define RING_QUESTIONS 64u
+#define RING_CQ_OFF 512u
+#define RING_SQ_OFF (RING_CQ_OFF + RING_CQ_ENTRIES * 32u)
+#define RING_ARENA_OFF ((RING_SQ_OFF + RING_SQ_ENTRIES * 64u) / 8u)   /* words */
+
+enum question_kind {
+	QUESTION_FREE,
+	QUESTION_CALL,        /* to an endpoint: QUEUED or DELIVERED */
+	QUESTION_RECV,        /* armed at an endpoint */
+	QUESTION_OBJECT,      /* a deferred call of a kernel object, or a wait */
+};
+
+enum call_state {
+	CALL_NONE,
+	CALL_QUEUED,          /* in the endpoint's pending queue; message still in the caller's arena */
+	CALL_DELIVERED,       /* in a service slot; the server knows its call id */
+	CALL_RETURNING,       /* reserved: bytes are copied under the endpoint's lock, so nobody sees it */
+	CALL_DONE,
+	CALL_ABANDONED,
+};
+
+/*
+ * One operation in flight. Preallocated in its ring: starting a call allocates nothing.
+ * I set when accepted, fixed while in flight   o under the lock of `object`   r under ring.lock
+ */
+struct question {
+	struct list      link;          /* o: pending queue, receivers, or the object's waiters */
+	struct ring     *ring;          /* fixed */
+	uint16_t         number;        /* fixed */
+	uint8_t          kind;          /* r, enum question_kind */
+	uint8_t          call_state;    /* o, enum call_state */
+	uint8_t          flags;         /* I, of the entry */
+	uint8_t          reply_caps;    /* I, records that fit in the reply span */
+	uint8_t          reserved;      /* o, slots still set aside for them in the process' table */
+	uint16_t         reply_words;   /* I */
+	uint32_t         reply_off;     /* I, words */
+	uint32_t         msg_off;       /* I */
+	uint16_t         msg_words;     /* I */
+	uint16_t         method;        /* I */
+	uint64_t         user_data;     /* I */
+	uint64_t         interface;     /* I: interface id, or bits waited for */
+	struct object   *object;        /* I, counted: endpoint or kernel object */
+	struct export   *export;        /* I, held: the target of a call */
+	struct call_transfer *transfer; /* o, capabilities on their way; NULL none */
+	uint32_t         service;       /* o, slot in the endpoint while DELIVERED */
+	uint32_t         incarnation;   /* I, of the endpoint when a recv was armed */
+	uint64_t         value;         /* o, the object's own (deadline of a sleep, ...) */
+	struct timer_node timer;        /* queued while a sleep waits */
+};
+
+/*  I fixed after creation   r under lock   p private to the thread's own kernel entries  */
+struct ring {
+	struct spinlock     lock;
+	struct ring_header *header;         /* I, shared with the program */
+	uint64_t           *words;          /* I, the whole chunk; words[0] is the header */
+	struct ring_entry  *sq;             /* I */
+	struct ring_completion *cq;         /* I */
+	uint64_t            physical;       /* I */
+	uint64_t            address;        /* I, user address */
+	struct thread      *thread;         /* I */
+	struct process     *process;        /* I */
+	uint32_t            sq_head;        /* p */
+	uint32_t            cq_tail;        /* r */
+	uint32_t            cq_head_seen;   /* r, the program's index as last believed */
+	uint32_t            in_flight;      /* r, accepted, not completed, without SYNC */
+	struct question    *sync;           /* r, the question that the thread sleeps for */
+	int64_t             sync_result;    /* p, what the last SYNC entry came to */
+	struct question     questions[RING_QUESTIONS];
+};
+
+struct capnp_message;
+
+/* A ring for `thread`, or NULL when there is no memory. The chunk is zeroed, the header filled except for `address`. */
+struct ring *ring_create(struct thread *thread, struct process *process) MUST_USE;
+void ring_destroy(struct ring *ring);      /* no question is in flight */
+void ring_set_address(struct ring *ring, uint64_t address);
+
+/* Completions that the program can read now. Clamps and counts a corrupt index. */
+uint32_t ring_available(struct ring *ring);
+
+/* True if the span may hold `words` message words: in the arena, one chunk, within the maximum. */
+static inline bool ring_span_valid(uint32_t off, uint32_t words)
+{
+	if (words == 0)
+		return off == 0;
+	return off >= RING_ARENA_OFF && off < RING_WORDS && words <= RING_WORDS - off;
+}
+
+/* --- Completions (ring/completion.c) ------------------------------------------------------------ */
+
+struct outcome {
+	status_t status;
+	uint16_t flags;
+	uint16_t cap_count;
+	uint32_t msg_words;
+	uint32_t id;
+	uint64_t detail;
+};
+
+/* Completes an entry that has no question. SYNC entries of that kind go to the reply slot. */
+void ring_complete_entry(struct ring *ring, const struct ring_entry *entry, const struct outcome *outcome);
+
+/*
+ * Ends a question: frees it (its object reference and export hold are handed to the caller through *release to drop after unlocking),
+ * returns unused reply slots, posts the completion, wakes the thread. `handoff`: the thread may run at once on this processor.
+ * Caller holds the lock of the question's object or owns the question otherwise.
+ */
+struct question_release { struct object *object; struct export *export; };
+void question_complete(struct question *question, const struct outcome *outcome, bool handoff,
+		struct question_release *release);
+/* Drops what a completed question held; call without locks. */
+void question_release(struct question_release *release);
+
+/* As question_complete and release in one, with an answer message for a deferred kernel call: copies `words`
+ * to the reply span (too large for what the caller offered: completes with REPLY_TOO_LARGE instead). No lock held. */
+void question_answer(struct question *question, status_t status, uint64_t detail, const uint64_t *message,
+		uint32_t words);
+
+/* Cancels whatever the question waits for and completes it with `status`; false if it was not in flight. */
+bool question_cancel(struct question *question, status_t status, uint64_t detail);
+
+/* Message words and records of the reply span. */
+static inline uint64_t *question_reply_message(const struct question *question)
+{
+	return question->ring->words + question->reply_off + 2u * question->reply_caps;
+}
+
+void ring_check(struct ring *ring);
+
+#endif

@@ -1,0 +1,184 @@
+/*
+ * The scheduler; see sched.h. Called by core/entry.c on every way out, woken through by ring/completion.c.
+ * Always true: a RUNNABLE thread is in the queue or in the handoff place; the RUNNING one is cpu->current; the slice
+ * timer is armed whenever the queue is not empty, so an idle or alone processor gets no tick.
+ */
+#include "kernel/sched/sched.h"
+
+#include "kernel/core/panic.h"
+#include "kernel/core/spinlock.h"
+#include "kernel/object/process.h"
+#include "kernel/object/thread.h"
+#include "kernel/sched/cpu.h"
+#include "kernel/time/timer_queue.h"
+
+#define SLICE_NS 5000000ull
+
+static struct spinlock run_queue_lock = SPINLOCK_INIT(LOCK_RANK_RUN_QUEUE, "run_queue");
+static struct list run_queue = LIST_INIT(run_queue);
+static struct timer_node slice_timer;
+static uint64_t switches;
+
+static void slice_over(struct timer_node *node)
+{
+	(void)node;
+	arch_cpu()->resched = true;
+}
+
+static void slice_arm(void)
+{
+	if (!slice_timer.queued)
+		timer_queue_add(&slice_timer, arch_time_ns() + SLICE_NS, slice_over);
+}
+
+static void enqueue(struct thread *thread)
+{
+	list_append(&run_queue, &thread->run_link);
+}
+
+void sched_wake(struct thread *thread, bool handoff)
+{
+	struct cpu *cpu = arch_cpu();
+
+	spin_lock(&run_queue_lock);
+	thread->state = THREAD_RUNNABLE;
+	if (handoff && !cpu->handoff)
+		cpu->handoff = thread;
+	else
+		enqueue(thread);
+	spin_unlock(&run_queue_lock);
+}
+
+void sched_remove(struct thread *thread)
+{
+	struct cpu *cpu = arch_cpu();
+
+	spin_lock(&run_queue_lock);
+	list_remove(&thread->run_link);
+	if (cpu->handoff == thread)
+		cpu->handoff = NULL;
+	if (cpu->loaded == thread)
+		cpu->loaded = NULL;
+	if (cpu->current == thread)
+		cpu->current = NULL;
+	if (cpu->charged == thread)
+		cpu->charged = NULL;
+	thread->state = THREAD_ENDED;
+	spin_unlock(&run_queue_lock);
+}
+
+void sched_yield(void)
+{
+	arch_cpu()->resched = true;
+}
+
+void sched_wait(struct thread *thread, uint32_t state)
+{
+	DEBUG_ASSERT(thread->state == THREAD_RUNNING);
+	thread->state = (enum thread_state)state;
+}
+
+static struct thread *take_next(struct cpu *cpu)
+{
+	struct thread *next = cpu->handoff;
+	struct list *link;
+
+	if (next) {
+		cpu->handoff = NULL;
+		return next;
+	}
+	link = list_take(&run_queue);
+	return link ? container_of(link, struct thread, run_link) : NULL;
+}
+
+/* Nothing to run: takes ended processes apart, then sleeps until an interrupt brings work. */
+static struct thread *idle(struct cpu *cpu)
+{
+	struct thread *next;
+
+	for (;;) {
+		spin_lock(&run_queue_lock);
+		next = take_next(cpu);
+		spin_unlock(&run_queue_lock);
+		if (next)
+			return next;
+		if (reaper_pending())
+			(void)reaper_step();
+		else
+			arch_idle();
+	}
+}
+
+/* Processor time up to now is the charged thread's; from now on it is `next`'s (NULL: nobody's). */
+static void charge_time(struct cpu *cpu, struct thread *next)
+{
+	uint64_t now = arch_ticks();
+
+	if (cpu->charged)
+		cpu->charged->ticks += now - cpu->switch_ticks;
+	cpu->charged = next;
+	cpu->switch_ticks = now;
+}
+
+static void run(struct cpu *cpu, struct thread *next)
+{
+	next->state = THREAD_RUNNING;
+	cpu->current = next;
+	if (next != cpu->charged)
+		charge_time(cpu, next);
+	if (next == cpu->loaded)
+		return;
+	arch_context_switch(cpu->loaded ? &cpu->loaded->context : NULL, &next->context, &next->process->vm->space);
+	cpu->loaded = next;
+	switches++;
+}
+
+struct arch_context *sched_resume(void)
+{
+	struct cpu *cpu = arch_cpu();
+	struct thread *current, *next;
+
+	if (unlikely(reaper_pending()))
+		(void)reaper_step();
+	current = cpu->current;
+	spin_lock(&run_queue_lock);
+	if (likely(current && current->state == THREAD_RUNNING)) {
+		if (cpu->handoff) {
+			enqueue(cpu->handoff);
+			cpu->handoff = NULL;
+		}
+		if (likely(!cpu->resched || list_empty(&run_queue))) {
+			bool contended = !list_empty(&run_queue);
+
+			cpu->resched = false;
+			spin_unlock(&run_queue_lock);
+			if (contended)
+				slice_arm();
+			return &current->context;
+		}
+		current->state = THREAD_RUNNABLE;
+		enqueue(current);
+	}
+	cpu->resched = false;
+	next = take_next(cpu);
+	spin_unlock(&run_queue_lock);
+	if (unlikely(!next)) {
+		charge_time(cpu, NULL);
+		cpu->current = NULL;
+		next = idle(cpu);
+	}
+	if (unlikely(!list_empty(&run_queue)))
+		slice_arm();
+	run(cpu, next);
+	return &next->context;
+}
+
+void sched_timer(void)
+{
+	(void)timer_queue_run(arch_time_ns());
+}
+
+uint64_t sched_switches(void)
+{
+	return switches;
+}

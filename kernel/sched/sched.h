@@ -1,0 +1,34 @@
+/*
+ * The scheduler: one run queue per processor, first come first served with a time slice, and the handoff of a
+ * direct switch. It decides whose context the processor leaves the kernel with; nothing ever sleeps inside.
+ */
+#ifndef KERNEL_SCHED_SCHED_H
+#define KERNEL_SCHED_SCHED_H
+
+#include "kernel/arch/arch.h"
+
+struct thread;
+
+/* Makes a new or waiting thread runnable. `handoff`: if the running thread now goes to sleep, this one is next, before
+ * the queue (it was waited for by a synchronous call). Caller holds the lock that guards its waiting state. */
+void sched_wake(struct thread *thread, bool handoff);
+
+/* Takes a thread out for good; it may be running, runnable or waiting. */
+void sched_remove(struct thread *thread);
+
+/* Asks for another thread at the next way out of the kernel. */
+void sched_yield(void);
+
+/* The context to leave with: the running thread's, unless it waits, yielded or its slice is over. Idles
+ * when there is none; never answers NULL. */
+struct arch_context *sched_resume(void);
+
+/* The running thread begins to wait; sched_resume will choose another. */
+void sched_wait(struct thread *thread, uint32_t state);
+
+/* A timer interrupt: fires deadlines and ends the slice. */
+void sched_timer(void);
+
+uint64_t sched_switches(void);
+
+#endif

@@ -14,6 +14,8 @@
 # says. Whole-system tests are tests/qemu/test_*.py; pytest finds them. This file comes last of all
 # fragments, so every declaration is known here.
 
+GUEST_TESTS += arch::arch-selftest
+
 -include tests/guest/guest.mk
 -include tests/hostile/hostile.mk
 -include tests/fuzz/fuzz.mk

@@ -3,11 +3,6 @@
 import re
 
 
-def test_kernel_self_tests_end_with_status_zero(boot):
-    guest = boot(manifest=None, append="selftest")
-    assert guest.wait(60) == (0, "powered off with status 0")
-
-
 def test_boots_to_the_prompt_and_powers_off(shell):
     assert "capOS" in shell.output
     shell.send_line("poweroff")

@@ -17,7 +17,11 @@ import tempfile
 VOLUME_DATE = "2024010100000000"
 SOURCE_DATE_EPOCH = "1704067200"  # the same moment
 VOLUME_SERIAL = "CA905000"
-MODULES = "multiboot2 normal configfile part_gpt part_msdos iso9660 fat search search_fs_file all_video"
+MODULES = (
+    "multiboot2 normal configfile iso9660 fat search search_fs_file all_video"
+    " part_acorn part_amiga part_apple part_bsd part_dfly part_dvh part_gpt part_msdos part_plan"
+    " part_sun part_sunpc"  # the EFI loader of grub-mkrescue asks for every one
+)
 GRUB_CONFIG = """set timeout=0
 set default=0
 terminal_output console

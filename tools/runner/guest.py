@@ -26,6 +26,7 @@ COLUMNS = 80
 PROMPT_OK = "capos> "
 PROMPT_FAILED = "capos! "
 FAULT = re.compile(r"^(?:\[[^\]]*\]\s*)?(PANIC|WARNING)\b.*$", re.MULTILINE)
+KERNEL_FIRST_LINE = "capos: capOS "
 TAP = re.compile(r"\bTAP ((?:not )?ok\b.*|1\.\.\d+.*|#.*)$", re.MULTILINE)
 CONTROL = re.compile(r"\x1b(?:\[[0-9;?]*[@-~]|\][^\x07]*\x07|[^\[\]])|\r|\x07")
 
@@ -165,8 +166,12 @@ class Guest:
         self.allowed_faults.append(re.compile(pattern))
 
     def check(self):
-        """Fails when the kernel log has a PANIC or WARNING line that was not allowed."""
-        for match in FAULT.finditer(self.log()):
+        """Fails when the kernel log has a PANIC or WARNING line that was not allowed.
+
+        What firmware and boot loader print before the kernel's first line is theirs.
+        """
+        log = self.log()
+        for match in FAULT.finditer(log, max(log.find(KERNEL_FIRST_LINE), 0)):
             line = match.group(0)
             if not any(allowed.search(line) for allowed in self.allowed_faults):
                 self.give_up(f"the kernel log has: {line}", True, 0)

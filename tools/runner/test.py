@@ -168,9 +168,10 @@ def find_jobs(quick):
     declared = project.make_variables("HOST_TEST_PROGRAMS", "GUEST_TESTS")
     host = [HostTest(program) for program in declared["HOST_TEST_PROGRAMS"]]
     files = sorted(path for pattern in PYTEST_FILES for path in glob.glob(pattern))
-    if quick:
-        return [Pytest(path) for path in files if path in QUICK_PYTEST] + host
     guests = [GuestTest(declaration) for declaration in declared["GUEST_TESTS"]]
+    if quick:
+        kernel_only = [guest for guest in guests if not guest.manifest]
+        return [Pytest(path) for path in files if path in QUICK_PYTEST] + kernel_only + host
     fuzzers = [FuzzTest(target) for target in fuzz.targets()]
     return [Pytest(path) for path in files] + guests + fuzzers + host + [StyleCheck()]
 

@@ -21,6 +21,8 @@ const personProfile :Manifest.Profile = (name = "person", limits = [
 const restarted :Manifest.Restart = (policy = onFailure);
 const kept :Manifest.Restart = (policy = always);
 
+const serial :Manifest.Service = Uart.com2;
+
 const terminal :Manifest.Service = (
   name = "terminal",
   program = "bin/terminal",
@@ -88,4 +90,4 @@ const manifest :Manifest.Manifest = (
   motd = "capOS 0.1 · you hold {caps} capabilities · try `tour`, `caps`, `help` · leave: `poweroff`",
   logLevel = info,
   profiles = [.personProfile],
-  services = [.logger, Uart.com2, .terminal, .counterService, .bankService, .shell]);
+  services = [.logger, .serial, .terminal, .counterService, .bankService, .shell]);

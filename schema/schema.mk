@@ -22,5 +22,16 @@ $(SCHEMAS_BIN): $(SYSTEM_SCHEMAS) $$(GEN_SCHEMAS) $(CAPNPC)
 	cd $(GEN) && $(abspath $(CAPNPC)) < $(abspath $@.tmp)
 	@mv $@.tmp $@
 
-# The sources are made by the same run.
+# The sources are made by the same run. So are those of the tests' own schema, which is not part of
+# the system, by a run of its own.
+TEST_SCHEMA     := tests/capnp/all.capnp
+TEST_SCHEMA_BIN := $(GEN)/tests/capnp/all.bin
+gen: $(TEST_SCHEMA_BIN)
+$(TEST_SCHEMA_BIN): $(TEST_SCHEMA) $(CAPNPC)
+	@mkdir -p $(@D)
+	capnp compile -I schema -o- $(TEST_SCHEMA) > $@.tmp
+	cd $(GEN) && $(abspath $(CAPNPC)) < $(abspath $@.tmp)
+	@mv $@.tmp $@
+
+$(GEN)/tests/capnp/%.capnp.c: $(TEST_SCHEMA_BIN) ;
 $(GEN)/%.capnp.c: $(SCHEMAS_BIN) ;

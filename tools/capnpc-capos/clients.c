@@ -104,11 +104,6 @@ static const char *flat_name(struct schema_member field)
 	return name;
 }
 
-static const char *snake_of(struct schema_member member)
-{
-	return name_snake(schema_member_name(member));
-}
-
 static void flat_params_emit(const struct method *m)
 {
 	for (uint32_t i = 0; i < schema_field_count(m->params); i++) {
@@ -137,7 +132,7 @@ static void flat_outs_emit(const struct method *m)
 		struct schema_type type = schema_field_type(field);
 
 		if (schema_type_kind(type) != SCHEMA_VOID)
-			emit(", %s *out_%s", flat_type(type), snake_of(field));
+			emit(", %s *out_%s", flat_type(type), name_member(field));
 	}
 }
 
@@ -199,7 +194,7 @@ static void result_caps_emit(const struct method *m)
 	for (uint32_t i = 0; i < schema_field_count(m->results); i++) {
 		struct schema_member field = schema_field_at(m->results, i);
 		struct schema_type type = schema_field_type(field);
-		const char *name = snake_of(field);
+		const char *name = name_member(field);
 		const char *ref;
 		bool typed;
 
@@ -251,7 +246,7 @@ static void start_emit(const struct method *m)
 	for (uint32_t i = 0; i < schema_field_count(m->params); i++) {
 		struct schema_member field = schema_field_at(m->params, i);
 		struct schema_type type = schema_field_type(field);
-		const char *name = snake_of(field);
+		const char *name = name_member(field);
 
 		if (schema_type_kind(type) == SCHEMA_VOID)
 			continue;
@@ -267,7 +262,7 @@ static void start_emit(const struct method *m)
 static void out_emit(const struct method *m, struct schema_member field)
 {
 	struct schema_type type = schema_field_type(field);
-	const char *name = snake_of(field);
+	const char *name = name_member(field);
 
 	if (schema_type_kind(type) == SCHEMA_VOID)
 		return;
@@ -301,7 +296,7 @@ static void method_emit(struct schema_node node, uint32_t index)
 	struct method m = { .member = schema_method_at(node, index), .node = node };
 	char name[512];
 
-	snprintf(name, sizeof(name), "%s_%s", name_node(node), snake_of(m.member));
+	snprintf(name, sizeof(name), "%s_%s", name_node(node), name_member(m.member));
 	m.owner = name_node(node);
 	m.name = name;
 	m.params = schema_method_params(m.member);

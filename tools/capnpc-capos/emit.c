@@ -8,7 +8,12 @@
 
 #include "gen.h"
 
+/* The output is collected here and written when it is complete, and only if the file would change:
+ * what is built from an unchanged header need not be built again. */
 static FILE *output;
+static char *output_text;
+static size_t output_bytes;
+static char *output_path;
 
 _Noreturn void die(const char *format, ...)
 {
@@ -41,17 +46,43 @@ static void parents_make(const char *path)
 
 void emit_open(const char *path)
 {
-	parents_make(path);
-	output = fopen(path, "w");
-	if (output == NULL)
-		die("cannot write %s", path);
+	output_path = strdup(path);
+	output = open_memstream(&output_text, &output_bytes);
+	if (output_path == NULL || output == NULL)
+		die("out of memory");
+}
+
+static bool output_is_unchanged(void)
+{
+	FILE *file = fopen(output_path, "r");
+	bool is_same = file != NULL;
+
+	for (size_t i = 0; i < output_bytes && is_same; i++)
+		is_same = getc(file) == (unsigned char)output_text[i];
+	is_same = is_same && getc(file) == EOF;
+	if (file != NULL)
+		fclose(file);
+	return is_same;
+}
+
+static void output_write(void)
+{
+	FILE *file;
+
+	parents_make(output_path);
+	file = fopen(output_path, "w");
+	if (file == NULL || fwrite(output_text, 1, output_bytes, file) != output_bytes ||
+	    fclose(file) != 0)
+		die("cannot write %s", output_path);
 }
 
 void emit_close(void)
 {
-	if (fclose(output) != 0)
-		die("cannot finish an output file");
-	output = NULL;
+	fclose(output);
+	if (!output_is_unchanged())
+		output_write();
+	free(output_text);
+	free(output_path);
 }
 
 void emit(const char *format, ...)

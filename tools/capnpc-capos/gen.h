@@ -28,6 +28,8 @@ _Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2))
 /* camelCase and CamelCase and scopes (".", "$") to snake_case. */
 const char *name_snake(struct capnp_text text);
 const char *name_upper(struct capnp_text text);
+/* A member's name as part of function names; "root_" for "root", which the whole struct has. */
+const char *name_member(struct schema_member member);
 /* A field's name as C struct member or parameter: with "_" after a keyword. */
 const char *name_field(struct schema_member member);
 /* "manifest_service" of a node. */

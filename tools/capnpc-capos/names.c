@@ -84,6 +84,13 @@ static bool is_keyword(const char *name)
 	return false;
 }
 
+const char *name_member(struct schema_member member)
+{
+	const char *snake = name_snake(schema_member_name(member));
+
+	return strcmp(snake, "root") == 0 ? "root_" : snake;
+}
+
 const char *name_field(struct schema_member member)
 {
 	const char *snake = name_snake(schema_member_name(member));

@@ -109,13 +109,13 @@ static void which_emit(struct schema_node node)
 static void getter_open(const struct accessor *a, const char *type)
 {
 	emit("\nstatic inline %s %s_get_%s(struct %s_reader r)\n{\n", type, a->owner,
-			name_snake(schema_member_name(a->field)), a->owner);
+			name_member(a->field), a->owner);
 }
 
 static void setter_open(const struct accessor *a, const char *parameter)
 {
 	emit("\nstatic inline void %s_set_%s(struct %s_builder b%s%s)\n{\n", a->owner,
-			name_snake(schema_member_name(a->field)), a->owner,
+			name_member(a->field), a->owner,
 			parameter[0] != '\0' ? ", " : "", parameter);
 	union_select_emit(a);
 }
@@ -124,7 +124,7 @@ static void init_open(const struct accessor *a, const char *type, const char *pa
 {
 	emit("\nstatic inline %s%s%s_init_%s(struct %s_builder b%s%s)\n{\n", type,
 			type[strlen(type) - 1] == '*' ? "" : " ", a->owner,
-			name_snake(schema_member_name(a->field)), a->owner,
+			name_member(a->field), a->owner,
 			parameter[0] != '\0' ? ", " : "", parameter);
 	union_select_emit(a);
 }
@@ -231,7 +231,7 @@ static void enum_field_emit(const struct accessor *a)
 static void float_emit(const struct accessor *a)
 {
 	const char *type = type_scalar_c(a->type);
-	const char *field = name_snake(schema_member_name(a->field));
+	const char *field = name_member(a->field);
 	uint32_t width = schema_type_bits(a->type);
 
 	emit("\nstatic inline uint%u_t %s_get_%s_bits(struct %s_reader r)\n{\n", width, a->owner, field,
@@ -257,7 +257,7 @@ static void float_emit(const struct accessor *a)
 static void has_emit(const struct accessor *a)
 {
 	emit("\nstatic inline bool %s_has_%s(struct %s_reader r)\n{\n", a->owner,
-			name_snake(schema_member_name(a->field)), a->owner);
+			name_member(a->field), a->owner);
 	union_guard_emit(a, "false");
 	emit("\treturn capnp_has(r.s, %u);\n}\n", a->offset);
 }
@@ -271,7 +271,7 @@ static bool pointer_default_emit(const struct accessor *a, char *name, size_t by
 	if (!schema_field_has_explicit_default(a->field) || capnp_any_is_null(any))
 		return false;
 	snprintf(name, bytes, "%s_%s_default", a->owner,
-			name_snake(schema_member_name(a->field)));
+			name_member(a->field));
 	emit("\n");
 	emit_words(name, any);
 	return true;
@@ -531,7 +531,7 @@ static void whole_struct_emit(struct schema_node node)
 	/* AnyPointer and generic fields hold any struct. */
 	emit("\nstatic inline struct %s_reader %s_of_any(struct capnp_any any)\n{\n"
 			"\treturn (struct %s_reader){ capnp_any_struct(any) };\n}\n", name, name, name);
-	emit("\nstatic inline struct %s_builder %s_init_any(struct capnp_any_builder any)\n{\n"
+	emit("\nstatic inline struct %s_builder %s_build_any(struct capnp_any_builder any)\n{\n"
 			"\treturn (struct %s_builder){ capnp_init_struct(any, %s_DATA_WORDS, "
 			"%s_POINTERS) };\n}\n", name, name, name, upper, upper);
 }

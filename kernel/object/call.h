@@ -75,6 +75,18 @@ status_t call_refuse(struct call *call, status_t status, uint32_t reason, uint32
 #define call_fail_argument(call, n, limit) \
 	call_refuse(call, STATUS_INVALID_ARGUMENT, REASON_ARGUMENT, n, 0, limit)
 
+/* Refuses what would otherwise be refused only after the effect: parameters (read so far) that are no valid message,
+ * results that do not fit what the caller offered. For handlers whose effect outlives a refusal. */
+static inline status_t call_ready(struct call *call)
+{
+	if (call->params.status != CAPNP_OK)
+		return STATUS_BAD_MESSAGE;
+	if (call->results.status != CAPNP_OK)
+		return call_refuse(call, STATUS_REPLY_TOO_LARGE, REASON_SIZE, 0, CALL_RESULT_WORDS_MAX,
+				call->results.capacity);
+	return STATUS_OK;
+}
+
 /* Charges one object (and `frames` pages) to the payer; on refusal sets the detail. Refunds are the object's destroy
  * (frames) and object_put (the object itself). */
 status_t call_charge_object(struct call *call) MUST_USE;

@@ -1,0 +1,96 @@
+/*
+ * ObjectFactory: makes memory objects, endpoints and notifications, charged to the caller's ledger.
+ */
+#include "capos/kernel.server.h"
+#include "kernel/core/panic.h"
+#include "kernel/object/call.h"
+#include "kernel/object/endpoint.h"
+#include "kernel/object/memory_object.h"
+#include "kernel/object/notification.h"
+#include "kernel/object/roots.h"
+
+/* Gives a new object to the caller: its one reference becomes the result's hold, or ends it. */
+static status_t new_object_give(struct call *call, struct object *object,
+		const struct capnp_interface *interface, struct capnp_cap *cap)
+{
+	object_hold(object);
+	object_put(object);
+	*cap = CAPNP_CAP_NULL;
+	return call_give(call, object, interface, false, cap);
+}
+
+static status_t method_memory(void *self, struct call *call,
+		struct object_factory_memory_params_reader in,
+		struct object_factory_memory_results_builder *out)
+{
+	uint64_t bytes = object_factory_memory_params_get_bytes(in);
+	struct memory_object *object;
+	struct capnp_cap cap;
+	status_t status;
+
+	if (bytes == 0)
+		return call_fail_argument(call, 0, MEMORY_OBJECT_BYTES_MAX);
+	status = memory_object_create(call->payer, bytes, &object, &call->detail);
+	if (status != STATUS_OK)
+		return status;
+	status = new_object_give(call, &object->object, &memory_object_interface, &cap);
+	object_factory_memory_results_set_object(*out, cap);
+	return status;
+}
+
+static status_t method_endpoint(void *self, struct call *call,
+		struct object_factory_endpoint_params_reader in,
+		struct object_factory_endpoint_results_builder *out)
+{
+	struct endpoint *endpoint;
+	struct capnp_cap cap;
+	status_t status = endpoint_create(call->payer,
+			object_factory_endpoint_params_get_message_words(in),
+			object_factory_endpoint_params_get_capabilities(in),
+			object_factory_endpoint_params_get_calls(in), &endpoint, &call->detail);
+
+	if (status != STATUS_OK)
+		return status;
+	status = new_object_give(call, &endpoint->object, &endpoint_interface, &cap);
+	object_factory_endpoint_results_set_endpoint(*out, cap);
+	return status;
+}
+
+static status_t method_notification(void *self, struct call *call,
+		struct object_factory_notification_params_reader in,
+		struct object_factory_notification_results_builder *out)
+{
+	struct notification *notification;
+	struct capnp_cap cap;
+	status_t status = notification_create(call->payer, &notification, &call->detail);
+
+	if (status != STATUS_OK)
+		return status;
+	status = new_object_give(call, &notification->object, &notification_interface, &cap);
+	object_factory_notification_results_set_notification(*out, cap);
+	return status;
+}
+
+static status_t object_factory_call(
+		struct object *object, struct call *call, uint64_t interface_id, uint16_t method)
+{
+	static const struct object_factory_server server = {
+		.memory = method_memory,
+		.endpoint = method_endpoint,
+		.notification = method_notification,
+	};
+
+	return object_factory_dispatch(&server, object, call, interface_id, method);
+}
+
+static const struct object_type object_factory_type = {
+	.name = "object factory",
+	.call = object_factory_call,
+};
+
+struct object *object_factory_object(void)
+{
+	static struct object factory = ROOT_OBJECT(&object_factory_type);
+
+	return &factory;
+}

@@ -1,8 +1,46 @@
-# The user runtime, librt.a: depends on lib/elf, lib/capnp and the generated headers of schema/capos.
+# The user runtime, librt.a, and what programs are linked from. Depends on lib/elf, lib/capnp and the
+# generated headers of schema/capos.
+#
+#   $(eval $(call program,NAME,sources...))     links $(B)/bin/NAME from C sources of the tree
+#
+# The linked file with its symbols stays as $(B)/elf/NAME; what goes into packages is stripped.
 
 USER_CFLAGS += -isystem lib/rt/include
 
-HOST_TESTS         += rt-heap rt-arena rt-format
+RT_SOURCES := entry.S start.c program.c panic.c string.c format.c arena.c ring.c transport.c capability.c \
+              object.c call.c server.c loop.c heap.c malloc.c layout.c launch.c
+RT_OBJECTS := $(addprefix $(B)/user/lib/rt/,$(addsuffix .o,$(basename $(RT_SOURCES)))) \
+              $(B)/user/lib/elf/elf.o
+
+# Messages and reflection, and the descriptions of every generated interface.
+CAPNP_USER_SOURCES := $(addprefix lib/capnp/,capnp.c capnp_file.c schema.c)
+CAPNP_USER_OBJECTS  = $(CAPNP_USER_SOURCES:%.c=$(B)/user/%.o) \
+                      $(patsubst $(O)/%.c,$(B)/user/%.o,$(GEN_SOURCES))
+
+SDK_LDFLAGS := -static -nostdlib --gc-sections --no-dynamic-linker --build-id=none \
+               -z max-page-size=4096 -z noexecstack -z norelro
+
+.SECONDEXPANSION:
+$(B)/librt.a: $(RT_OBJECTS)
+	rm -f $@ && $(AR) rcsD $@ $^
+$(B)/libcapnp.a: $$(CAPNP_USER_OBJECTS)
+	rm -f $@ && $(AR) rcsD $@ $^
+# Generated sources already live below $(O); their objects go to the same place among the user's.
+$(B)/user/%.o: $(O)/%.c | gen
+	@mkdir -p $(@D)
+	$(CC) $(USER_CFLAGS) -MMD -MP -c $< -o $@
+
+define program
+$(B)/elf/$(1): $(patsubst %.c,$(B)/user/%.o,$(2)) $(B)/librt.a $(B)/libcapnp.a lib/rt/program.ld
+	@mkdir -p $$(@D)
+	$$(LD) $$(SDK_LDFLAGS) -T lib/rt/program.ld -o $$@ $$(filter %.o,$$^) --start-group $$(filter %.a,$$^) --end-group
+$(B)/bin/$(1): $(B)/elf/$(1)
+	@mkdir -p $$(@D)
+	$$(OBJCOPY) --strip-all $$< $$@
+endef
+
+HOST_TESTS         += rt-heap rt-arena rt-format rt-layout
 HOST_TEST_rt-heap   := lib/rt/heap_test.c lib/rt/heap.c
 HOST_TEST_rt-arena  := lib/rt/arena_test.c lib/rt/arena.c
 HOST_TEST_rt-format := lib/rt/format_test.c lib/rt/format.c
+HOST_TEST_rt-layout := lib/rt/layout_test.c lib/rt/layout.c lib/elf/elf.c

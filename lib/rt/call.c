@@ -1,0 +1,239 @@
+/*
+ * Calls in service: parameters, results, deferral and answers, as handlers see them.
+ *
+ * Always true: a call is in exactly one of the states of enum call_state; parameters belong to the
+ * server and exist only while it is handling; results that were built for a call that is then
+ * deferred are dropped, because they stand in the server's own span.
+ */
+#include "capos/kernel.capnp.h"
+#include "rt/capability.h"
+#include "rt/panic.h"
+#include "rt/server_internal.h"
+#include "rt/transport.h"
+
+#define DESCRIPTORS_WORDS (SERVER_MESSAGE_CAPS * (uint32_t)(sizeof(struct cap_descriptor) / 8))
+
+void call_open(struct call *call, const struct recv_header *header, uint32_t id)
+{
+	call->tag = header->tag;
+	call->session.low = header->session_low;
+	call->session.high = header->session_high;
+	call->session.epoch = header->epoch;
+	call->id = id;
+	call->state = CALL_HANDLING;
+	call->reply_words = header->reply_words;
+	call->reply_caps = header->reply_caps;
+	call->has_results = false;
+	call->failed_in_words = false;
+	call->is_refusal = false;
+	call->cancelled = false;
+	call->span_words = 0;
+	call->results.cap_count = 0;
+	call->on_cancel = NULL;
+}
+
+void call_drop_results(struct call *call)
+{
+	uint32_t i;
+
+	if (call->has_results) {
+		for (i = 0; i < call->results.cap_count; i++) {
+			if (call->result_slots[i].kind == SLOT_MOVE)
+				rt_release(call->result_slots[i].id);
+		}
+	}
+	if (call->span_words != 0)
+		ring_span_give(ring_self(), call->span_off, call->span_words);
+	call->span_words = 0;
+	call->results.cap_count = 0;
+	call->has_results = false;
+	call->failed_in_words = false;
+}
+
+void call_close(struct call *call)
+{
+	struct server *server = call->server;
+
+	ASSERT(call->state != CALL_FREE);
+	call_drop_results(call);
+	call->state = CALL_FREE;
+	call->next_free = server->free_calls;
+	server->free_calls = call;
+}
+
+struct capnp_message *call_params(struct call *call)
+{
+	ASSERT(call->state == CALL_HANDLING);
+	return &call->server->params;
+}
+
+/* The server's own span while the handler runs; otherwise one of the call's. */
+static void results_open(struct call *call)
+{
+	struct ring *ring = ring_self();
+	uint32_t words = MIN(call->reply_words, MESSAGE_WORDS_MAX);
+	uint32_t off = call->server->results_off;
+
+	if (call->state != CALL_HANDLING || words > SERVER_RESULTS_WORDS) {
+		call->span_words = words + DESCRIPTORS_WORDS;
+		if (!ring_span_take(ring, call->span_words, &call->span_off)) {
+			call->span_words = 0;
+			words = 0;
+		}
+		off = call->span_off;
+	}
+	capnp_builder_init(&call->results, ring_words_at(ring, off), words, call->result_slots,
+			MIN(call->reply_caps, SERVER_MESSAGE_CAPS));
+	call->has_results = true;
+}
+
+struct capnp_builder *call_results(struct call *call)
+{
+	ASSERT(call->state == CALL_HANDLING || call->state == CALL_DEFERRED);
+	if (!call->has_results)
+		results_open(call);
+	return &call->results;
+}
+
+uint64_t call_tag(const struct call *call)
+{
+	return call->tag;
+}
+
+struct call_session call_session(const struct call *call)
+{
+	return call->session;
+}
+
+static struct capnp_cap_slot *param_slot(struct call *call, struct capnp_cap cap)
+{
+	ASSERT(call->state == CALL_HANDLING);
+	if (cap.index >= call->server->params.cap_count)
+		return NULL;
+	return &call->server->param_slots[cap.index];
+}
+
+struct client_ref call_borrow(struct call *call, struct capnp_cap cap)
+{
+	const struct capnp_cap_slot *slot = param_slot(call, cap);
+
+	return rt_ref(slot != NULL && slot->kind == SLOT_OWNED ? slot->id : 0);
+}
+
+struct client_ref call_take(struct call *call, struct capnp_cap cap)
+{
+	struct capnp_cap_slot *slot = param_slot(call, cap);
+
+	if (slot == NULL || slot->kind != SLOT_OWNED)
+		return rt_ref(0);
+	slot->kind = SLOT_TAKEN;
+	return rt_ref(slot->id);
+}
+
+void *call_own_object(struct call *call, struct capnp_cap cap, const struct server_class *class)
+{
+	const struct capnp_cap_slot *slot = param_slot(call, cap);
+	const struct server_object *object;
+
+	if (slot == NULL || slot->kind != SLOT_OWN || slot->object == NULL)
+		return NULL;
+	object = slot->object;
+	return object->server == call->server && object->class == class ? object->self : NULL;
+}
+
+static struct capnp_cap result_add(struct call *call, struct client_ref ref, enum slot_kind kind)
+{
+	struct capnp_cap_slot slot = { .kind = (uint8_t)kind, .id = rt_id(ref) };
+	struct capnp_cap cap;
+
+	if (slot.id == 0)
+		return CAPNP_CAP_NULL;
+	cap = capnp_builder_add_cap(call_results(call), slot);
+	if (capnp_cap_is_null(cap) && kind == SLOT_MOVE)
+		rt_release(slot.id);
+	return cap;
+}
+
+struct capnp_cap call_give(struct call *call, struct client_ref ref)
+{
+	return result_add(call, ref, SLOT_MOVE);
+}
+
+struct capnp_cap call_copy(struct call *call, struct client_ref ref)
+{
+	return result_add(call, ref, SLOT_COPY);
+}
+
+struct capnp_cap call_export(struct call *call, struct server_object *object,
+		const struct server_class *class, void *self, status_t *status)
+{
+	uint32_t capability;
+
+	*status = server_export(call->server, object, class, self, &capability);
+	if (*status != STATUS_OK)
+		return CAPNP_CAP_NULL;
+	return call_give(call, rt_ref(capability));
+}
+
+void call_defer(struct call *call)
+{
+	ASSERT(call->state == CALL_HANDLING);
+	call_drop_results(call);
+	call->state = CALL_DEFERRED;
+}
+
+void call_on_cancel(struct call *call, void (*fn)(struct call *call, void *context), void *context)
+{
+	call->on_cancel = fn;
+	call->context = context;
+}
+
+status_t call_fail(struct call *call, status_t status, const char *sentence)
+{
+	struct exception_builder exception;
+
+	ASSERT(status > STATUS_OK);
+	call_drop_results(call);
+	exception = exception_init_root(call_results(call));
+	exception_set_reason(exception, capnp_text(sentence));
+	call->failed_in_words = call->results.status == STATUS_OK;
+	return status;
+}
+
+/* A handler's status as a caller may see it: statuses of the transport are this process' own. */
+static status_t exception_of(status_t status)
+{
+	if (status > STATUS_OK && status <= STATUS_INVALID_ARGUMENT)
+		return status;
+	switch (status) {
+	case STATUS_GONE:
+	case STATUS_CANCELLED:
+		return STATUS_DISCONNECTED;
+	case STATUS_BAD_MESSAGE:
+		return STATUS_INVALID_ARGUMENT;
+	case STATUS_TOO_LARGE:
+	case STATUS_NO_CREDIT:
+		return STATUS_OVERLOADED;
+	default:
+		return STATUS_FAILED;
+	}
+}
+
+status_t call_outcome(struct call *call, status_t status)
+{
+	if (status == STATUS_OK && call->state == CALL_HANDLING)
+		status = call->server->params.status;
+	if (status == STATUS_OK && call_results(call)->status != STATUS_OK)
+		return call_fail(call, STATUS_FAILED, "the answer does not fit where the caller wants it");
+	if (status == STATUS_OK)
+		return STATUS_OK;
+	if (!call->failed_in_words)
+		call_drop_results(call);
+	return exception_of(status);
+}
+
+void call_answer(struct call *call, status_t status)
+{
+	ASSERT(call->state == CALL_DEFERRED);
+	server_return(call, call_outcome(call, status), false);
+}

@@ -1,0 +1,416 @@
+/*
+ * The program loader: what launch.h promises, by calls to ProcessSpawner, ObjectFactory and the two address
+ * spaces. The child's ledger pays for its stack, the caller's for the memory object behind the image.
+ *
+ * Until start, everything hangs on the builder and on the memory object: releasing both undoes all of it.
+ */
+#include "rt/launch.h"
+
+#include <string.h>
+
+#include "rt/capability.h"
+#include "rt/panic.h"
+
+/* Words of a text, a list's tag, and a struct with its pointer, all rounded up. */
+#define TEXT_WORDS(bytes) ((uint64_t)(bytes) / 8 + 2)
+
+struct launching {
+	const struct launch_authority *authority;
+	const struct launch_request *request;
+	struct launch_result *result;
+	struct elf_image image;
+	struct launch_layout layout;
+	struct process_builder_ref builder;
+	struct virtual_memory_ref child;
+	struct memory_object_ref object;
+	uint64_t mapped_address;        /* the object in the caller's memory; 0: not mapped */
+};
+
+/* --- Interfaces --------------------------------------------------------------------------------- */
+
+static uint16_t ancestor_bits(const struct capnp_interface *interface, const struct launch_row *rows,
+		uint32_t count)
+{
+	uint16_t bits = 0;
+	uint32_t row;
+	uint32_t i;
+
+	for (row = 0; row < count; row++) {
+		for (i = 0; i < interface->ancestor_count; i++) {
+			if (interface->ancestors[i]->id == rows[row].id)
+				bits = (uint16_t)(bits | 1u << row);
+		}
+	}
+	return bits;
+}
+
+uint32_t launch_rows(const struct capnp_interface *interface, struct launch_row *rows,
+		uint32_t rows_max)
+{
+	uint32_t count = MIN(interface->ancestor_count + 1u, rows_max);
+	uint32_t i;
+
+	for (i = 0; i < count; i++) {
+		const struct capnp_interface *at = i == 0 ? interface : interface->ancestors[i - 1];
+
+		rows[i] = (struct launch_row){ .id = at->id, .methods = at->method_count };
+	}
+	for (i = 0; i < count; i++) {
+		const struct capnp_interface *at = i == 0 ? interface : interface->ancestors[i - 1];
+
+		rows[i].ancestors = ancestor_bits(at, rows, count);
+	}
+	return count;
+}
+
+/* --- Launch parameters -------------------------------------------------------------------------- */
+
+static uint32_t grant_row_count(const struct launch_grant *grant)
+{
+	return grant->row_count != 0 ? grant->row_count : grant->row_list.count;
+}
+
+/* An upper bound of the message's words, the length word before it included. */
+static uint64_t parameter_words(const struct launch_request *request)
+{
+	uint64_t words = 2 + LAUNCH_PARAMETERS_DATA_WORDS + LAUNCH_PARAMETERS_POINTERS + 3 +
+			TEXT_WORDS(request->name.bytes);
+	uint32_t i;
+
+	for (i = 0; i < request->arg_count; i++)
+		words += TEXT_WORDS(request->args[i].bytes) + 1;
+	for (i = 0; i < request->env_count; i++)
+		words += ENVIRONMENT_VARIABLE_DATA_WORDS + ENVIRONMENT_VARIABLE_POINTERS +
+				TEXT_WORDS(request->env[i].name.bytes) +
+				TEXT_WORDS(request->env[i].value.bytes);
+	for (i = 0; i < request->grant_count; i++)
+		words += NAMED_GRANT_DATA_WORDS + NAMED_GRANT_POINTERS + 1 +
+				TEXT_WORDS(request->grants[i].name.bytes) +
+				(uint64_t)MAX(grant_row_count(&request->grants[i]), LAUNCH_ROWS_MAX) *
+				(INTERFACE_ROW_DATA_WORDS + INTERFACE_ROW_POINTERS);
+	if (!capnp_any_is_null(request->config))
+		words += request->config.message->count;
+	return words;
+}
+
+static void rows_write(struct named_grant_builder described, const struct launch_row *rows,
+		uint32_t count)
+{
+	struct capnp_list_builder list = named_grant_init_interfaces(described, count);
+	uint32_t i;
+
+	for (i = 0; i < count; i++) {
+		struct interface_row_builder row = interface_row_builder_at(list, i);
+
+		interface_row_set_id(row, rows[i].id);
+		interface_row_set_methods(row, rows[i].methods);
+		interface_row_set_ancestors(row, rows[i].ancestors);
+	}
+}
+
+static void grant_describe(struct named_grant_builder described, const struct launch_grant *grant,
+		uint32_t id)
+{
+	struct launch_row rows[LAUNCH_ROWS_MAX];
+
+	named_grant_set_name(described, grant->name);
+	named_grant_set_id(described, id);
+	if (grant->row_count != 0)
+		rows_write(described, grant->rows, grant->row_count);
+	else if (grant->row_list.count != 0)
+		named_grant_set_interfaces(described, grant->row_list);
+	else if (grant->own_memory)
+		rows_write(described, rows, launch_rows(&virtual_memory_interface, rows, LAUNCH_ROWS_MAX));
+}
+
+/* Gives one capability to the child; answers its number there. */
+static status_t grant_give(const struct launching *launching, const struct launch_grant *grant,
+		uint32_t *id)
+{
+	if (grant->own_memory)
+		return process_builder_grant_memory(launching->builder, id);
+	return process_builder_grant(launching->builder, rt_ref(grant->capability), id);
+}
+
+/* Fills in the grants while giving them: each answers the number that the child must know. */
+static status_t grants_write(const struct launching *launching, struct launch_parameters_builder root)
+{
+	const struct launch_request *request = launching->request;
+	struct capnp_list_builder list = launch_parameters_init_grants(root, request->grant_count);
+	uint32_t i;
+
+	for (i = 0; i < request->grant_count; i++) {
+		uint32_t id = 0;
+		status_t status = grant_give(launching, &request->grants[i], &id);
+
+		if (status != STATUS_OK) {
+			launching->result->step = LAUNCH_STEP_GRANT;
+			launching->result->grant_index = i;
+			return status;
+		}
+		grant_describe(named_grant_builder_at(list, i), &request->grants[i], id);
+	}
+	return STATUS_OK;
+}
+
+static void args_write(const struct launch_request *request, struct launch_parameters_builder root)
+{
+	struct capnp_list_builder args = launch_parameters_init_args(root, request->arg_count);
+	struct capnp_list_builder env = launch_parameters_init_env(root, request->env_count);
+	uint32_t i;
+
+	for (i = 0; i < request->arg_count; i++)
+		capnp_list_set_text(args, i, request->args[i]);
+	for (i = 0; i < request->env_count; i++) {
+		struct environment_variable_builder variable = environment_variable_builder_at(env, i);
+
+		environment_variable_set_name(variable, request->env[i].name);
+		environment_variable_set_value(variable, request->env[i].value);
+	}
+}
+
+/* Builds the message in place, behind the word that says its length. */
+static status_t parameters_write(const struct launching *launching)
+{
+	const struct launch_request *request = launching->request;
+	uint64_t *words = (uint64_t *)(uintptr_t)(launching->mapped_address +
+			launching->layout.parameters_offset);
+	struct launch_parameters_builder root;
+	struct capnp_builder builder;
+	status_t status;
+
+	capnp_builder_init(&builder, words + 1,
+			(uint32_t)(launching->layout.parameters_bytes / 8) - 1, NULL, 0);
+	root = launch_parameters_init_root(&builder);
+	launch_parameters_set_name(root, request->name);
+	args_write(request, root);
+	status = grants_write(launching, root);
+	if (status != STATUS_OK)
+		return status;
+	if (!capnp_any_is_null(request->config))
+		launch_parameters_set_config(root, request->config);
+	words[0] = capnp_builder_words(&builder);
+	if (builder.status != STATUS_OK)
+		launching->result->step = LAUNCH_STEP_PARAMETERS;
+	return builder.status;
+}
+
+/* --- Memory ------------------------------------------------------------------------------------- */
+
+/* The object with the image and the parameters, mapped into the caller. */
+static status_t object_open(struct launching *launching)
+{
+	const struct launch_authority *authority = launching->authority;
+	uint64_t bytes = launching->layout.object_bytes;
+	status_t status = object_factory_memory(authority->factory, bytes, &launching->object);
+
+	if (status != STATUS_OK)
+		return status;
+	return virtual_memory_map(authority->memory, memory_object_as_memory_view(launching->object), 0,
+			bytes, 0, ACCESS_READ_WRITE, &launching->mapped_address);
+}
+
+static void object_unmap(struct launching *launching)
+{
+	status_t status;
+
+	if (launching->mapped_address == 0)
+		return;
+	status = virtual_memory_unmap(launching->authority->memory, launching->mapped_address,
+			launching->layout.object_bytes);
+	ASSERT(status == STATUS_OK);
+	launching->mapped_address = 0;
+}
+
+static status_t child_map(const struct launching *launching, uint64_t offset, uint64_t bytes,
+		uint64_t address, enum access access)
+{
+	return virtual_memory_map(launching->child, memory_object_as_memory_view(launching->object),
+			offset, bytes, address, access, NULL);
+}
+
+static status_t child_memory(struct launching *launching)
+{
+	const struct launch_layout *layout = &launching->layout;
+	const struct elf_image *image = &launching->image;
+	status_t status = process_builder_memory(launching->builder, &launching->child);
+	uint32_t i;
+
+	for (i = 0; status == STATUS_OK && i < image->segment_count; i++) {
+		const struct elf_segment *segment = &image->segments[i];
+
+		status = child_map(launching, layout->segment_offset[i], elf_segment_page_bytes(segment),
+				elf_segment_page_address(segment), (enum access)segment->access);
+	}
+	if (status == STATUS_OK)
+		status = child_map(launching, layout->parameters_offset, layout->parameters_bytes,
+				LAUNCH_PARAMETERS, ACCESS_READ);
+	if (status == STATUS_OK)
+		status = virtual_memory_reserve(launching->child, layout->reserved_bytes,
+				layout->reserved_address, NULL);
+	if (status == STATUS_OK)
+		status = virtual_memory_commit(launching->child, layout->stack_address,
+				layout->stack_bytes, ACCESS_READ_WRITE);
+	return status;
+}
+
+/* --- The steps ---------------------------------------------------------------------------------- */
+
+static status_t fail(struct launching *launching, enum launch_step step, status_t status)
+{
+	if (launching->result->step == LAUNCH_STEP_NONE)
+		launching->result->step = step;
+	return status;
+}
+
+/* What can be refused before anything exists. */
+static status_t plan(struct launching *launching)
+{
+	const struct launch_request *request = launching->request;
+	struct elf_limits limits = launch_limits();
+
+	launching->result->elf_error = elf_parse(request->image, request->image_bytes, &limits,
+			&launching->image);
+	if (launching->result->elf_error != ELF_OK)
+		return fail(launching, LAUNCH_STEP_IMAGE, STATUS_INVALID_ARGUMENT);
+	if (!launch_layout_make(&launching->image, parameter_words(request), request->stack_bytes,
+			&launching->layout))
+		return fail(launching, LAUNCH_STEP_PARAMETERS, STATUS_INVALID_ARGUMENT);
+	return STATUS_OK;
+}
+
+static status_t create(struct launching *launching)
+{
+	const struct launch_request *request = launching->request;
+	struct process_spawner_create_params_builder params;
+	struct process_spawner_create_call call;
+	struct capnp_list_builder limits;
+	status_t status;
+	uint32_t i;
+
+	call = process_spawner_create_begin(launching->authority->spawner, &params);
+	process_spawner_create_params_set_name(params, request->name);
+	limits = process_spawner_create_params_init_limits(params, request->limit_count);
+	for (i = 0; i < request->limit_count; i++) {
+		struct resource_limit_builder limit = resource_limit_builder_at(limits, i);
+
+		resource_limit_set_class(limit, request->limits[i].class);
+		resource_limit_set_limit(limit, request->limits[i].limit);
+	}
+	process_spawner_create_send(&call);
+	status = process_spawner_create_wait(&call);
+	if (status == STATUS_OK)
+		status = process_spawner_create_take_builder(&call, &launching->builder);
+	process_spawner_create_done(&call);
+	return status;
+}
+
+static status_t start(struct launching *launching)
+{
+	return process_builder_start(launching->builder, launching->image.entry, LAUNCH_STACK_END,
+			LAUNCH_PARAMETERS, &launching->result->process);
+}
+
+static status_t launch_steps(struct launching *launching)
+{
+	status_t status = plan(launching);
+
+	if (status != STATUS_OK)
+		return status;
+	status = create(launching);
+	if (status != STATUS_OK)
+		return fail(launching, LAUNCH_STEP_CREATE, status);
+	status = object_open(launching);
+	if (status != STATUS_OK)
+		return fail(launching, LAUNCH_STEP_MEMORY, status);
+	launch_layout_fill(&launching->layout, &launching->image, launching->request->image,
+			(void *)(uintptr_t)launching->mapped_address);
+	status = parameters_write(launching);
+	if (status != STATUS_OK)
+		return status;
+	status = child_memory(launching);
+	if (status != STATUS_OK)
+		return fail(launching, LAUNCH_STEP_MEMORY, status);
+	status = start(launching);
+	if (status != STATUS_OK)
+		return fail(launching, LAUNCH_STEP_START, status);
+	return STATUS_OK;
+}
+
+status_t launch(const struct launch_authority *authority, const struct launch_request *request,
+		struct launch_result *result)
+{
+	struct launching launching = {
+		.authority = authority,
+		.request = request,
+		.result = result,
+	};
+	status_t status;
+
+	memset(result, 0, sizeof(*result));
+	status = launch_steps(&launching);
+	object_unmap(&launching);
+	client_release(launching.object.ref);
+	client_release(launching.child.ref);
+	client_release(launching.builder.ref);
+	return status;
+}
+
+const char *launch_sentence(const struct launch_result *result)
+{
+	switch (result->step) {
+	case LAUNCH_STEP_NONE:
+		return "the program was launched";
+	case LAUNCH_STEP_IMAGE:
+		return elf_error_sentence(result->elf_error);
+	case LAUNCH_STEP_PARAMETERS:
+		return "the arguments, environment and configuration are too large";
+	case LAUNCH_STEP_CREATE:
+		return "no process could be made";
+	case LAUNCH_STEP_MEMORY:
+		return "there is not enough memory for the program";
+	case LAUNCH_STEP_GRANT:
+		return "a capability could not be granted";
+	case LAUNCH_STEP_START:
+		return "the process could not be started";
+	}
+	return "launching failed";
+}
+
+/* --- Files of the boot package ------------------------------------------------------------------- */
+
+status_t launch_file_open(struct boot_package_ref package, struct virtual_memory_ref memory,
+		struct capnp_text name, struct launch_file *file)
+{
+	struct memory_view_ref view = { 0 };
+	uint64_t address = 0;
+	uint64_t count = 0;
+	bool found = false;
+	status_t status;
+
+	*file = (struct launch_file){ 0 };
+	status = boot_package_open(package, name, &found, &view, &count);
+	if (status != STATUS_OK || !found)
+		return status;
+	if (count != 0)
+		status = virtual_memory_map(memory, view, 0, ALIGN_UP(count, (uint64_t)ELF_PAGE_BYTES), 0,
+				ACCESS_READ, &address);
+	client_release(view.ref);
+	if (status != STATUS_OK)
+		return status;
+	file->bytes = count != 0 ? (const void *)(uintptr_t)address : "";
+	file->count = count;
+	file->mapped_bytes = count != 0 ? ALIGN_UP(count, (uint64_t)ELF_PAGE_BYTES) : 0;
+	return STATUS_OK;
+}
+
+void launch_file_close(struct virtual_memory_ref memory, struct launch_file *file)
+{
+	status_t status;
+
+	if (file->mapped_bytes != 0) {
+		status = virtual_memory_unmap(memory, (uint64_t)(uintptr_t)file->bytes, file->mapped_bytes);
+		ASSERT(status == STATUS_OK);
+	}
+	*file = (struct launch_file){ 0 };
+}

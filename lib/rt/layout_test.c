@@ -1,0 +1,93 @@
+/*
+ * Tests of the layout of launched programs.
+ */
+#include "rt/layout.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const struct elf_image image = {
+	.entry = 0x401000,
+	.segment_count = 3,
+	.segments = {
+		{ 0, 0x300, 0x400000, 0x300, ELF_ACCESS_READ },
+		{ 0x1000, 0x10, 0x401000, 0x10, ELF_ACCESS_READ_EXECUTE },
+		{ 0x2010, 0x20, 0x402010, 0x2000, ELF_ACCESS_READ_WRITE },
+	},
+};
+
+static void segments_and_parameters_follow_each_other(void **state)
+{
+	struct launch_layout layout;
+
+	(void)state;
+	assert_true(launch_layout_make(&image, 513, 0, &layout));
+	assert_int_equal(layout.segment_offset[0], 0);
+	assert_int_equal(layout.segment_offset[1], 0x1000);
+	assert_int_equal(layout.segment_offset[2], 0x2000);
+	assert_int_equal(layout.parameters_offset, 0x5000);
+	assert_int_equal(layout.parameters_bytes, 0x2000);
+	assert_int_equal(layout.object_bytes, 0x7000);
+}
+
+static void stack_has_a_page_below_it(void **state)
+{
+	struct launch_layout layout;
+
+	(void)state;
+	assert_true(launch_layout_make(&image, 1, 5000, &layout));
+	assert_int_equal(layout.stack_bytes, 0x2000);
+	assert_int_equal(layout.stack_address + layout.stack_bytes, LAUNCH_STACK_END);
+	assert_int_equal(layout.reserved_address + 0x1000, layout.stack_address);
+	assert_int_equal(layout.reserved_bytes, 0x3000);
+	assert_true(launch_layout_make(&image, 1, 0, &layout));
+	assert_int_equal(layout.stack_bytes, LAUNCH_STACK_BYTES);
+}
+
+static void too_much_is_refused(void **state)
+{
+	struct launch_layout layout;
+
+	(void)state;
+	assert_true(launch_layout_make(&image, LAUNCH_PARAMETERS_BYTES_MAX / 8, LAUNCH_STACK_BYTES_MAX,
+			&layout));
+	assert_true(layout.reserved_address >= LAUNCH_PARAMETERS + layout.parameters_bytes);
+	assert_false(launch_layout_make(&image, LAUNCH_PARAMETERS_BYTES_MAX / 8 + 1, 0, &layout));
+	assert_false(launch_layout_make(&image, 1, LAUNCH_STACK_BYTES_MAX + 1, &layout));
+	assert_false(launch_layout_make(&image, UINT64_MAX, UINT64_MAX, &layout));
+}
+
+static void bytes_land_at_their_addresses(void **state)
+{
+	static uint8_t file[0x2100];
+	static uint8_t memory[0x6000];
+	struct launch_layout layout;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(file); i++)
+		file[i] = (uint8_t)(i * 7 + 1);
+	assert_true(launch_layout_make(&image, 1, 0, &layout));
+	assert_int_equal(layout.object_bytes, sizeof(memory));
+	launch_layout_fill(&layout, &image, file, memory);
+	assert_memory_equal(memory, file, 0x300);
+	assert_memory_equal(memory + 0x1000, file + 0x1000, 0x10);
+	assert_int_equal(memory[0x200f], 0);
+	assert_memory_equal(memory + 0x2010, file + 0x2010, 0x20);
+	assert_int_equal(memory[0x2030], 0);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(segments_and_parameters_follow_each_other),
+		cmocka_unit_test(stack_has_a_page_below_it),
+		cmocka_unit_test(too_much_is_refused),
+		cmocka_unit_test(bytes_land_at_their_addresses),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

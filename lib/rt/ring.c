@@ -1,0 +1,230 @@
+/*
+ * Ring client. The only file that touches the ring's indices and calls cap_enter.
+ *
+ * The pairs of barriers: sq_tail is released here and acquired by the kernel after the entries are filled;
+ * cq_tail is acquired here after the kernel has filled completions; cq_head is released here after
+ * they were copied.
+ */
+#include "rt/ring.h"
+
+#include <string.h>
+
+#include "abi/syscall.h"
+#include "rt/panic.h"
+
+/* The thread's `struct ring`, by the GS base that the kernel points at the ring's header. */
+struct ring *ring_self(void)
+{
+	struct ring *ring;
+
+	STATIC_ASSERT(offsetof(struct ring_header, runtime) == 72);
+	__asm__("movq %%gs:72, %0" : "=r"(ring));
+	return ring;
+}
+
+void ring_init(struct ring *ring, struct ring_header *header)
+{
+	uint8_t *bytes = (uint8_t *)header;
+	uint16_t i;
+
+	memset(ring, 0, sizeof(*ring));
+	ring->header = header;
+	header->runtime = (uint64_t)(uintptr_t)ring;
+	ASSERT(header->magic == RING_MAGIC && header->version == RING_VERSION);
+	ring->entries = (struct ring_entry *)(void *)(bytes + header->sq_off);
+	ring->completions = (const struct ring_completion *)(const void *)(bytes + header->cq_off);
+	ring->words = (uint64_t *)(void *)header;
+	ring->sq_mask = header->sq_entries - 1;
+	ring->cq_mask = header->cq_entries - 1;
+	ring->sq_tail = header->sq_tail;
+	ring->cq_head = header->cq_head;
+	ring->question_limit = (uint16_t)MIN(header->questions, RING_QUESTIONS_MAX);
+	for (i = ring->question_limit; i != 0; i--)
+		ring->free_questions[ring->question_count++] = (uint16_t)(i - 1);
+	arena_init(&ring->arena, header->arena_off, header->arena_end);
+}
+
+static bool queue_is_full(const struct ring *ring)
+{
+	return ring->sq_tail - LOAD_ACQUIRE(&ring->header->sq_head) > ring->sq_mask;
+}
+
+static bool queue_is_empty(const struct ring *ring)
+{
+	return ring->sq_tail == LOAD_ACQUIRE(&ring->header->sq_head);
+}
+
+static void hand_over(struct ring *ring)
+{
+	STORE_RELEASE(&ring->header->sq_tail, ring->sq_tail);
+}
+
+struct ring_entry *ring_entry(struct ring *ring, uint8_t op, struct ring_operation *operation)
+{
+	struct ring_entry *entry;
+
+	while (unlikely(queue_is_full(ring)))
+		ring_submit(ring);
+	entry = &ring->entries[ring->sq_tail++ & ring->sq_mask];
+	memset(entry, 0, sizeof(*entry));
+	entry->op = op;
+	entry->user_data = (uint64_t)(uintptr_t)operation;
+	if (operation != NULL) {
+		ASSERT(operation->ready == NULL && !operation->queued);
+		operation->done = false;
+	}
+	return entry;
+}
+
+status_t ring_sync(struct ring *ring)
+{
+	int64_t status;
+
+	ring->entries[(ring->sq_tail - 1) & ring->sq_mask].flags |= ENTRY_SYNC;
+	hand_over(ring);
+	status = cap_enter(0, 0, 0);
+	/* Earlier entries may lack completion credits, which reading completions gives back. */
+	while (unlikely(!queue_is_empty(ring))) {
+		ring_reap(ring);
+		status = cap_enter(0, 0, 0);
+	}
+	return (status_t)status;
+}
+
+struct ring_completion ring_reply(const struct ring *ring)
+{
+	const struct ring_header *header = ring->header;
+	struct ring_completion reply = {
+		.user_data = header->reply_user_data,
+		.status = header->reply_status,
+		.flags = header->reply_flags,
+		.cap_count = header->reply_cap_count,
+		.msg_words = header->reply_msg_words,
+		.id = header->reply_id,
+		.detail = header->reply_detail,
+	};
+
+	return reply;
+}
+
+void ring_submit(struct ring *ring)
+{
+	hand_over(ring);
+	(void)cap_enter(0, 0, 0);
+	if (!queue_is_empty(ring))
+		ring_reap(ring);
+}
+
+static void ready_append(struct ring *ring, struct ring_operation *operation)
+{
+	operation->queued = true;
+	operation->next_ready = NULL;
+	if (ring->ready_last != NULL)
+		ring->ready_last->next_ready = operation;
+	else
+		ring->ready_first = operation;
+	ring->ready_last = operation;
+}
+
+void ring_reap(struct ring *ring)
+{
+	uint32_t tail = LOAD_ACQUIRE(&ring->header->cq_tail);
+
+	for (; ring->cq_head != tail; ring->cq_head++) {
+		const struct ring_completion *from = &ring->completions[ring->cq_head & ring->cq_mask];
+		struct ring_operation *operation =
+				(struct ring_operation *)(uintptr_t)from->user_data;
+
+		if (operation == NULL)
+			continue;
+		operation->completion = *from;
+		operation->done = true;
+		if (operation->ready != NULL)
+			ready_append(ring, operation);
+	}
+	STORE_RELEASE(&ring->header->cq_head, ring->cq_head);
+}
+
+void ring_wait(struct ring *ring, struct ring_operation *operation)
+{
+	ring_reap(ring);
+	while (!operation->done) {
+		hand_over(ring);
+		(void)cap_enter(0, 1, 0);
+		ring_reap(ring);
+	}
+}
+
+bool ring_turn(struct ring *ring, uint64_t deadline_ns)
+{
+	bool idle = ring->ready_first == NULL;
+	int64_t result;
+
+	hand_over(ring);
+	result = cap_enter(0, idle ? 1 : 0, idle ? deadline_ns : 0);
+	ring_reap(ring);
+	return result != STATUS_DEADLINE_EXCEEDED;
+}
+
+bool ring_run_ready(struct ring *ring)
+{
+	struct ring_operation *operation = ring->ready_first;
+	void (*ready)(struct ring_operation *operation);
+
+	if (operation == NULL)
+		return false;
+	ready = operation->ready;
+	ring_set_ready(ring, operation, NULL);
+	ready(operation);
+	return true;
+}
+
+static void ready_remove(struct ring *ring, struct ring_operation *operation)
+{
+	struct ring_operation **link = &ring->ready_first;
+	struct ring_operation *last = NULL;
+
+	for (; *link != operation; link = &(*link)->next_ready)
+		last = *link;
+	*link = operation->next_ready;
+	if (ring->ready_last == operation)
+		ring->ready_last = last;
+	operation->queued = false;
+}
+
+void ring_set_ready(struct ring *ring, struct ring_operation *operation,
+		void (*ready)(struct ring_operation *operation))
+{
+	if (operation->ready != NULL)
+		ring->awaited--;
+	if (ready != NULL)
+		ring->awaited++;
+	operation->ready = ready;
+	if (ready == NULL && operation->queued)
+		ready_remove(ring, operation);
+	else if (ready != NULL && operation->done && !operation->queued)
+		ready_append(ring, operation);
+}
+
+uint16_t ring_question_take(struct ring *ring)
+{
+	if (ring->question_count == 0)
+		return RING_NO_QUESTION;
+	return ring->free_questions[--ring->question_count];
+}
+
+void ring_question_give(struct ring *ring, uint16_t question)
+{
+	ASSERT(question < ring->question_limit && ring->question_count < ring->question_limit);
+	ring->free_questions[ring->question_count++] = question;
+}
+
+bool ring_span_take(struct ring *ring, uint32_t words, uint32_t *off)
+{
+	return arena_take(&ring->arena, words, off);
+}
+
+void ring_span_give(struct ring *ring, uint32_t off, uint32_t words)
+{
+	arena_give(&ring->arena, off, words);
+}

@@ -1,0 +1,118 @@
+/*
+ * Ring client: this thread's side of the ring that it shares with the kernel (docs/ring.md).
+ *
+ * Everything above it (transport.c, capability.c, server.c) makes requests in three steps: ring_entry
+ * gives a zeroed entry, the caller fills it, and ring_sync, ring_wait or ring_turn goes into the kernel.
+ * Nothing reaches the kernel before one of those.
+ *
+ * Always true: sq_tail here is ahead of or equal to the header's; what lies between them has been filled
+ * but not handed over. Each entry that is not SYNC carries a `struct ring_operation` as its
+ * user data, or 0 if nobody cares. Completions are copied out of the queue when they are reaped.
+ *
+ * One ring per thread; the header's `runtime` word leads from the GS base to this state.
+ */
+#ifndef LIB_RT_RING_H
+#define LIB_RT_RING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "abi/compiler.h"
+#include "abi/status.h"
+#include "capos/ring.capnp.h"
+#include "rt/arena.h"
+
+#define RING_QUESTIONS_MAX 64u
+#define RING_NO_QUESTION   UINT16_MAX
+
+/* Something that will complete. Embed it in what waits for it. */
+struct ring_operation {
+	/* Run once by ring_run_ready (from a loop) after completion; NULL: only ring_wait looks at it.
+	 * Set with ring_set_ready. */
+	void (*ready)(struct ring_operation *operation);
+	struct ring_operation *next_ready;
+	struct ring_completion completion;
+	bool done;
+	bool queued;                    /* in the ready list */
+};
+
+struct ring {
+	struct ring_header *header;
+	struct ring_entry *entries;
+	const struct ring_completion *completions;
+	uint64_t *words;                /* word 0 of the ring */
+	uint32_t sq_mask;
+	uint32_t cq_mask;
+	uint32_t sq_tail;               /* entries filled */
+	uint32_t cq_head;               /* completions read */
+	struct ring_operation *ready_first;
+	struct ring_operation *ready_last;
+	uint32_t awaited;               /* operations with `ready` that it was not run for yet */
+	uint16_t question_count;        /* free ones in the stack below */
+	uint16_t question_limit;
+	uint16_t free_questions[RING_QUESTIONS_MAX];
+	struct arena arena;
+};
+
+/* Takes over a ring from the kernel; panics if it is not one of this version. */
+void ring_init(struct ring *ring, struct ring_header *header);
+
+/* The calling thread's. */
+struct ring *ring_self(void);
+
+/* --- Entries --------------------------------------------------------------------------------- */
+
+/* The next entry, zeroed but for the operation and the user data. The operation begins anew, without `ready`.
+ * Enters the kernel only if the queue is full. */
+struct ring_entry *ring_entry(struct ring *ring, uint8_t op, struct ring_operation *operation);
+
+/* Makes the entry that was filled last SYNC, hands everything over and waits for that one. Answers its
+ * outcome; the completion is in the reply slot (ring_reply). */
+status_t ring_sync(struct ring *ring);
+
+/* The outcome of the last ring_sync. */
+struct ring_completion ring_reply(const struct ring *ring);
+
+/* Hands over what was filled; does not wait. */
+void ring_submit(struct ring *ring);
+
+/* Waits until the operation is done. Other completions are reaped meanwhile; those with `ready` wait for
+ * ring_run_ready. */
+void ring_wait(struct ring *ring, struct ring_operation *operation);
+
+/* One turn of a loop: hands over, sleeps until there is a completion or the deadline (0: none) has passed,
+ * reaps. Answers false if the deadline passed first. Does not sleep if something is ready already. */
+bool ring_turn(struct ring *ring, uint64_t deadline_ns);
+
+/* Copies all completions out of the queue and marks their operations. */
+void ring_reap(struct ring *ring);
+
+/* Runs `ready` of one operation that has completed; false if there is none. */
+bool ring_run_ready(struct ring *ring);
+
+/* What to run when the operation has completed, also if it has already; NULL: nothing any more. */
+void ring_set_ready(struct ring *ring, struct ring_operation *operation,
+		void (*ready)(struct ring_operation *operation));
+
+/* Whether the entry that was filled when sq_tail became `tail` is the last and was not handed over. */
+static inline bool ring_is_last(const struct ring *ring, uint32_t tail)
+{
+	return ring->sq_tail == tail && ring->header->sq_tail != tail;
+}
+
+/* --- Questions and spans ------------------------------------------------------------------------ */
+
+/* A question number that is not in use, or RING_NO_QUESTION. */
+uint16_t ring_question_take(struct ring *ring);
+void ring_question_give(struct ring *ring, uint16_t question);
+
+/* Words of the arena. ring_span_take answers false when no stretch is long enough. */
+MUST_USE bool ring_span_take(struct ring *ring, uint32_t words, uint32_t *off);
+void ring_span_give(struct ring *ring, uint32_t off, uint32_t words);
+
+static inline uint64_t *ring_words_at(const struct ring *ring, uint32_t off)
+{
+	return ring->words + off;
+}
+
+#endif

@@ -1,0 +1,349 @@
+/*
+ * Servers: the one receive of each endpoint, what arrives by it, and the returns.
+ *
+ * A call that is answered by its handler and gives no capability away is returned and the receive armed
+ * again by one entry; if nothing else is waited for, that entry is SYNC, so that kernel and caller can
+ * switch directly. All other returns are entries of their own whose completions are looked at, because
+ * a return that fails leaves given capabilities here.
+ *
+ * Always true: a server's receive is armed, or its completion is being handled, or it is closed. Words
+ * of results stay untouched until a later completion shows that the kernel has read them.
+ */
+#include "rt/panic.h"
+#include "rt/server_internal.h"
+#include "rt/transport.h"
+
+#define HEADER_WORDS ((uint32_t)(sizeof(struct recv_header) / 8))
+#define RECORDS_WORDS (SERVER_MESSAGE_CAPS * (uint32_t)(sizeof(struct cap_record) / 8))
+#define DESCRIPTORS_WORDS (SERVER_MESSAGE_CAPS * (uint32_t)(sizeof(struct cap_descriptor) / 8))
+#define RECEIVE_WORDS (HEADER_WORDS + RECORDS_WORDS + SERVER_MESSAGE_WORDS)
+
+static void receive_ready(struct ring_operation *operation)
+{
+	struct server *server = container_of(operation, struct server, receive);
+	struct ring_completion completion = operation->completion;
+
+	server_received(server, &completion);
+}
+
+/* The entry that is to arm the receive, filled except for what else it does. */
+static struct ring_entry *receive_entry(struct server *server, uint8_t op)
+{
+	struct ring *ring = ring_self();
+	struct loop *loop = server->loop;
+	bool alone = loop_is_alone(loop);
+	struct ring_entry *entry = ring_entry(ring, op, alone ? NULL : &server->receive);
+
+	ASSERT(!server->armed);
+	entry->target = server->endpoint;
+	entry->question = server->question;
+	entry->reply_off = server->receive_off;
+	entry->reply_words = SERVER_MESSAGE_WORDS;
+	entry->reply_caps = SERVER_MESSAGE_CAPS;
+	server->armed = true;
+	if (alone)
+		loop->sync_server = server;
+	else
+		ring_set_ready(ring, &server->receive, receive_ready);
+	return entry;
+}
+
+static void server_arm(struct server *server)
+{
+	if (!server->closed)
+		(void)receive_entry(server, CAP_OP_RECV);
+}
+
+/* --- Returns ------------------------------------------------------------------------------------ */
+
+/* Adds the answer to a return entry. Answers how many capabilities it gives away. */
+static uint32_t answer_fill(struct ring_entry *entry, const struct call *call, status_t status)
+{
+	const struct capnp_builder *results = &call->results;
+	struct ring *ring = ring_self();
+	uint32_t off;
+
+	entry->interface = call->id;
+	if (status != STATUS_OK) {
+		entry->flags |= ENTRY_EXCEPTION;
+		entry->method = (uint16_t)status;
+		if (!call->failed_in_words)
+			return 0;
+	}
+	off = (uint32_t)(results->words - ring->words);
+	entry->msg_words = (uint16_t)results->used;
+	entry->msg_off = results->used != 0 ? off : 0;
+	if (results->cap_count == 0)
+		return 0;
+	entry->cap_count = (uint8_t)results->cap_count;
+	entry->caps_off = off + results->capacity;
+	return descriptors_write(
+			(struct cap_descriptor *)(void *)ring_words_at(ring, entry->caps_off),
+			call->result_slots, results->cap_count);
+}
+
+static bool gives_away(const struct call *call)
+{
+	uint32_t i;
+
+	for (i = 0; call->has_results && i < call->results.cap_count; i++) {
+		if (call->result_slots[i].kind == SLOT_MOVE)
+			return true;
+	}
+	return false;
+}
+
+static void call_returned(struct ring_operation *operation)
+{
+	struct call *call = container_of(operation, struct call, operation);
+	status_t status = operation->completion.status;
+	uint32_t i;
+
+	if (status == STATUS_OK) {
+		for (i = 0; call->has_results && i < call->results.cap_count; i++)
+			call->result_slots[i].kind = SLOT_NULL;
+	}
+	if (status == STATUS_OK || status == STATUS_GONE || call->is_refusal) {
+		call_close(call);
+		return;
+	}
+	/* The answer was not acceptable (no room for its capabilities, say): say at least that. */
+	call_drop_results(call);
+	call->is_refusal = true;
+	server_return(call, status > STATUS_OK ? status : STATUS_FAILED, false);
+}
+
+static void return_alone(struct call *call, status_t status)
+{
+	struct ring *ring = ring_self();
+	struct ring_entry *entry = ring_entry(ring, CAP_OP_RETURN, &call->operation);
+
+	entry->target = call->server->endpoint;
+	(void)answer_fill(entry, call, status);
+	call->state = CALL_RETURNING;
+	ring_set_ready(ring, &call->operation, call_returned);
+}
+
+/* Keeps a span of the call's own until the kernel has read it. */
+static void return_and_receive(struct call *call, status_t status)
+{
+	struct server *server = call->server;
+	struct ring_entry *entry = receive_entry(server, CAP_OP_RETURN);
+
+	entry->flags |= ENTRY_REARM;
+	(void)answer_fill(entry, call, status);
+	ASSERT(server->sent_words == 0);
+	server->sent_off = call->span_off;
+	server->sent_words = call->span_words;
+	server->returning_id = call->id;
+	call->span_words = 0;
+	call->results.cap_count = 0;
+	call_close(call);
+}
+
+void server_return(struct call *call, status_t status, bool rearm)
+{
+	struct server *server = call->server;
+
+	if (rearm && !gives_away(call) && !server->loop->stopped) {
+		return_and_receive(call, status);
+		return;
+	}
+	return_alone(call, status);
+	if (rearm)
+		server_arm(server);
+}
+
+/* Refuses a call for which there is no `struct call`, or whose return was refused. That such a return is refused
+ * in turn changes nothing here. */
+static void refuse(struct server *server, uint32_t call_id, status_t status)
+{
+	struct ring_entry *entry = receive_entry(server, CAP_OP_RETURN);
+
+	entry->flags |= ENTRY_REARM | ENTRY_EXCEPTION;
+	entry->interface = call_id;
+	entry->method = (uint16_t)status;
+	server->returning_id = 0;
+}
+
+/* --- What arrives ------------------------------------------------------------------------------- */
+
+static const struct recv_header *header_of(const struct server *server)
+{
+	return (const struct recv_header *)(const void *)ring_words_at(ring_self(),
+			server->receive_off);
+}
+
+static void params_open(struct server *server, const struct recv_header *header, uint32_t words)
+{
+	const uint64_t *records = ring_words_at(ring_self(), server->receive_off + HEADER_WORDS);
+	uint32_t count = MIN(header->cap_count, SERVER_MESSAGE_CAPS);
+
+	records_read((const struct cap_record *)(const void *)records, server->param_slots, count);
+	capnp_message_init(&server->params, records + RECORDS_WORDS, MIN(words, SERVER_MESSAGE_WORDS),
+			server->param_slots, count);
+}
+
+static void handle_call(struct server *server, const struct ring_completion *completion)
+{
+	const struct recv_header *header = header_of(server);
+	struct server_object *object = server_object_find(server, header->tag);
+	struct call *call = server->free_calls;
+	status_t status = STATUS_DISCONNECTED;
+
+	params_open(server, header, completion->msg_words);
+	if (call == NULL) {
+		slots_release(server->param_slots, server->params.cap_count);
+		refuse(server, completion->id, STATUS_OVERLOADED);
+		return;
+	}
+	server->free_calls = call->next_free;
+	call_open(call, header, completion->id);
+	server->handling = call;
+	if (object != NULL)
+		status = object->class->dispatch(object->self, call, header->interface, header->method);
+	server->handling = NULL;
+	slots_release(server->param_slots, server->params.cap_count);
+	if (call->state == CALL_HANDLING)
+		server_return(call, call_outcome(call, status), true);
+	else
+		server_arm(server);
+}
+
+static void handle_cancelled(struct server *server, uint32_t call_id)
+{
+	uint32_t i;
+
+	for (i = 0; i < SERVER_CALLS; i++) {
+		struct call *call = &server->calls[i];
+
+		if (call->state != CALL_DEFERRED || call->id != call_id)
+			continue;
+		call->cancelled = true;
+		if (call->on_cancel != NULL)
+			call->on_cancel(call, call->context);
+		return;
+	}
+}
+
+static void handle_event(struct server *server, const struct ring_completion *completion)
+{
+	const struct recv_header *header = header_of(server);
+
+	switch (header->kind) {
+	case RECV_KIND_CALL:
+		handle_call(server, completion);
+		return;
+	case RECV_KIND_NO_HOLDERS:
+		server_object_retire(server, header->tag, header->sequence);
+		break;
+	case RECV_KIND_CANCELLED:
+		handle_cancelled(server, completion->id);
+		break;
+	default:
+		break;
+	}
+	server_arm(server);
+}
+
+static void server_close(struct server *server)
+{
+	const struct server *other;
+
+	server->closed = true;
+	for (other = server->loop->servers; other != NULL; other = other->next) {
+		if (!other->closed)
+			return;
+	}
+	loop_stop(server->loop, STATUS_DISCONNECTED);
+}
+
+static void return_refused(struct server *server)
+{
+	if (server->returning_id != 0)
+		refuse(server, server->returning_id, STATUS_FAILED);
+	else
+		server_arm(server);
+}
+
+void server_received(struct server *server, const struct ring_completion *completion)
+{
+	server->armed = false;
+	if (server->sent_words != 0)
+		ring_span_give(ring_self(), server->sent_off, server->sent_words);
+	server->sent_words = 0;
+	if (completion->status == STATUS_BAD_CAPABILITY)
+		server_close(server);
+	else if ((completion->flags & COMPLETION_RETURN) != 0)
+		return_refused(server);
+	else if (completion->status == STATUS_OK)
+		handle_event(server, completion);
+	else
+		server_close(server);
+}
+
+/* --- Starting ----------------------------------------------------------------------------------- */
+
+static bool server_take_spans(struct server *server, struct ring *ring)
+{
+	server->question = ring_question_take(ring);
+	if (server->question == RING_NO_QUESTION)
+		return false;
+	if (!ring_span_take(ring, RECEIVE_WORDS, &server->receive_off))
+		goto undo_question;
+	if (!ring_span_take(ring, SERVER_RESULTS_WORDS + DESCRIPTORS_WORDS, &server->results_off))
+		goto undo_receive;
+	return true;
+undo_receive:
+	ring_span_give(ring, server->receive_off, RECEIVE_WORDS);
+undo_question:
+	ring_question_give(ring, server->question);
+	return false;
+}
+
+static void server_give_spans(struct server *server, struct ring *ring)
+{
+	ring_span_give(ring, server->results_off, SERVER_RESULTS_WORDS + DESCRIPTORS_WORDS);
+	ring_span_give(ring, server->receive_off, RECEIVE_WORDS);
+	ring_question_give(ring, server->question);
+}
+
+status_t loop_serve(struct loop *loop, struct server *server, uint32_t endpoint)
+{
+	struct ring *ring = ring_self();
+	struct server **link = &loop->servers;
+	uint32_t i;
+
+	if (endpoint == 0)
+		return STATUS_BAD_CAPABILITY;
+	if (!server_take_spans(server, ring))
+		return STATUS_OVERLOADED;
+	server->loop = loop;
+	server->endpoint = endpoint;
+	server->closed = false;
+	server->armed = false;
+	server->sent_words = 0;
+	server->free_calls = NULL;
+	for (i = 0; i < SERVER_CALLS; i++) {
+		server->calls[i].server = server;
+		server->calls[i].state = CALL_FREE;
+		server->calls[i].next_free = server->free_calls;
+		server->free_calls = &server->calls[i];
+	}
+	/* Not SYNC: a refusal is to be seen here. */
+	loop->stopped = true;
+	server_arm(server);
+	loop->stopped = false;
+	ring_submit(ring);
+	ring_reap(ring);
+	if (server->receive.done && server->receive.completion.status != STATUS_OK) {
+		ring_set_ready(ring, &server->receive, NULL);
+		server_give_spans(server, ring);
+		return server->receive.completion.status;
+	}
+	while (*link != NULL)
+		link = &(*link)->next;
+	server->next = NULL;
+	*link = server;
+	return STATUS_OK;
+}

@@ -1,0 +1,42 @@
+/*
+ * What object.c, call.c, server.c and loop.c know of each other.
+ */
+#ifndef LIB_RT_SERVER_INTERNAL_H
+#define LIB_RT_SERVER_INTERNAL_H
+
+#include "rt/server.h"
+
+/* Tags of exports minted here are addresses of objects with this bit; others are roots. */
+#define TAG_OBJECT (1ull << 63)
+
+/* Results of at most this many words are built in the server's own span. */
+#define SERVER_RESULTS_WORDS 128u
+
+/* object.c: the object that a call or event for `tag` is about; NULL if there is none. */
+struct server_object *server_object_find(const struct server *server, uint64_t tag);
+
+/* object.c: ends the export after a no-holders event, unless it was handed out again. */
+void server_object_retire(struct server *server, uint64_t tag, uint64_t sequence);
+
+/* call.c: prepares a free call for what the receive header says. */
+void call_open(struct call *call, const struct recv_header *header, uint32_t id);
+
+/* call.c: releases capabilities and words of the results. */
+void call_drop_results(struct call *call);
+
+/* call.c: puts a call back among the free ones. */
+void call_close(struct call *call);
+
+/* call.c: what is to be sent for a handler's status: STATUS_OK, or an exception. */
+status_t call_outcome(struct call *call, status_t status);
+
+/* server.c: fills the return of a call. With `rearm` the server's receive is armed as well. */
+void server_return(struct call *call, status_t status, bool rearm);
+
+/* server.c: takes what a receive completed with. */
+void server_received(struct server *server, const struct ring_completion *completion);
+
+/* loop.c: whether nothing but one receive will be waited for. */
+bool loop_is_alone(const struct loop *loop);
+
+#endif

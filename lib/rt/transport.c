@@ -1,0 +1,435 @@
+/*
+ * The ring as a transport of typed clients.
+ *
+ * A question's span holds, one after the other: parameters, transfer descriptors, capability records of the
+ * answer, the answer. Spans of usual size stay with the question after the call, so that the next
+ * call with that number takes no search; they are given up when the arena runs short.
+ *
+ *   QUESTION_FREE -begin-> BUILDING -send-> SENT -completion-> ANSWERED -done-> FREE
+ *
+ * Calls on places in answers that are still to come (pipelining) wait here for those answers.
+ */
+#include "rt/transport.h"
+
+#include <string.h>
+
+#include "rt/capability.h"
+#include "rt/panic.h"
+#include "rt/server.h"
+
+/* Spans up to this size stay with their question. */
+#define SPAN_KEPT_WORDS 192u
+#define DESCRIPTOR_WORDS ((uint32_t)(sizeof(struct cap_descriptor) / 8))
+#define RECORD_WORDS ((uint32_t)(sizeof(struct cap_record) / 8))
+
+static struct ring_transport main_transport;
+static uint64_t last_detail;
+
+static void question_ready(struct ring_operation *operation);
+
+struct transport *transport_self(void)
+{
+	return &main_transport.transport;
+}
+
+static struct ring_transport *transport_of(struct transport *transport)
+{
+	return container_of(transport, struct ring_transport, transport);
+}
+
+static struct question *question_of(struct transport *transport, uint32_t number)
+{
+	struct question *question;
+
+	ASSERT(number < RING_QUESTIONS_MAX);
+	question = &transport_of(transport)->questions[number];
+	ASSERT(question->state != QUESTION_FREE);
+	return question;
+}
+
+void detail_note(uint64_t detail)
+{
+	last_detail = detail;
+}
+
+uint64_t rt_detail(void)
+{
+	return last_detail;
+}
+
+/* --- Capabilities beside messages ---------------------------------------------------------------- */
+
+uint32_t descriptors_write(struct cap_descriptor *descriptors, const struct capnp_cap_slot *slots,
+		uint32_t count)
+{
+	uint32_t moved = 0;
+	uint32_t i;
+
+	for (i = 0; i < count; i++) {
+		struct cap_descriptor descriptor = { .kind = TRANSFER_KIND_NONE };
+
+		if (slots[i].kind == SLOT_COPY)
+			descriptor.kind = TRANSFER_KIND_COPY;
+		else if (slots[i].kind == SLOT_MOVE)
+			descriptor.kind = TRANSFER_KIND_MOVE;
+		if (descriptor.kind != TRANSFER_KIND_NONE)
+			descriptor.id = slots[i].id;
+		if (descriptor.kind == TRANSFER_KIND_MOVE)
+			moved++;
+		descriptors[i] = descriptor;
+	}
+	return moved;
+}
+
+void records_read(const struct cap_record *records, struct capnp_cap_slot *slots, uint32_t count)
+{
+	uint32_t i;
+
+	for (i = 0; i < count; i++) {
+		struct capnp_cap_slot slot = { .kind = SLOT_NULL };
+
+		if (records[i].kind == RECORD_KIND_CAPABILITY) {
+			slot.kind = SLOT_OWNED;
+			slot.id = records[i].id;
+		} else if (records[i].kind == RECORD_KIND_YOURS) {
+			slot.kind = SLOT_OWN;
+			slot.object = server_object_of_tag(records[i].value);
+		}
+		slots[i] = slot;
+	}
+}
+
+void slots_release(struct capnp_cap_slot *slots, uint32_t count)
+{
+	uint32_t i;
+
+	for (i = 0; i < count; i++) {
+		if (slots[i].kind == SLOT_OWNED)
+			rt_release(slots[i].id);
+		slots[i].kind = SLOT_NULL;
+	}
+}
+
+/* --- Spans --------------------------------------------------------------------------------------- */
+
+static void question_drop_span(struct ring *ring, struct question *question)
+{
+	if (question->span_words != 0)
+		ring_span_give(ring, question->span_off, question->span_words);
+	question->span_words = 0;
+}
+
+static void drop_kept_spans(struct ring_transport *self)
+{
+	uint32_t i;
+
+	for (i = 0; i < RING_QUESTIONS_MAX; i++) {
+		if (self->questions[i].state == QUESTION_FREE)
+			question_drop_span(self->ring, &self->questions[i]);
+	}
+}
+
+static bool question_take_span(struct ring_transport *self, struct question *question,
+		uint32_t words)
+{
+	if (question->span_words >= words)
+		return true;
+	question_drop_span(self->ring, question);
+	if (!ring_span_take(self->ring, words, &question->span_off)) {
+		drop_kept_spans(self);
+		if (!ring_span_take(self->ring, words, &question->span_off))
+			return false;
+	}
+	question->span_words = words;
+	return true;
+}
+
+/* --- The life of a call -------------------------------------------------------------------------- */
+
+static status_t transport_begin(struct transport *transport, const struct client_begin *what,
+		uint32_t *number)
+{
+	struct ring_transport *self = transport_of(transport);
+	uint16_t taken = ring_question_take(self->ring);
+	struct question *question;
+	uint32_t caps_words = TRANSPORT_PARAM_CAPS * DESCRIPTOR_WORDS;
+	uint32_t reply_words = TRANSPORT_REPLY_CAPS * RECORD_WORDS + what->reply_words;
+
+	if (taken == RING_NO_QUESTION)
+		return STATUS_OVERLOADED;
+	question = &self->questions[taken];
+	if (what->params_words > MESSAGE_WORDS_MAX || what->reply_words > MESSAGE_WORDS_MAX ||
+			!question_take_span(self, question,
+					what->params_words + caps_words + reply_words)) {
+		ring_question_give(self->ring, taken);
+		return STATUS_OVERLOADED;
+	}
+	question->state = QUESTION_BUILDING;
+	question->status = STATUS_OK;
+	question->what = *what;
+	question->has_message = false;
+	question->then = NULL;
+	question->operation.ready = NULL;
+	question->reply_off = question->span_off + what->params_words + caps_words;
+	capnp_builder_init(&question->params, ring_words_at(self->ring, question->span_off),
+			what->params_words, question->param_slots, TRANSPORT_PARAM_CAPS);
+	*number = taken;
+	return STATUS_OK;
+}
+
+static struct capnp_builder *transport_params(struct transport *transport, uint32_t number)
+{
+	return &question_of(transport, number)->params;
+}
+
+/* What the reply slot or the completion queue said, as the answer of the question. */
+static void question_answer(struct ring_transport *self, struct question *question)
+{
+	const struct ring_completion *completion = &question->operation.completion;
+	const uint64_t *records = ring_words_at(self->ring, question->reply_off);
+	uint32_t count = MIN(completion->cap_count, TRANSPORT_REPLY_CAPS);
+
+	question->state = QUESTION_ANSWERED;
+	question->status = completion->status;
+	question->has_message = completion->status == STATUS_OK ||
+			(completion->flags & COMPLETION_EXCEPTION) != 0;
+	if (!question->has_message)
+		detail_note(completion->detail);
+	records_read((const struct cap_record *)(const void *)records, question->reply_slots, count);
+	capnp_message_init(&question->reply, records + TRANSPORT_REPLY_CAPS * RECORD_WORDS,
+			MIN(completion->msg_words, question->what.reply_words), question->reply_slots,
+			count);
+}
+
+static status_t transport_wait(struct transport *transport, uint32_t number)
+{
+	struct ring_transport *self = transport_of(transport);
+	struct question *question = question_of(transport, number);
+	struct ring *ring = self->ring;
+
+	if (question->state == QUESTION_ANSWERED)
+		return question->status;
+	ASSERT(question->state == QUESTION_SENT);
+	if (ring_is_last(ring, question->entry_tail) && question->then == NULL) {
+		(void)ring_sync(ring);
+		question->operation.completion = ring_reply(ring);
+		question->operation.done = true;
+	} else {
+		ring_wait(ring, &question->operation);
+	}
+	question_answer(self, question);
+	return question->status;
+}
+
+/* The capability that a reference stands for, waiting for the answer it stands on. */
+static status_t ref_settle(const struct client_ref *ref, uint32_t *capability)
+{
+	struct question *question;
+	struct capnp_struct_reader at;
+	const struct capnp_cap_slot *slot;
+	status_t status;
+	uint8_t hop;
+
+	*capability = ref->target;
+	if (!client_ref_is_pipelined(*ref))
+		return STATUS_OK;
+	status = transport_wait(ref->transport, ref->question);
+	if (status != STATUS_OK)
+		return status;
+	question = question_of(ref->transport, ref->question);
+	at = capnp_any_struct(capnp_root(&question->reply));
+	for (hop = 0; hop + 1 < ref->path_len; hop++)
+		at = capnp_any_struct(capnp_pointer(at, ref->path[hop]));
+	slot = capnp_cap_slot(&question->reply,
+			capnp_any_cap(capnp_pointer(at, ref->path[ref->path_len - 1])));
+	if (slot == NULL || slot->kind != SLOT_OWNED)
+		return STATUS_BAD_CAPABILITY;
+	*capability = slot->id;
+	return STATUS_OK;
+}
+
+static struct capnp_cap transport_put(struct transport *transport, uint32_t number,
+		const struct client_ref *ref, bool is_given)
+{
+	struct question *question = question_of(transport, number);
+	struct capnp_cap_slot slot = { .kind = is_given ? SLOT_MOVE : SLOT_COPY };
+	status_t status = ref_settle(ref, &slot.id);
+
+	if (status != STATUS_OK) {
+		if (question->status == STATUS_OK)
+			question->status = status;
+		return CAPNP_CAP_NULL;
+	}
+	if (client_ref_is_pipelined(*ref))
+		slot.kind = SLOT_COPY;
+	return capnp_builder_add_cap(&question->params, slot);
+}
+
+static status_t transport_send(struct transport *transport, uint32_t number, uint64_t deadline_ns)
+{
+	struct ring_transport *self = transport_of(transport);
+	struct question *question = question_of(transport, number);
+	uint32_t caps_off = question->span_off + question->what.params_words;
+	struct capnp_builder *params = &question->params;
+	struct ring_entry *entry;
+	uint32_t target;
+	status_t status = question->status;
+
+	ASSERT(question->state == QUESTION_BUILDING);
+	if (status == STATUS_OK)
+		status = ref_settle(&question->what.target, &target);
+	if (status != STATUS_OK)
+		return status;
+	entry = ring_entry(self->ring, CAP_OP_CALL, &question->operation);
+	entry->method = question->what.method;
+	entry->target = target;
+	entry->interface = question->what.interface_id;
+	entry->deadline_ns = deadline_ns;
+	entry->msg_words = (uint16_t)params->used;
+	entry->msg_off = params->used != 0 ? question->span_off : 0;
+	entry->reply_off = question->reply_off;
+	entry->reply_words = (uint16_t)question->what.reply_words;
+	entry->reply_caps = TRANSPORT_REPLY_CAPS;
+	entry->question = (uint16_t)number;
+	if (params->cap_count != 0) {
+		entry->cap_count = (uint8_t)params->cap_count;
+		entry->caps_off = caps_off;
+		(void)descriptors_write((struct cap_descriptor *)(void *)ring_words_at(self->ring, caps_off),
+				question->param_slots, params->cap_count);
+	}
+	question->entry_tail = self->ring->sq_tail;
+	question->state = QUESTION_SENT;
+	return STATUS_OK;
+}
+
+static bool transport_is_answered(struct transport *transport, uint32_t number)
+{
+	struct ring *ring = transport_of(transport)->ring;
+	const struct question *question = question_of(transport, number);
+
+	if (question->state != QUESTION_SENT)
+		return true;
+	ring_submit(ring);
+	ring_reap(ring);
+	return question->operation.done;
+}
+
+static struct capnp_message *transport_results(struct transport *transport, uint32_t number)
+{
+	struct question *question = question_of(transport, number);
+
+	if (question->state != QUESTION_ANSWERED || !question->has_message)
+		return NULL;
+	return &question->reply;
+}
+
+static status_t transport_take(struct transport *transport, uint32_t number, struct capnp_cap cap,
+		uint32_t *target)
+{
+	struct question *question = question_of(transport, number);
+	struct capnp_cap_slot *slot;
+
+	*target = 0;
+	if (question->state != QUESTION_ANSWERED || cap.index >= question->reply.cap_count)
+		return STATUS_BAD_CAPABILITY;
+	slot = &question->reply_slots[cap.index];
+	if (slot->kind != SLOT_OWNED)
+		return STATUS_BAD_CAPABILITY;
+	*target = slot->id;
+	slot->kind = SLOT_TAKEN;
+	return STATUS_OK;
+}
+
+/* --- Callbacks, cancelling, ending ---------------------------------------------------------------- */
+
+static void question_ready(struct ring_operation *operation)
+{
+	struct question *question = container_of(operation, struct question, operation);
+	client_then_fn *then = question->then;
+	struct client_call call = {
+		.transport = &main_transport.transport,
+		.question = (uint32_t)(question - main_transport.questions),
+	};
+
+	question->then = NULL;
+	if (question->state == QUESTION_SENT)
+		question_answer(&main_transport, question);
+	call.status = question->status;
+	then(question->then_arg, &call);
+}
+
+static status_t transport_then(struct transport *transport, uint32_t number, client_then_fn *then,
+		void *arg)
+{
+	struct question *question = question_of(transport, number);
+
+	ASSERT(question->then == NULL && question->state != QUESTION_BUILDING);
+	question->then = then;
+	question->then_arg = arg;
+	ring_set_ready(transport_of(transport)->ring, &question->operation, question_ready);
+	return STATUS_OK;
+}
+
+static void transport_cancel(struct transport *transport, uint32_t number)
+{
+	const struct question *question = question_of(transport, number);
+	struct ring_entry *entry;
+
+	if (question->state != QUESTION_SENT || question->operation.done)
+		return;
+	entry = ring_entry(transport_of(transport)->ring, CAP_OP_CANCEL, NULL);
+	entry->question = (uint16_t)number;
+}
+
+static void transport_done(struct transport *transport, uint32_t number)
+{
+	struct ring_transport *self = transport_of(transport);
+	struct question *question = question_of(transport, number);
+
+	if (question->then != NULL) {
+		question->then = NULL;
+		ring_set_ready(self->ring, &question->operation, NULL);
+	}
+	if (question->state == QUESTION_SENT) {
+		transport_cancel(transport, number);
+		(void)transport_wait(transport, number);
+	}
+	if (question->state == QUESTION_ANSWERED)
+		slots_release(question->reply_slots, question->reply.cap_count);
+	question->state = QUESTION_FREE;
+	if (question->span_words > SPAN_KEPT_WORDS)
+		question_drop_span(self->ring, question);
+	ring_question_give(self->ring, (uint16_t)number);
+}
+
+static status_t transport_copy(struct transport *transport, uint32_t target, uint32_t *copy)
+{
+	return rt_copy(target, copy);
+}
+
+static void transport_release(struct transport *transport, uint32_t target)
+{
+	rt_release(target);
+}
+
+static const struct transport_ops ring_transport_ops = {
+	.begin = transport_begin,
+	.params = transport_params,
+	.put = transport_put,
+	.send = transport_send,
+	.wait = transport_wait,
+	.is_answered = transport_is_answered,
+	.results = transport_results,
+	.take = transport_take,
+	.then = transport_then,
+	.cancel = transport_cancel,
+	.done = transport_done,
+	.copy = transport_copy,
+	.release = transport_release,
+};
+
+void ring_transport_init(struct ring *ring)
+{
+	main_transport.transport.ops = &ring_transport_ops;
+	main_transport.ring = ring;
+}

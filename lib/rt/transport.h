@@ -1,0 +1,79 @@
+/*
+ * The ring as a transport of typed clients (lib/capnp/client.h), and what slots of capability tables
+ * mean in this runtime.
+ *
+ * State is kept by question number. A call's entry is filled by send and handed to the kernel at the
+ * latest by wait; a call that is waited for right after it was sent goes as a SYNC entry.
+ */
+#ifndef LIB_RT_TRANSPORT_H
+#define LIB_RT_TRANSPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "abi/status.h"
+#include "capnp/capnp.h"
+#include "capnp/client.h"
+#include "rt/ring.h"
+
+#define TRANSPORT_PARAM_CAPS 8u
+#define TRANSPORT_REPLY_CAPS 4u
+
+/* Kinds of `struct capnp_cap_slot` beside messages of this runtime. */
+enum slot_kind {
+	SLOT_NULL,
+	SLOT_COPY,      /* id: to be sent, the sender keeps it */
+	SLOT_MOVE,      /* id: to be sent away */
+	SLOT_OWNED,     /* id: received; released with the message unless taken */
+	SLOT_TAKEN,     /* received and taken over by somebody */
+	SLOT_OWN,       /* object: the server_object that came home; NULL if it is unknown */
+};
+
+struct question {
+	struct ring_operation operation;        /* first: completions lead here */
+	enum question_state {
+		QUESTION_FREE,
+		QUESTION_BUILDING,
+		QUESTION_SENT,
+		QUESTION_ANSWERED,
+	} state;
+	status_t status;                        /* of the answer */
+	struct client_begin what;
+	uint32_t entry_tail;                    /* ring->sq_tail right after the entry was filled */
+	uint32_t span_off;                      /* kept between calls, see transport.c */
+	uint32_t span_words;
+	uint32_t reply_off;                     /* of the records */
+	bool has_message;
+	struct capnp_builder params;
+	struct capnp_cap_slot param_slots[TRANSPORT_PARAM_CAPS];
+	struct capnp_message reply;
+	struct capnp_cap_slot reply_slots[TRANSPORT_REPLY_CAPS];
+	client_then_fn *then;
+	void *then_arg;
+};
+
+struct ring_transport {
+	struct transport transport;
+	struct ring *ring;
+	struct question questions[RING_QUESTIONS_MAX];
+};
+
+/* The calling thread's, ready once ring_transport_init has run. */
+struct transport *transport_self(void);
+
+void ring_transport_init(struct ring *ring);
+
+/* Writes transfer descriptors for slots that are to be sent. Answers how many capabilities move. */
+uint32_t descriptors_write(struct cap_descriptor *descriptors, const struct capnp_cap_slot *slots,
+		uint32_t count);
+
+/* Reads capability records into slots. */
+void records_read(const struct cap_record *records, struct capnp_cap_slot *slots, uint32_t count);
+
+/* Releases what the slots still own. */
+void slots_release(struct capnp_cap_slot *slots, uint32_t count);
+
+/* Keeps `detail` for rt_detail. */
+void detail_note(uint64_t detail);
+
+#endif

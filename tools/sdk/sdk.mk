@@ -7,7 +7,7 @@ SDK_LIBS     = $(B)/librt.a $(B)/libcapnp.a
 SDK_MANIFESTS := manifests/default.capnp manifests/interfaces.capnp
 # What the default manifest imports besides.
 SDK_AUTHORITY := drivers/serial/uart16550/authority.capnp
-SDK_HEADERS  = $(wildcard abi/*.h lib/rt/*.h lib/rt/include/*.h lib/capnp/*.h)
+SDK_HEADERS  = $(wildcard abi/*.h lib/rt/*.h lib/rt/include/*.h lib/capnp/*.h lib/elf/*.h)
 SDK_FLAGS    = $(filter-out -I% -isystem lib/rt/include -ffile-prefix-map=% -Werror,$(USER_CFLAGS))
 
 .PHONY: sdk
@@ -19,10 +19,11 @@ $(SDK).tar.gz: tools/sdk/sdk.mk tools/sdk/README.md tools/sdk/program.mk $$(SDK_
 	rm -rf $(SDK)
 	mkdir -p $(addprefix $(SDK)/,include lib bin manifests schema system)
 	cp -r tools/sdk/README.md tools/sdk/program.mk tools/sdk/example LICENSE $(SDK)
-	for d in abi rt capnp; do mkdir $(SDK)/include/$$d; done
+	for d in abi rt capnp elf; do mkdir $(SDK)/include/$$d; done
 	cp abi/*.h $(SDK)/include/abi
 	cp lib/capnp/*.h $(SDK)/include/capnp
 	cp lib/rt/*.h $(SDK)/include/rt
+	cp lib/elf/*.h $(SDK)/include/elf
 	cp -r lib/rt/include $(SDK)/include/libc
 	cd $(GEN) && find . -name '*.h' | tar -cf - -T - | tar -xf - -C $(abspath $(SDK))/include
 	cp $(SDK_LIBS) lib/rt/program.ld $(SDK)/lib

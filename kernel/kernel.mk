@@ -8,9 +8,16 @@ KERNEL_ARCH_SRCS := $(addprefix kernel/arch/x86_64/,$(KERNEL_ARCH_SRCS))
 KERNEL_CORE_SRCS := $(addprefix kernel/core/,main.c boot_info.c log.c panic.c spinlock.c string.c symbols.c defaults.c)
 KERNEL_MM_SRCS   := $(addprefix kernel/mm/,frame.c slab.c)
 # Everything above the seam: kernel/{cap,irq,object,ring,sched,time} and what else it needs.
-KERNEL_UPPER_SRCS :=
+KERNEL_UPPER_SRCS := $(addprefix kernel/cap/,facet.c grant.c cap_table.c transfer.c) \
+        $(addprefix kernel/ring/,ring.c dispatch.c completion.c) \
+        $(addprefix kernel/object/,object.c ledger.c call.c endpoint.c endpoint_call.c notification.c process.c \
+                process_handle.c process_spawner.c capability_manager.c roots.c memory_object.c memory_view.c \
+                virtual_memory.c console.c timer.c entropy.c system_info.c boot_package.c system_control.c \
+                io_ports.c interrupt.c object_factory.c) \
+        $(addprefix kernel/mm/,vm.c region_tree.c) kernel/sched/sched.c kernel/time/timer_queue.c kernel/irq/irq.c \
+        $(addprefix kernel/core/,entry.c start.c cpio.c entropy_pool.c plain_text.c)
 # Objects of library sources: $(B)/klib/<path>.o
-KERNEL_LIB_OBJS :=
+KERNEL_LIB_OBJS := $(addprefix $(B)/klib/lib/,elf/elf.o capnp/capnp.o) $(B)/kgen/kernel.capnp.o
 
 ifeq ($(CONFIG),debug)
 KERNEL_ARCH_SRCS += kernel/arch/x86_64/selftest.c kernel/arch/x86_64/selftest_user.S
@@ -26,6 +33,10 @@ SYMBOL_TABLE   := kernel/core/symbol_table.py
 
 # Loops there must stay loops.
 $(B)/kernel/core/string.o: KERNEL_CFLAGS += -fno-builtin
+
+$(B)/kgen/%.o: $(GEN)/capos/%.c | gen
+	@mkdir -p $(@D)
+	$(CC) $(KERNEL_CFLAGS) -MMD -MP -c $< -o $@
 
 # Two links: the first gives the functions' addresses, which the table of the second does not move.
 $(B)/kernel/symbols_none.S: $(SYMBOL_TABLE)
@@ -47,7 +58,12 @@ all: kernel
 
 # --- Host tests of the kernel's pure parts -------------------------------------------------------
 
-HOST_TESTS += cpio entropy_pool plain_text timer_queue
+HOST_TESTS += frame slab boot_map acpi cpio entropy_pool plain_text timer_queue
+KERNEL_FAKES           := kernel/core/test_fakes.c
+HOST_TEST_frame        := kernel/mm/frame_test.c kernel/mm/frame.c $(KERNEL_FAKES)
+HOST_TEST_slab         := kernel/mm/slab_test.c kernel/mm/slab.c kernel/mm/frame.c $(KERNEL_FAKES)
+HOST_TEST_boot_map     := kernel/arch/x86_64/boot_map_test.c kernel/arch/x86_64/boot_map.c kernel/core/boot_info.c
+HOST_TEST_acpi         := kernel/arch/x86_64/acpi_test.c kernel/arch/x86_64/acpi.c $(KERNEL_FAKES)
 HOST_TEST_cpio         := kernel/core/cpio_test.c kernel/core/cpio.c
 HOST_TEST_entropy_pool := kernel/core/entropy_pool_test.c kernel/core/entropy_pool.c
 HOST_TEST_plain_text   := kernel/core/plain_text_test.c kernel/core/plain_text.c

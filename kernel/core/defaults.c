@@ -14,8 +14,8 @@ __attribute__((weak)) void kernel_start(const struct boot_info *boot)
 	arch_power_off(0);
 }
 
-__attribute__((weak)) struct arch_context *kernel_syscall(uint64_t number, uint64_t arg0, uint64_t arg1,
-		uint64_t arg2)
+__attribute__((weak)) struct arch_context *kernel_syscall(
+		uint64_t number, uint64_t arg0, uint64_t arg1, uint64_t arg2)
 {
 	panic("a system call, but there are no system calls");
 }
@@ -35,8 +35,8 @@ __attribute__((weak)) void kernel_interrupt_idle(uint32_t vector)
 	panic("interrupt %u, but nobody takes interrupts", vector);
 }
 
-__attribute__((weak)) status_t ledger_charge(struct ledger *ledger, uint32_t resource, uint64_t count,
-		uint64_t *detail)
+__attribute__((weak)) status_t ledger_charge(
+		struct ledger *ledger, uint32_t resource, uint64_t count, uint64_t *detail)
 {
 	return STATUS_OK;
 }

@@ -4,6 +4,7 @@
  */
 #include "abi/syscall.h"
 #include "kernel/arch/arch.h"
+#include "kernel/core/counters.h"
 #include "kernel/core/log.h"
 #include "kernel/core/panic.h"
 #include "kernel/irq/irq.h"
@@ -13,13 +14,6 @@
 #include "kernel/sched/cpu.h"
 #include "kernel/sched/sched.h"
 #include "kernel/time/timer_queue.h"
-
-static uint64_t interrupts;
-
-uint64_t entry_interrupts(void)
-{
-	return interrupts;
-}
 
 static struct arch_context *answer(struct thread *thread, int64_t result)
 {
@@ -93,9 +87,9 @@ static void take_interrupt(uint32_t vector)
 {
 	int line = arch_irq_line(vector);
 
-	interrupts++;
+	counters.interrupts++;
 	if (line >= 0)
-		irq_arrived((uint32_t)line);
+		kernel_irq((uint32_t)line);
 	arch_irq_end(vector);
 	if (vector == ARCH_VECTOR_TIMER)
 		sched_timer();

@@ -34,7 +34,8 @@ static void sink_char(struct sink *sink, char c)
 	sink->count++;
 }
 
-static void sink_padded(struct sink *sink, const char *chars, size_t count, const struct conversion *how)
+static void sink_padded(
+		struct sink *sink, const char *chars, size_t count, const struct conversion *how)
 {
 	size_t pad = how->width > count ? how->width - count : 0;
 
@@ -95,7 +96,8 @@ struct arguments {
 	va_list list;
 };
 
-static void sink_conversion(struct sink *sink, char letter, struct conversion *how, struct arguments *args)
+static void sink_conversion(
+		struct sink *sink, char letter, struct conversion *how, struct arguments *args)
 {
 	int64_t number;
 	char c;
@@ -110,12 +112,15 @@ static void sink_conversion(struct sink *sink, char letter, struct conversion *h
 		break;
 	case 'd':
 		number = how->longs > 0 ? va_arg(args->list, long) : va_arg(args->list, int);
-		sink_number(sink, number < 0 ? -(uint64_t)number : (uint64_t)number, 10, number < 0, how);
+		sink_number(sink, number < 0 ? -(uint64_t)number : (uint64_t)number, 10, number < 0,
+				how);
 		break;
 	case 'u':
 	case 'x':
-		sink_number(sink, how->longs > 0 ? va_arg(args->list, unsigned long)
-				: va_arg(args->list, unsigned int), letter == 'u' ? 10 : 16, false, how);
+		sink_number(sink,
+				how->longs > 0 ? va_arg(args->list, unsigned long)
+					       : va_arg(args->list, unsigned int),
+				letter == 'u' ? 10 : 16, false, how);
 		break;
 	case 'p':
 		sink_char(sink, '0');

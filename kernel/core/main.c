@@ -1,5 +1,6 @@
 /*
- * Start of the kernel proper: allocators, processor, then kernel_start. Says on the log what was found.
+ * Start of the kernel proper: allocators, processor, then kernel_start. Says on the log what was
+ * found.
  */
 #include "kernel/core/main.h"
 #include "arch/arch.h"
@@ -31,7 +32,8 @@ void kernel_main(const struct boot_info *boot)
 			arch_name(), boot->door);
 	frame_init(boot);
 	log_line(LOG_INFO, "%lu KiB of memory, %lu KiB free; boot package of %lu bytes.",
-			frame_total_pages() * (PAGE_SIZE / 1024), frame_free_pages() * (PAGE_SIZE / 1024),
+			frame_total_pages() * (PAGE_SIZE / 1024),
+			frame_free_pages() * (PAGE_SIZE / 1024),
 			boot->package.end - boot->package.start);
 	arch_init(boot);
 	kernel_start(boot);

@@ -1,5 +1,6 @@
 /*
- * Checks the order of locks in debug builds: each processor remembers which locks it holds, in order.
+ * Checks the order of locks in debug builds: each processor remembers which locks it holds, in
+ * order.
  */
 #include "kernel/core/spinlock.h"
 #include "kernel/core/panic.h"

@@ -1,8 +1,8 @@
 /*
- * Spin locks. The kernel runs with interrupts off and is not preemptible, so a lock only keeps other
- * processors out. In debug builds every acquisition is checked against the one order of all locks:
- * a lock may be taken only while all locks held have a lower rank (same rank: never).
- * The list of ranks is the order in docs/invariants.md.
+ * Spin locks. The kernel runs with interrupts off and is not preemptible, so a lock only keeps
+ * other processors out. In debug builds every acquisition is checked against the one order of all
+ * locks: a lock may be taken only while all locks held have a lower rank (same rank: never). The
+ * list of ranks is the order in docs/invariants.md.
  */
 #ifndef KERNEL_CORE_SPINLOCK_H
 #define KERNEL_CORE_SPINLOCK_H

@@ -24,7 +24,6 @@
 
 #define INIT_NAME "bin/init"
 #define INIT_STACK_BYTES (64ul * 1024)
-#define INIT_GRANTS_MAX 16u
 #define LAUNCH_WORDS 1024u
 #define INIT_FAILED_STATUS 1
 
@@ -102,7 +101,7 @@ static void grant_describe(struct named_grant_builder grant, const char *name, u
 	}
 }
 
-static void grant(struct process *init, struct named_grant_builder described, const struct root_object *root)
+static void grant(struct process *init, struct named_grant_builder described, const struct root *root)
 {
 	struct facet *facet = facet_of_interface(root->interface);
 	uint64_t detail;
@@ -118,8 +117,8 @@ static void grant(struct process *init, struct named_grant_builder described, co
 /* Fills init's table and its launch parameters; answers their address in init. */
 static uint64_t make_launch_parameters(struct process *init, const struct boot_info *boot)
 {
-	struct root_object roots[INIT_GRANTS_MAX];
-	uint32_t count = roots_list(roots, INIT_GRANTS_MAX - 3);
+	struct root roots[ROOTS_MAX];
+	uint32_t count = roots_list(roots);
 	uint64_t *words = heap_alloc((LAUNCH_WORDS + 1) * 8), address;
 	struct launch_parameters_builder launch;
 	struct capnp_list_builder args, grants;
@@ -127,9 +126,10 @@ static uint64_t make_launch_parameters(struct process *init, const struct boot_i
 
 	if (!words)
 		stop("there is too little memory");
-	roots[count++] = (struct root_object){ "spawner", process_spawner_object(), &process_spawner_interface };
-	roots[count++] = (struct root_object){ "authority", capability_manager_object(), &capability_manager_interface };
-	roots[count++] = (struct root_object){ "memory", &init->vm->object, &virtual_memory_interface };
+	ASSERT(count + 3 <= ROOTS_MAX);
+	roots[count++] = (struct root){ "spawner", process_spawner_object(), &process_spawner_interface };
+	roots[count++] = (struct root){ "authority", capability_manager_object(), &capability_manager_interface };
+	roots[count++] = (struct root){ "memory", &init->vm->object, &virtual_memory_interface };
 	capnp_builder_init(&builder, words + 1, LAUNCH_WORDS, NULL, 0);
 	launch = launch_parameters_init_root(&builder);
 	launch_parameters_set_name(launch, capnp_text("init"));

@@ -9,6 +9,7 @@
 #include "kernel/core/panic.h"
 #include "kernel/object/call.h"
 #include "kernel/object/process.h"
+#include "kernel/object/roots.h"
 
 #define PROCESS_ROWS 16u
 #define HOLDER_ROWS 24u
@@ -207,9 +208,7 @@ static const struct object_type manager_type = {
 
 struct object *capability_manager_object(void)
 {
-	static struct object manager;
+	static struct object manager = ROOT_OBJECT(&manager_type);
 
-	if (!manager.type)
-		object_init(&manager, &manager_type, NULL);
 	return &manager;
 }

@@ -11,6 +11,7 @@
 #include "kernel/mm/slab.h"
 #include "kernel/object/call.h"
 #include "kernel/object/process.h"
+#include "kernel/object/roots.h"
 
 /*  I fixed after creation  */
 struct process_builder_object {
@@ -252,9 +253,7 @@ static const struct object_type spawner_type = {
 
 struct object *process_spawner_object(void)
 {
-	static struct object spawner;
+	static struct object spawner = ROOT_OBJECT(&spawner_type);
 
-	if (!spawner.type)
-		object_init(&spawner, &spawner_type, NULL);
 	return &spawner;
 }

@@ -6,6 +6,7 @@
  */
 #include "kernel/cap/cap_table.h"
 #include "kernel/cap/transfer.h"
+#include "kernel/core/counters.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/string.h"
 #include "kernel/object/call.h"
@@ -145,6 +146,7 @@ static void call_perform(struct ring *ring, const struct ring_entry *entry)
 	bool has_interface;
 	status_t status = question_free(ring, entry->question);
 
+	counters.calls++;
 	if (unlikely((entry->flags & (ENTRY_KEEP | ENTRY_PIPELINED)) || entry->deadline_ns || entry->path_len)) {
 		unimplemented_perform(ring, entry);
 		return;

@@ -4,3 +4,14 @@
 
 PROGRAMS += hello
 $(eval $(call program,hello,programs/hello/main.c))
+
+# --- counter: a service with its client ---
+
+PROGRAMS += counter counter-service
+$(eval $(call program,counter,programs/counter/main.c))
+$(eval $(call program,counter-service,programs/counter/service.c))
+
+# --- bank: authority narrowed, handed out and taken back ---
+
+PROGRAMS += bank
+$(eval $(call program,bank,programs/bank/main.c))

@@ -4,6 +4,10 @@
 
 INIT_PLAN := services/init/plan.c services/init/plan_refuse.c
 
+$(eval $(call program,init,$(addprefix services/init/,main.c world.c wiring.c service.c supervisor.c \
+	restart.c) $(INIT_PLAN)))
+PROGRAMS += init
+
 HOST_TESTS += init_plan
 HOST_TEST_init_plan := services/init/plan_test.c $(INIT_PLAN) lib/capnp/capnp.c
 
@@ -15,9 +19,17 @@ FUZZ_manifest := tests/fuzz/manifest_fuzz.c $(INIT_PLAN) lib/capnp/capnp.c
 
 # --- logger: keeps what services say ---
 
+$(eval $(call program,logger,services/logger/main.c services/logger/record_ring.c))
+PROGRAMS += logger
+
 HOST_TESTS += logger_record_ring
 HOST_TEST_logger_record_ring := services/logger/record_ring_test.c services/logger/record_ring.c
 
 # --- shell: where a person works ---
 
 include services/shell/shell.mk
+
+# --- for the tests of init ---
+
+$(eval $(call program,test-ender,tests/services/ender.c))
+TEST_PROGRAMS += test-ender

@@ -38,7 +38,7 @@ static void waiter_remove(struct waiter *waiter)
 static void waiter_cancelled(struct call *call, void *context)
 {
 	waiter_remove(context);
-	call_answer(call, STATUS_CANCELLED);
+	call_answer(call, STATUS_FAILED);
 }
 
 static void waiter_answer(struct waiter *waiter)

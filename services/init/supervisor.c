@@ -123,7 +123,7 @@ SERVER_CLASS(supervisor_class, supervisor, supervisor_handlers, NULL);
 /* The caller is about to be ended like all others: its call waits for that. */
 static void caller_ended(struct call *call, void *context)
 {
-	call_answer(call, STATUS_CANCELLED);
+	call_answer(call, STATUS_FAILED);
 }
 
 static status_t system_power_off(void *self, struct call *call,

@@ -60,7 +60,7 @@ static void follower_remove(struct follower *follower)
 static void follower_cancelled(struct call *call, void *context)
 {
 	follower_remove(context);
-	call_answer(call, STATUS_CANCELLED);
+	call_answer(call, STATUS_FAILED);
 }
 
 /* Answers those whose record has come. */

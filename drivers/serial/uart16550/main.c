@@ -84,7 +84,7 @@ static void pending_remove(struct pending *pending)
 static void pending_cancelled(struct call *call, void *context)
 {
 	pending_remove(context);
-	call_answer(call, STATUS_CANCELLED);
+	call_answer(call, STATUS_FAILED);
 }
 
 /* Defers the call. `bytes` is what a write has left, NULL for a read. */

@@ -152,6 +152,7 @@ static void start_init(struct ledger *root, const struct boot_info *boot)
 	static const uint8_t nothing[1];
 	const void *package = arch_direct(boot->package.start);
 	uint64_t bytes = boot->package.end - boot->package.start, entry, stack, launch, detail;
+	uint64_t limit[LEDGER_CLASSES];
 	struct cpio_file file;
 	struct process *init;
 	uint32_t files;
@@ -162,7 +163,9 @@ static void start_init(struct ledger *root, const struct boot_info *boot)
 		stop("the boot package is damaged");
 	if (!cpio_find(package, bytes, INIT_NAME, sizeof(INIT_NAME) - 1, &file))
 		stop("the boot package has no " INIT_NAME);
-	if (process_create("init", 4, 0, root, root->limit, &init, &detail) != STATUS_OK)
+	memcpy(limit, root->limit, sizeof(limit));
+	limit[RESOURCE_CLASS_OBJECTS]--;      /* the process itself is charged to the root */
+	if (process_create("init", 4, 0, root, limit, &init, &detail) != STATUS_OK)
 		stop("there is too little memory");
 	entry = load_image(init, &file);
 	stack = place(init, nothing, 0, 0, INIT_STACK_BYTES, 0, ACCESS_READ_WRITE) + INIT_STACK_BYTES;

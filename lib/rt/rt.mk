@@ -13,9 +13,8 @@ RT_OBJECTS := $(addprefix $(B)/user/lib/rt/,$(addsuffix .o,$(basename $(RT_SOURC
               $(B)/user/lib/elf/elf.o
 
 # Messages and reflection, and the descriptions of every generated interface.
-CAPNP_USER_SOURCES := $(addprefix lib/capnp/,capnp.c capnp_file.c schema.c)
-CAPNP_USER_OBJECTS  = $(CAPNP_USER_SOURCES:%.c=$(B)/user/%.o) \
-                      $(patsubst $(O)/%.c,$(B)/user/%.o,$(GEN_SOURCES))
+CAPNP_USER_OBJECTS = $(CAPNP_ALL_SOURCES:%.c=$(B)/user/%.o) \
+                     $(patsubst $(O)/%.c,$(B)/user/%.o,$(GEN_SOURCES))
 
 SDK_LDFLAGS := -static -nostdlib --gc-sections --no-dynamic-linker --build-id=none \
                -z max-page-size=4096 -z noexecstack -z norelro

@@ -1,6 +1,6 @@
 # Builds a capOS program outside the source tree. A Makefile sets and includes:
 #
-#   PROGRAM  := greeter                     the program, built as build/greeter
+#   PROGRAM  := greeter                     the program: build/greeter, with symbols build/greeter.elf
 #   SOURCES  := greeter.c                   its C files
 #   SCHEMAS  := greeter.capnp               its interfaces, if it has any; greeter.capnp.h and so on
 #   MANIFEST := system.capnp                a system that starts it, if it is a service
@@ -36,8 +36,11 @@ build/gen/%.capnp.o: build/gen/%.capnp.c
 build/%.o: %.c build/gen/schemas.bin
 	@mkdir -p $(@D)
 	$(CC) $(SDK_CFLAGS) $(SDK_INCLUDES) -c $< -o $@
-build/$(PROGRAM): $(OBJECTS) $(wildcard $(SDK)/lib/*)
-	$(LD) $(SDK_LDFLAGS) -T $(SDK)/lib/program.ld $(OBJECTS) $(SDK)/lib/librt.a $(SDK)/lib/libcapnp.a -o $@
+build/$(PROGRAM).elf: $(OBJECTS) $(wildcard $(SDK)/lib/*)
+	$(LD) $(SDK_LDFLAGS) -T $(SDK)/lib/program.ld -o $@ $(OBJECTS) \
+		--start-group $(SDK)/lib/librt.a $(SDK)/lib/libcapnp.a --end-group
+build/$(PROGRAM): build/$(PROGRAM).elf
+	llvm-objcopy --strip-all $< $@
 
 build/manifest.bin: $(MANIFEST)
 	@mkdir -p build

@@ -15,7 +15,7 @@ sdk: $(SDK).tar.gz
 
 $(SDK).tar.gz: tools/sdk/sdk.mk tools/sdk/README.md tools/sdk/program.mk $$(SDK_HEADERS) $$(SDK_LIBS) \
 		lib/rt/program.ld tools/bootpack/bootpack.py $(CAPNPC) $(SCHEMAS_BIN) $(SDK_MANIFESTS) $(SDK_AUTHORITY) \
-		$(B)/capos.elf $(B)/boot-default.cpio $$(wildcard tools/sdk/example/*)
+		programs/hello/main.c tools/sdk/example/Makefile $(B)/capos.elf $(B)/boot-default.cpio
 	rm -rf $(SDK)
 	mkdir -p $(addprefix $(SDK)/,include lib bin manifests schema system)
 	cp -r tools/sdk/README.md tools/sdk/program.mk tools/sdk/example LICENSE $(SDK)
@@ -24,6 +24,7 @@ $(SDK).tar.gz: tools/sdk/sdk.mk tools/sdk/README.md tools/sdk/program.mk $$(SDK_
 	cp lib/capnp/*.h $(SDK)/include/capnp
 	cp lib/rt/*.h $(SDK)/include/rt
 	cp lib/elf/*.h $(SDK)/include/elf
+	cp programs/hello/main.c $(SDK)/example/hello.c
 	cp -r lib/rt/include $(SDK)/include/libc
 	cd $(GEN) && find . -name '*.h' | tar -cf - -T - | tar -xf - -C $(abspath $(SDK))/include
 	cp $(SDK_LIBS) lib/rt/program.ld $(SDK)/lib

@@ -9,12 +9,15 @@
 
 MANIFESTS := $(patsubst manifests/%.capnp,%,$(shell grep -ls '^const manifest ' manifests/*.capnp))
 
+# What drivers ask for; manifests take their grants from there.
+AUTHORITIES := drivers/serial/uart16550/authority.capnp
+
 .PHONY: all programs boot kernel $(MANIFESTS:%=boot-%)
 boot: $(MANIFESTS:%=boot-%)
 all: boot
 $(MANIFESTS:%=boot-%): boot-%: kernel $(B)/boot-%.cpio
 
-$(B)/manifest/%.bin: manifests/%.capnp manifests/interfaces.capnp $(SYSTEM_SCHEMAS)
+$(B)/manifest/%.bin: manifests/%.capnp manifests/interfaces.capnp $(AUTHORITIES) $(SYSTEM_SCHEMAS)
 	@mkdir -p $(@D)
 	capnp eval -b --import-path=schema $< manifest > $@.new
 	@mv $@.new $@

@@ -6,7 +6,6 @@ SDK          := $(B)/capos-sdk
 SDK_LIBS     = $(B)/librt.a $(B)/libcapnp.a
 SDK_MANIFESTS := manifests/default.capnp manifests/interfaces.capnp
 # What the default manifest imports besides.
-SDK_AUTHORITY := drivers/serial/uart16550/authority.capnp
 SDK_HEADERS  = $(wildcard abi/*.h lib/rt/*.h lib/rt/include/*.h lib/capnp/*.h lib/elf/*.h)
 SDK_FLAGS    = $(filter-out -I% -isystem lib/rt/include -ffile-prefix-map=% -Werror,$(USER_CFLAGS))
 
@@ -14,7 +13,7 @@ SDK_FLAGS    = $(filter-out -I% -isystem lib/rt/include -ffile-prefix-map=% -Wer
 sdk: $(SDK).tar.gz
 
 $(SDK).tar.gz: tools/sdk/sdk.mk tools/sdk/README.md tools/sdk/program.mk $$(SDK_HEADERS) $$(SDK_LIBS) \
-		lib/rt/program.ld tools/bootpack/bootpack.py $(CAPNPC) $(SCHEMAS_BIN) $(SDK_MANIFESTS) $(SDK_AUTHORITY) \
+		lib/rt/program.ld tools/bootpack/bootpack.py $(CAPNPC) $(SCHEMAS_BIN) $(SDK_MANIFESTS) $(AUTHORITIES) \
 		programs/hello/main.c tools/sdk/example/Makefile $(B)/capos.elf $(B)/boot-default.cpio
 	rm -rf $(SDK)
 	mkdir -p $(addprefix $(SDK)/,include lib bin manifests schema system)
@@ -30,7 +29,7 @@ $(SDK).tar.gz: tools/sdk/sdk.mk tools/sdk/README.md tools/sdk/program.mk $$(SDK_
 	cp $(SDK_LIBS) lib/rt/program.ld $(SDK)/lib
 	cp $(CAPNPC) tools/bootpack/bootpack.py $(SDK)/bin
 	cp $(SDK_MANIFESTS) $(SDK)/manifests
-	for a in $(SDK_AUTHORITY); do mkdir -p $(SDK)/$${a%/*} && cp $$a $(SDK)/$$a || exit 1; done
+	for a in $(AUTHORITIES); do mkdir -p $(SDK)/$${a%/*} && cp $$a $(SDK)/$$a || exit 1; done
 	cp -r schema/capos $(SDK)/schema
 	for s in $(GEN_SCHEMAS); do mkdir -p $(SDK)/schema/$${s%/*} && cp $$s $(SDK)/schema/$$s || exit 1; done
 	cp $(B)/capos.elf $(B)/boot-default.cpio $(SDK)/system

@@ -132,7 +132,7 @@ struct arch_context *kernel_fault(const struct arch_fault *fault)
 
 	if (fault->kind == CRASH_KIND_ACCESS_FAULT && vm_fault(process->vm, fault->address, wanted) == VM_FAULT_RESOLVED)
 		return sched_resume();
-	log_line(LOG_INFO, "process %u (%s) crashed: exception %u at %#lx, address %#lx.", process->id, process->name,
+	log_line(LOG_INFO, "process %u (%s) crashed: exception %u at 0x%lx, address 0x%lx.", process->id, process->name,
 			fault->vector, fault->instruction, fault->address);
 	process_end(process, PROCESS_STATE_CRASHED, 0, crash_record(thread, fault));
 	return sched_resume();

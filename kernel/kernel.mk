@@ -5,7 +5,7 @@ KERNEL_ARCH_SRCS := start.S entry.S memory.S boot.c boot_map.c boot_pvh.c boot_m
         descriptors.c trap.c backtrace.c console.c paging.c space.c context.c acpi.c apic.c timer.c power.c \
         arch.c
 KERNEL_ARCH_SRCS := $(addprefix kernel/arch/x86_64/,$(KERNEL_ARCH_SRCS))
-KERNEL_CORE_SRCS := $(addprefix kernel/core/,main.c boot_info.c log.c panic.c spinlock.c string.c symbols.c defaults.c)
+KERNEL_CORE_SRCS := $(addprefix kernel/core/,main.c boot_info.c log.c panic.c spinlock.c string.c symbols.c)
 KERNEL_MM_SRCS   := $(addprefix kernel/mm/,frame.c slab.c)
 # Everything above the seam: kernel/{cap,irq,object,ring,sched,time} and what else it needs.
 KERNEL_UPPER_SRCS := $(addprefix kernel/cap/,facet.c grant.c cap_table.c transfer.c) \

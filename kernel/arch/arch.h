@@ -41,18 +41,19 @@ void arch_init(const struct boot_info *boot);
 /* Short names for SystemInfo. */
 const char *arch_name(void);
 
-/* --- Entering and leaving user mode ----------------------------------------------------------- */
+/* --- Entering and leaving user mode --------------------------------------------------------- */
 
 /*
  * Called by the entry code, on the processor's stack, interrupts off; supplied by the kernel proper
  * (core/entry.c). Each answers the thread to resume, which is not always the one that entered.
- * `arch_cpu.context` names the running thread's context; the kernel keeps it current through
- * arch_context_activate.
+ * `arch_cpu.context` names the running thread's context; arch_context_switch keeps it current.
  */
 struct arch_context *kernel_syscall(uint64_t number, uint64_t arg0, uint64_t arg1, uint64_t arg2);
-struct arch_context *kernel_interrupt(uint32_t vector);    /* a device or timer interrupt hit user mode */
-struct arch_context *kernel_fault(const struct arch_fault *fault);  /* an exception in user mode */
-void kernel_interrupt_idle(uint32_t vector);               /* an interrupt hit arch_idle */
+/* A device or timer interrupt hit user mode; an exception happened there; an interrupt hit
+ * arch_idle. Whoever takes an interrupt ends it with arch_irq_end, once. */
+struct arch_context *kernel_interrupt(uint32_t vector);
+struct arch_context *kernel_fault(const struct arch_fault *fault);
+void kernel_interrupt_idle(uint32_t vector);
 
 /* Leaves to user mode for the first time on this processor. */
 NORETURN void arch_enter_user(struct arch_context *context);
@@ -65,10 +66,12 @@ void arch_context_init(struct arch_context *context, uint64_t entry, uint64_t st
 /* Sets what `cap_enter` answers when this context, which entered by a system call, resumes. */
 static inline void arch_context_set_result(struct arch_context *context, int64_t result);
 
-/* Makes `context` in `space` the one that the processor leaves through: saves what the previous one
+/* Makes `next` in `space` the one that the processor leaves through: saves what the previous one
  * has in registers that the kernel does not use (vector state of a preempted thread), writes the
- * page-table root only if it differs. `previous` may be NULL. */
-void arch_context_switch(struct arch_context *previous, struct arch_context *next, struct arch_space *space);
+ * page-table root only if it differs. `previous` may be NULL: nothing is saved. `next` and `space`
+ * may be NULL before idling: the kernel's own tables are loaded and no context is current. */
+void arch_context_switch(
+		struct arch_context *previous, struct arch_context *next, struct arch_space *space);
 
 /* Allocates and frees the part of a context that lives outside the thread (vector save area).
  * STATUS_OVERLOADED when there is no memory. */
@@ -83,39 +86,47 @@ uint32_t arch_context_registers(const struct arch_context *context, const struct
 uint32_t arch_user_backtrace(const struct arch_context *context, const struct arch_space *space,
 		uint64_t *out, uint32_t max);
 
-/* --- Address spaces --------------------------------------------------------------------------- */
+/* --- Address spaces ------------------------------------------------------------------------- */
 
-/* The kernel half is shared. Page-table pages are frames charged to `ledger` (borrowed; outlives the space). */
+/* The kernel half is shared. Page-table pages are frames charged to `ledger` (borrowed; outlives
+ * the space). */
 status_t arch_space_create(struct arch_space *space, struct ledger *ledger) MUST_USE;
-/* If this processor has `space` loaded, loads the kernel's own instead. Before arch_space_destroy. */
+/* If this processor has `space` loaded, loads the kernel's own instead. Before
+ * arch_space_destroy. */
 void arch_space_leave(struct arch_space *space);
-void arch_space_destroy(struct arch_space *space);   /* no leaf is mapped any more or leaves are not owned here */
+/* Frees the tables. Leaves are not owned here: mapped pages stay what they are. */
+void arch_space_destroy(struct arch_space *space);
 
 enum arch_memory { ARCH_MEMORY_NORMAL, ARCH_MEMORY_DEVICE };
 
-/* Maps one page. Replaces nothing: the slot must be empty. OVERLOADED when no table page can be had. */
-status_t arch_space_map(struct arch_space *space, uint64_t address, uint64_t physical, enum access access,
-		enum arch_memory memory) MUST_USE;
+/* Maps one page. Replaces nothing: the slot must be empty. OVERLOADED when no table page can be
+ * had. */
+status_t arch_space_map(struct arch_space *space, uint64_t address, uint64_t physical,
+		enum access access, enum arch_memory memory) MUST_USE;
 /* Makes the table pages for a range, so that maps in it cannot fail. */
 status_t arch_space_prepare(struct arch_space *space, uint64_t address, uint64_t pages) MUST_USE;
-/* Removes or changes one page if it is mapped; flushes the local translation. Answers whether it was mapped. */
+/* Removes or changes one page if it is mapped; flushes the local translation. Answers whether it
+ * was mapped. */
 bool arch_space_unmap(struct arch_space *space, uint64_t address);
 bool arch_space_protect(struct arch_space *space, uint64_t address, enum access access);
 /* Physical address and access of a mapped user page; false if there is none. */
-bool arch_space_lookup(const struct arch_space *space, uint64_t address, uint64_t *physical, enum access *access);
+bool arch_space_lookup(const struct arch_space *space, uint64_t address, uint64_t *physical,
+		enum access *access);
 
 /* Physical memory through the direct map. */
 static inline void *arch_direct(uint64_t physical);
 static inline uint64_t arch_direct_physical(const void *address);
 
-/* --- Processor -------------------------------------------------------------------------------- */
+/* --- Processor ------------------------------------------------------------------------------ */
 
 static inline struct cpu *arch_cpu(void);          /* this processor */
 void arch_idle(void);                              /* interrupts on, sleep, interrupts off */
 static inline void arch_relax(void);               /* in a spin loop */
 NORETURN void arch_halt(void);                     /* stop for good */
-NORETURN void arch_power_off(uint32_t status);     /* debug-exit device (status + 0x10), else ACPI, else halt */
-NORETURN void arch_panic_exit(void);               /* debug-exit device (0x0e), else halt; for core/panic.c */
+/* Ends the machine: QEMU's debug-exit device at port 0x501 (status + 0x10, so that QEMU exits with
+ * twice that plus 1), else ACPI, else a halt. A panic writes 0x0e and does not try ACPI. */
+NORETURN void arch_power_off(uint32_t status);
+NORETURN void arch_panic_exit(void);
 NORETURN void arch_reboot(void);
 bool arch_random(uint64_t *value);                 /* a hardware random word, if there is one */
 /* Saves up to `max` return addresses of the kernel's own stack. */
@@ -123,14 +134,16 @@ uint32_t arch_backtrace(uint64_t *out, uint32_t max);
 /* The same from a frame pointer on; `instruction` comes first unless it is 0. */
 uint32_t arch_backtrace_from(uint64_t instruction, uint64_t frame, uint64_t *out, uint32_t max);
 
-/* --- Time ------------------------------------------------------------------------------------- */
+/* --- Time ----------------------------------------------------------------------------------- */
 
 static inline uint64_t arch_ticks(void);            /* the processor's own counter, cheap */
 uint64_t arch_ticks_to_ns(uint64_t ticks);
 uint64_t arch_time_ns(void);                       /* monotonic since boot */
-void arch_timer_set(uint64_t deadline_ns);         /* one shot, absolute; UINT64_MAX: none */
+/* One shot, absolute; UINT64_MAX: none. May fire early: whoever takes the interrupt looks at the
+ * time and sets it again. */
+void arch_timer_set(uint64_t deadline_ns);
 
-/* --- Interrupts ------------------------------------------------------------------------------- */
+/* --- Interrupts ----------------------------------------------------------------------------- */
 
 #define ARCH_IRQ_LINES 24
 #define ARCH_VECTOR_TIMER 0xfe
@@ -140,11 +153,12 @@ void arch_irq_enable(uint32_t line);               /* unmask */
 void arch_irq_disable(uint32_t line);              /* mask */
 void arch_irq_end(uint32_t vector);                /* end of interrupt to the local controller */
 
-/* --- I/O ports and the diagnostics line ------------------------------------------------------- */
+/* --- I/O ports and the diagnostics line ----------------------------------------------------- */
 
 uint8_t arch_port_read(uint16_t port);
 void arch_port_write(uint16_t port, uint8_t value);
-void arch_console_write(const char *chars, size_t count);   /* polled; works from the first instruction in C */
+/* Polled; works from the first instruction in C. */
+void arch_console_write(const char *chars, size_t count);
 
 #include "arch/x86_64/arch_inline.h"
 

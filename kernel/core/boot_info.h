@@ -18,13 +18,13 @@ struct boot_region {
 
 struct boot_info {
 	const char        *door;            /* "pvh" or "multiboot2" */
-	struct boot_region usable
-			[BOOT_REGIONS_MAX]; /* sorted, page aligned, disjoint; kernel and package already cut out */
+	/* Sorted, page aligned, disjoint; the kernel and the package are already cut out. */
+	struct boot_region usable[BOOT_REGIONS_MAX];
 	uint32_t           usable_count;
 	struct boot_region kernel;
 	struct boot_region package;         /* the boot package; empty if there is none */
-	uint64_t rsdp;     /* physical address of the ACPI root pointer, 0 unknown */
-	uint64_t low_page; /* a free page below 1 MiB, kept for starting processors; 0 none */
+	uint64_t           rsdp;            /* the ACPI root pointer, physical; 0 unknown */
+	uint64_t           low_page;        /* a free page below 1 MiB for starting processors */
 	char               command_line[BOOT_COMMAND_LINE_MAX];   /* terminated */
 };
 

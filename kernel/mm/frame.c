@@ -113,7 +113,7 @@ static bool block_take(uint32_t order, uint32_t *index)
 	return true;
 }
 
-/* --- Start -------------------------------------------------------------------------------------- */
+/* --- Start ---------------------------------------------------------------------------------- */
 
 /* Gives a run of pages to the free lists, in blocks as large as alignment allows. */
 static void run_release(uint64_t page, uint64_t end)
@@ -189,7 +189,7 @@ void frame_init(const struct boot_info *boot)
 	}
 }
 
-/* --- Use ---------------------------------------------------------------------------------------- */
+/* --- Use ------------------------------------------------------------------------------------ */
 
 uint64_t frame_alloc(uint32_t order)
 {
@@ -273,9 +273,12 @@ void frame_check(void)
 	spin_unlock(&lock);
 }
 
-void allocation_fail_after(uint64_t n)
+bool allocation_fail_after(uint64_t n)
 {
+	bool waiting = fail_after != 0;
+
 	fail_after = n;
+	return waiting;
 }
 
 bool allocation_should_fail(void)

@@ -31,8 +31,9 @@ uint64_t frame_free_pages(void);
 /* Walks every free list: panics if a block overlaps, is misaligned or miscounted. */
 void frame_check(void);
 
-/* Test support: the n-th allocation from now on fails, once (0: none). Frames and slabs share it. */
-void allocation_fail_after(uint64_t n);
+/* Test support: the n-th allocation from now on fails, once (0: none). Frames and slabs share it.
+ * Answers whether an earlier order is still waiting; it is replaced. */
+bool allocation_fail_after(uint64_t n);
 bool allocation_should_fail(void);
 
 #endif

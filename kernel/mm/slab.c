@@ -1,7 +1,8 @@
 /*
- * Slabs: a slab is a block of frames, aligned to its own size, with a header and objects of one size;
- * masking an object's address finds the header. Free objects are linked through their first word.
- * In debug builds the rest of a free object is poison, looked at before it is handed out again.
+ * Slabs: a slab is a block of frames, aligned to its own size, with a header and objects of one
+ * size; masking an object's address finds the header. Free objects are linked through their first
+ * word. In debug builds the rest of a free object is poison, looked at before it is handed out
+ * again.
  * Always true: a slab is in exactly one of its cache's lists (partial, full) or is its `empty`.
  */
 #include "kernel/mm/slab.h"
@@ -50,7 +51,8 @@ static uint32_t slab_order(const struct slab_cache *cache)
 {
 	uint32_t order = 0;
 
-	while (((uint32_t)PAGE_SIZE << order) - sizeof(struct slab) < SLAB_OBJECTS_MIN * object_step(cache))
+	while (((uint32_t)PAGE_SIZE << order) - sizeof(struct slab) <
+			SLAB_OBJECTS_MIN * object_step(cache))
 		order++;
 	return order;
 }
@@ -82,7 +84,7 @@ static struct slab *slab_of(const struct slab_cache *cache, const void *object)
 	return arch_direct(ALIGN_DOWN(arch_direct_physical(object), bytes));
 }
 
-/* --- Poison ------------------------------------------------------------------------------------- */
+/* --- Poison --------------------------------------------------------------------------------- */
 
 static void object_poison(const struct slab_cache *cache, struct free_object *object)
 {
@@ -98,13 +100,13 @@ static void object_check(const struct slab_cache *cache, const struct free_objec
 
 	for (uint32_t i = sizeof(*object); i < object_step(cache); i++) {
 		if (bytes[i] != SLAB_POISON)
-			panic("%s object %p was written at offset %u after it was freed", cache->name,
-					(const void *)object, i);
+			panic("%s object %p was written at offset %u after it was freed",
+					cache->name, (const void *)object, i);
 	}
 #endif
 }
 
-/* --- Slabs -------------------------------------------------------------------------------------- */
+/* --- Slabs ---------------------------------------------------------------------------------- */
 
 static void cache_list(struct slab_cache *cache)
 {
@@ -221,7 +223,7 @@ uint64_t slab_allocations(void)
 	return __atomic_load_n(&allocations, __ATOMIC_RELAXED);
 }
 
-/* --- Heap --------------------------------------------------------------------------------------- */
+/* --- Heap ----------------------------------------------------------------------------------- */
 
 #define HEAP_CLASS(bytes) \
 	{ .lock = SPINLOCK_INIT(LOCK_RANK_SLAB, "heap"), .name = "heap " #bytes, .size = (bytes) }
@@ -242,7 +244,8 @@ static struct slab_cache *heap_class(size_t bytes)
 	return &heap_classes[class];
 }
 
-/* The order of the block for an amount above HEAP_CLASS_MAX; above FRAME_ORDER_MAX: none is enough. */
+/* The order of the block for an amount above HEAP_CLASS_MAX; above FRAME_ORDER_MAX: none is
+ * enough. */
 static uint32_t heap_order(size_t bytes)
 {
 	uint32_t order = 0;
@@ -277,7 +280,7 @@ void heap_free(void *memory, size_t bytes)
 		frame_free(arch_direct_physical(memory), heap_order(bytes));
 }
 
-/* --- Check -------------------------------------------------------------------------------------- */
+/* --- Check ---------------------------------------------------------------------------------- */
 
 static uint32_t slab_walk(const struct slab_cache *cache, const struct slab *slab)
 {

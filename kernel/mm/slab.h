@@ -1,6 +1,7 @@
 /*
- * Slabs: one cache per kernel object type, fixed size, no constructor. Memory comes from frames and
- * empty slabs go back. Freed objects are poisoned in debug builds and checked for writes after free.
+ * Slabs: one cache per kernel object type, fixed size, no constructor. Memory comes from frames
+ * and empty slabs go back. Freed objects are poisoned in debug builds and checked for writes
+ * after free.
  */
 #ifndef KERNEL_MM_SLAB_H
 #define KERNEL_MM_SLAB_H

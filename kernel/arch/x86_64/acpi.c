@@ -1,7 +1,7 @@
 /*
  * Reads the ACPI tables into `acpi` (ACPI 6.4, chapter 5). The tables are foreign bytes: each is
- * used only if its whole length lies in the part of memory that the boot tables map and its checksum
- * is right, and each structure inside only if it lies within its table.
+ * used only if its whole length lies in the part of memory that the boot tables map and its
+ * checksum is right, and each structure inside only if it lies within its table.
  */
 #include "arch/x86_64/internal.h"
 #include "kernel/core/log.h"
@@ -107,7 +107,8 @@ static const struct acpi_table *table_at(uint64_t address)
 		return NULL;
 	table = arch_direct(address);
 	if (table->bytes < sizeof(*table) || table->bytes > TABLE_BYTES_MAX ||
-			!bytes_readable(address, table->bytes) || !checksum_right(table, table->bytes))
+			!bytes_readable(address, table->bytes) ||
+			!checksum_right(table, table->bytes))
 		return NULL;
 	return table;
 }
@@ -166,7 +167,7 @@ static const struct acpi_table *table_find(const struct acpi_rsdp *rsdp, const c
 	return NULL;
 }
 
-/* --- Interrupt controllers ---------------------------------------------------------------------- */
+/* --- Interrupt controllers ------------------------------------------------------------------ */
 
 static void override_read(const uint8_t *entry)
 {
@@ -236,7 +237,7 @@ static void madt_read(const struct acpi_table *table)
 	}
 }
 
-/* --- Power -------------------------------------------------------------------------------------- */
+/* --- Power ---------------------------------------------------------------------------------- */
 
 /* A small AML integer: ZeroOp, OneOp or BytePrefix and a byte. Answers how long it is, 0: none. */
 static uint32_t aml_integer(const uint8_t *at, uint32_t left, uint8_t *value)
@@ -277,7 +278,8 @@ static void sleep_types_read(const uint8_t *aml, uint32_t bytes)
 static void fadt_read(const struct acpi_table *fadt)
 {
 	uint64_t dsdt_at = field(fadt, FADT_DSDT_64, 8);
-	const struct acpi_table *dsdt = table_at(dsdt_at != 0 ? dsdt_at : field(fadt, FADT_DSDT, 4));
+	const struct acpi_table *dsdt = table_at(
+			dsdt_at != 0 ? dsdt_at : field(fadt, FADT_DSDT, 4));
 	bool reset = (field(fadt, FADT_FLAGS, 4) & FADT_FLAG_RESET) != 0;
 
 	acpi.control_a = (uint16_t)field(fadt, FADT_CONTROL_A, 4);
@@ -293,7 +295,8 @@ static void fadt_read(const struct acpi_table *fadt)
 		acpi.reset_value = (uint8_t)field(fadt, FADT_RESET_VALUE, 1);
 	}
 	if (dsdt != NULL && memcmp(dsdt->signature, "DSDT", 4) == 0)
-		sleep_types_read((const uint8_t *)(dsdt + 1), dsdt->bytes - (uint32_t)sizeof(*dsdt));
+		sleep_types_read(
+				(const uint8_t *)(dsdt + 1), dsdt->bytes - (uint32_t)sizeof(*dsdt));
 }
 
 void acpi_read(uint64_t told)

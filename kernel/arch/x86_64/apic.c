@@ -81,7 +81,7 @@ static void io_write(const struct io_apic *io, uint32_t index, uint32_t value)
 	*(volatile uint32_t *)(io->registers + IO_WINDOW) = value;
 }
 
-/* --- Start -------------------------------------------------------------------------------------- */
+/* --- Start ---------------------------------------------------------------------------------- */
 
 /* Moved off the exception vectors first: they can send spurious interrupts even while masked. */
 static void old_controllers_mask(void)
@@ -103,7 +103,8 @@ static void local_init(void)
 	uint64_t base = rdmsr(MSR_APIC_BASE);
 
 	if ((base & APIC_BASE_X2APIC) != 0) {
-		log_line(LOG_ERROR, "The firmware left the interrupt controller in x2APIC mode, which "
+		log_line(LOG_ERROR,
+				"The firmware left the interrupt controller in x2APIC mode, which "
 				"this kernel does not drive. Stopped.");
 		arch_halt();
 	}
@@ -139,12 +140,13 @@ void apic_init(void)
 	for (uint32_t i = 0; i < acpi.io_apic_count; i++)
 		io_add(acpi.io_apics[i].address, acpi.io_apics[i].first_input);
 	if (io_apic_count == 0) {
-		log_line(LOG_INFO, "ACPI names no I/O interrupt controller; the usual place is used.");
+		log_line(LOG_INFO,
+				"ACPI names no I/O interrupt controller; the usual place is used.");
 		io_add(IO_ADDRESS_USUAL, 0);
 	}
 }
 
-/* --- Lines -------------------------------------------------------------------------------------- */
+/* --- Lines ---------------------------------------------------------------------------------- */
 
 static struct acpi_line line_route(uint32_t line)
 {
@@ -192,7 +194,8 @@ void arch_irq_disable(uint32_t line)
 	if (io == NULL)
 		return;
 	route.input -= io->first_input;
-	io_write(io, IO_ENTRY + 2 * route.input, io_read(io, IO_ENTRY + 2 * route.input) | IO_ENTRY_MASKED);
+	io_write(io, IO_ENTRY + 2 * route.input,
+			io_read(io, IO_ENTRY + 2 * route.input) | IO_ENTRY_MASKED);
 }
 
 void arch_irq_end(uint32_t vector)
@@ -200,7 +203,7 @@ void arch_irq_end(uint32_t vector)
 	local_write(LOCAL_END, 0);
 }
 
-/* --- Timer -------------------------------------------------------------------------------------- */
+/* --- Timer ---------------------------------------------------------------------------------- */
 
 void apic_timer_start(uint32_t count)
 {

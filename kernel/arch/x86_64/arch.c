@@ -17,7 +17,9 @@ void arch_init(const struct boot_info *boot)
 	apic_init();
 	timer_init();
 	if (!features.umip)
-		log_line(LOG_INFO, "This processor has no UMIP: programs can read where its tables are.");
+		log_line(LOG_INFO,
+				"This processor has no UMIP: programs can read where its tables "
+				"are.");
 #if CONFIG_DEBUG
 	selftest_crash(boot->command_line);
 	if (boot_command_line_has(boot->command_line, "arch-selftest"))

@@ -84,9 +84,9 @@ STATIC_ASSERT(sizeof(struct arch_task_state) == 104);
 struct arch_cpu {
 	struct cpu            *self;
 	uint64_t               stack_top;
-	struct arch_context   *context;     /* whose registers are live or were saved last; may be NULL */
+	struct arch_context   *context;     /* whose registers are live; may be NULL */
 	uint64_t               root;        /* what CR3 holds */
-	bool                   idle;        /* inside arch_idle: only then may an interrupt hit the kernel */
+	bool                   idle;        /* in arch_idle: an interrupt may hit the kernel */
 	uint64_t               segments[8]; /* descriptor table */
 	struct arch_task_state task_state;
 };

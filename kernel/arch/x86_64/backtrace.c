@@ -61,8 +61,8 @@ uint32_t arch_user_backtrace(const struct arch_context *context, const struct ar
 	uint64_t frame = context->rbp, next, address;
 	uint32_t count = 0;
 
-	while (count < max && user_word(space, frame, &next) && user_word(space, frame + 8, &address) &&
-			address != 0) {
+	while (count < max && user_word(space, frame, &next) &&
+			user_word(space, frame + 8, &address) && address != 0) {
 		out[count++] = address;
 		if (next <= frame)
 			break;

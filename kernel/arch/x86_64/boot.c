@@ -24,8 +24,8 @@ uint64_t boot_tsc_start;
 
 NORETURN void boot_main(uint32_t door, uint64_t information);
 
-/* A word that nobody outside can know where the processor has a generator, and hardly guess where it
- * has none. The lowest byte is 0 so that string functions cannot write it. */
+/* A word that nobody outside can know where the processor has a generator, and hardly guess where
+ * it has none. The lowest byte is 0 so that string functions cannot write it. */
 static __attribute__((no_stack_protector)) void canary_seed(void)
 {
 	uint64_t random = 0;

@@ -1,7 +1,7 @@
 /*
- * Turns the loader's list of usable memory into boot_info's: sorted, page aligned, disjoint, without
- * the first page, the kernel, the package and one page below 1 MiB. Nothing here trusts the order or
- * sanity of the list. Pure: the host test runs it as it is.
+ * Turns the loader's list of usable memory into boot_info's: sorted, page aligned, disjoint,
+ * without the first page, the kernel, the package and one page below 1 MiB. Nothing here trusts
+ * the order or sanity of the list. Pure: the host test runs it as it is.
  */
 #include "arch/x86_64/internal.h"
 
@@ -11,6 +11,8 @@ void boot_raw_add(struct boot_raw *raw, uint64_t start, uint64_t bytes)
 {
 	uint64_t end = start + bytes;
 
+	if (start >= DIRECT_BYTES)
+		return;
 	if (end < start || end > DIRECT_BYTES)
 		end = DIRECT_BYTES;
 	start = ALIGN_UP(start, (uint64_t)PAGE_SIZE);

@@ -78,7 +78,8 @@ static void rsdp_read(const struct multiboot2_header *tag, struct boot_info *boo
 	boot->rsdp = (uint64_t)rsdp_copy - KERNEL_BASE;
 }
 
-static void tag_read(const struct multiboot2_header *tag, struct boot_info *boot, struct boot_raw *raw)
+static void tag_read(
+		const struct multiboot2_header *tag, struct boot_info *boot, struct boot_raw *raw)
 {
 	switch (tag->type) {
 	case MULTIBOOT2_COMMAND_LINE:

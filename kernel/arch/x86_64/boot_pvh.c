@@ -1,6 +1,6 @@
 /*
- * The PVH door: reads Xen's hvm_start_info (xen/include/public/arch-x86/hvm/start_info.h), version 1,
- * as QEMU's -kernel and small monitors leave it.
+ * The PVH door: reads Xen's hvm_start_info (xen/include/public/arch-x86/hvm/start_info.h),
+ * version 1, as QEMU's -kernel and small monitors leave it.
  */
 #include "arch/x86_64/internal.h"
 

@@ -1,6 +1,6 @@
 /*
- * The diagnostics line: the first serial port, polled. Works from the first instruction in C, has no
- * state but whether a port answers, and never waits for ever.
+ * The diagnostics line: the first serial port, polled. Works from the first instruction in C, has
+ * no state but whether a port answers, and never waits for ever.
  */
 #include "arch/arch.h"
 #include "arch/x86_64/internal.h"

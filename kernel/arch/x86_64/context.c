@@ -100,7 +100,8 @@ static void context_load(struct arch_context *context)
 	write_user_gs_base(context->gs_base);
 }
 
-void arch_context_switch(struct arch_context *previous, struct arch_context *next, struct arch_space *space)
+void arch_context_switch(
+		struct arch_context *previous, struct arch_context *next, struct arch_space *space)
 {
 	struct arch_cpu *cpu = &arch_cpu()->arch;
 	uint64_t root = next != NULL ? space->root : paging_kernel_root();

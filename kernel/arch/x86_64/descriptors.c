@@ -113,11 +113,13 @@ static void segments_load(struct arch_cpu *cpu)
 
 static void syscall_init(void)
 {
-	wrmsr(MSR_STAR, (uint64_t)SELECTOR_KERNEL_CODE << 32 | (uint64_t)(SELECTOR_SYSRET_BASE | 3) << 48);
+	uint64_t kernel = SELECTOR_KERNEL_CODE, user = SELECTOR_SYSRET_BASE | 3;
+
+	wrmsr(MSR_STAR, kernel << 32 | user << 48);
 	wrmsr(MSR_LSTAR, (uint64_t)syscall_entry);
 	wrmsr(MSR_CSTAR, 0);
-	wrmsr(MSR_SYSCALL_MASK, RFLAGS_IF | RFLAGS_TF | RFLAGS_DF | RFLAGS_NT | RFLAGS_AC | RFLAGS_IOPL |
-			RFLAGS_RF);
+	wrmsr(MSR_SYSCALL_MASK, RFLAGS_IF | RFLAGS_TF | RFLAGS_DF | RFLAGS_NT | RFLAGS_AC |
+			RFLAGS_IOPL | RFLAGS_RF);
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE | EFER_NXE);
 }
 

@@ -1,21 +1,22 @@
 /*
  * Entering the kernel from user mode and leaving it.
  *
- * `syscall`: number in rax, arguments in rdi, rsi, rdx. The processor put rip in rcx and rflags in
- * r11, and cleared IF, DF, AC, TF and NT by its mask. Only what C functions preserve is saved, in
- * the current context; the other registers come back as zero, the result in rax.
+ * `syscall`: number in rax, arguments in rdi, rsi, rdx. The processor put rip in rcx and rflags
+ * in r11, and cleared IF, DF, AC, TF and NT by its mask. Only what C functions preserve is saved,
+ * in the current context; the other registers come back as zero, the result in rax.
  *
  * Interrupts and exceptions: all registers go to the current context. From kernel mode they are
  * fatal, but for interrupts in arch_idle.
  *
- * C runs on the processor's one stack, always from its top, and answers the context to leave through.
- * GS holds the kernel's base exactly between the two swapgs; user GS bases lie in the shadow.
+ * C runs on the processor's one stack, always from its top, and answers the context to leave
+ * through. GS holds the kernel's base exactly between the two swapgs; user GS bases lie in the
+ * shadow.
  */
 #include "arch/x86_64/layout.h"
 
 	.text
 
-/* --- System calls ------------------------------------------------------------------------------- */
+/* --- System calls --------------------------------------------------------------------------- */
 
 .macro SYSCALL_ENTRY name, target
 	.globl \name
@@ -110,7 +111,7 @@ arch_enter_user:
 	jmp context_leave
 	.size arch_enter_user, . - arch_enter_user
 
-/* --- Interrupts and exceptions ------------------------------------------------------------------ */
+/* --- Interrupts and exceptions -------------------------------------------------------------- */
 
 /*
  * One stub per vector, so that the stack always holds: vector, error code (0 if the processor gives
@@ -119,8 +120,8 @@ arch_enter_user:
 .macro TRAP_STUB vector
 	.balign 16
 trap_stub_\vector:
-	.if !(\vector == 8 || (\vector >= 10 && \vector <= 14) || \vector == 17 || \vector == 21 || \
-			\vector == 29 || \vector == 30)
+	.if !(\vector == 8 || (\vector >= 10 && \vector <= 14) || \vector == 17 || \
+			\vector == 21 || \vector == 29 || \vector == 30)
 	pushq $0
 	.endif
 	pushq $\vector
@@ -194,7 +195,8 @@ trap_common:
 
 /*
  * From kernel mode: the whole frame stays on the stack in the order of struct trap_frame. What is
- * not an interrupt in arch_idle never comes back; GS may be the user's, so it is set from the stack.
+ * not an interrupt in arch_idle never comes back; GS may be the user's, so it is set from the
+ * stack.
  */
 	.type trap_kernel, @function
 trap_fatal:

@@ -31,7 +31,8 @@ const char *features_read(void)
 	if ((extended.edx & LEAF_EXTENDED_EDX_SYSCALL) == 0)
 		return "This processor has no SYSCALL instruction, which capOS needs.";
 	if ((one.edx & LEAF_1_EDX_APIC) == 0)
-		return "This processor has no local interrupt controller (APIC), which capOS needs.";
+		return "This processor has no local interrupt controller (APIC), which capOS "
+		       "needs.";
 	if ((one.ecx & LEAF_1_ECX_XSAVE) == 0)
 		return "This processor has no XSAVE, which capOS needs.";
 	if ((seven.ebx & LEAF_7_EBX_FSGSBASE) == 0)

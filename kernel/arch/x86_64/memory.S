@@ -30,6 +30,7 @@ copy_small:
 	jz 2f
 	movzbl (%rsi), %r8d
 	movzbl -1(%rsi, %rdx), %r9d
+	movl %edx, %ecx
 	shrl $1, %ecx
 	movzbl (%rsi, %rcx), %r10d
 	movb %r8b, (%rdi)
@@ -38,7 +39,8 @@ copy_small:
 2:	ret
 	.size memcpy, . - memcpy
 
-/* void *memmove(void *to, const void *from, size_t count): forwards unless the target begins inside the source. */
+/* void *memmove(void *to, const void *from, size_t count): forwards unless the target begins
+ * inside the source. */
 	.globl memmove
 	.type memmove, @function
 	.balign 16

@@ -12,12 +12,12 @@
 #define ENTRY_PRESENT    (1ul << 0)
 #define ENTRY_WRITE      (1ul << 1)
 #define ENTRY_USER       (1ul << 2)
-#define ENTRY_UNCACHED   (3ul << 3)    /* PWT and PCD: uncacheable with the attribute table of reset */
+#define ENTRY_UNCACHED   (3ul << 3)    /* PWT and PCD; the attribute table is as after reset */
 #define ENTRY_ACCESSED   (1ul << 5)
 #define ENTRY_DIRTY      (1ul << 6)
 #define ENTRY_LARGE      (1ul << 7)
 #define ENTRY_GLOBAL     (1ul << 8)
-#define ENTRY_HIDDEN     (1ul << 9)    /* ours: not present, but a page is kept here (access none) */
+#define ENTRY_HIDDEN     (1ul << 9)    /* ours: not present, but a page is kept (access none) */
 #define ENTRY_NO_EXECUTE (1ul << 63)
 #define ENTRY_ADDRESS    0x000ffffffffff000ul
 

@@ -1,8 +1,10 @@
 /*
  * The kernel's half of every address space: its image with the access each part needs, all usable
- * memory (never executable, the kernel's constant parts never writable), and device registers. Built
- * once; tables come straight from the boot map, because the allocators need the direct map first.
- * Always true: no page is both writable and executable, and each stack lies above an unmapped page.
+ * memory (never executable, the kernel's constant parts never writable), and device registers.
+ * Built once; tables come straight from the boot map, because the allocators need the direct map
+ * first.
+ * Always true: no page is both writable and executable, and each stack lies above an unmapped
+ * page.
  */
 #include "arch/x86_64/internal.h"
 #include "arch/x86_64/page_table.h"
@@ -32,11 +34,13 @@ static void table_source_choose(struct boot_info *boot)
 		if (region->start < KERNEL_PHYSICAL || region->end > mapped_end)
 			continue;
 		if (table_source == NULL ||
-				region->end - region->start > table_source->end - table_source->start)
+				region->end - region->start >
+						table_source->end - table_source->start)
 			table_source = region;
 	}
 	if (table_source == NULL)
-		panic("the boot loader told of no memory between 2 MiB and %u GiB", BOOT_MAPPED_GIB);
+		panic("the boot loader told of no memory between 2 MiB and %u GiB",
+				BOOT_MAPPED_GIB);
 }
 
 static uint64_t table_take(void)

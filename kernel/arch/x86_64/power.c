@@ -59,7 +59,8 @@ void arch_reboot(void)
 
 	if (acpi.reset_port != 0)
 		out8(acpi.reset_port, acpi.reset_value);
-	for (uint32_t i = 0; i < ACPI_POLLS_MAX && (in8(KEYBOARD_COMMAND) & KEYBOARD_BUSY) != 0; i++)
+	for (uint32_t i = 0; i < ACPI_POLLS_MAX && (in8(KEYBOARD_COMMAND) & KEYBOARD_BUSY) != 0;
+			i++)
 		arch_relax();
 	out8(KEYBOARD_COMMAND, KEYBOARD_RESET);
 	/* No interrupt table: the next exception cannot be delivered and resets the processor. */

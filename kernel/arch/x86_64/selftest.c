@@ -1,8 +1,8 @@
 /*
  * Tests this port on the machine it runs on, before anything else does: enters user mode, takes
- * system calls, faults and interrupts, and checks what arrives on both sides. Debug builds, when the
- * command line has "arch-selftest"; prints TAP lines and powers off, with status 1 if one failed.
- * "crash=..." tries one of the ends instead that the kernel must report as a panic.
+ * system calls, faults and interrupts, and checks what arrives on both sides. Debug builds, when
+ * the command line has "arch-selftest"; prints TAP lines and powers off, with status 1 if one
+ * failed. "crash=..." tries one of the ends instead that the kernel must report as a panic.
  */
 #include "arch/x86_64/selftest.h"
 #include "arch/x86_64/internal.h"
@@ -13,6 +13,7 @@
 #include "kernel/core/string.h"
 #include "kernel/mm/frame.h"
 #include "kernel/mm/slab.h"
+#include "kernel/object/ledger.h"
 #include "kernel/sched/cpu.h"
 
 #define RING_ADDRESS 0x700000
@@ -27,7 +28,11 @@ void selftest_syscall_entry(void);
 
 bool selftest_running;
 
-static struct ledger *const no_ledger;
+/* Before any other ledger exists. */
+static struct ledger ledger = {
+	.lock = SPINLOCK_INIT(LOCK_RANK_LEDGER, "selftest"),
+	.limit = { [RESOURCE_CLASS_FRAMES] = 100 },
+};
 static struct arch_space space;
 static struct arch_context first, second;
 static struct arch_fault last_fault;
@@ -62,7 +67,68 @@ static NORETURN void selftest_end(void)
 	arch_power_off(failed_count > 0);
 }
 
-/* --- Kernel side only --------------------------------------------------------------------------- */
+/* --- Memory functions ----------------------------------------------------------------------- */
+
+#define MEMORY_SPAN 200
+
+static uint8_t memory_a[MEMORY_SPAN], memory_b[MEMORY_SPAN];
+
+static void memory_fill(void)
+{
+	for (uint32_t i = 0; i < MEMORY_SPAN; i++) {
+		memory_a[i] = (uint8_t)(i * 7 + 1);
+		memory_b[i] = memory_a[i];
+	}
+}
+
+/* Byte by byte, as the standard says: as if through a copy. */
+static void move_slowly(volatile uint8_t *to, const uint8_t *from, uint32_t count)
+{
+	uint8_t between[MEMORY_SPAN];
+
+	for (uint32_t i = 0; i < count; i++)
+		*(volatile uint8_t *)&between[i] = from[i];
+	for (uint32_t i = 0; i < count; i++)
+		to[i] = between[i];
+}
+
+static bool move_right(uint32_t to, uint32_t from, uint32_t count)
+{
+	memory_fill();
+	move_slowly(memory_b + to, memory_b + from, count);
+	return memmove(memory_a + to, memory_a + from, count) == memory_a + to &&
+			memcmp(memory_a, memory_b, MEMORY_SPAN) == 0;
+}
+
+static bool set_right(uint32_t to, uint32_t count)
+{
+	memory_fill();
+	for (uint32_t i = 0; i < count; i++)
+		*(volatile uint8_t *)&memory_b[to + i] = 0xc3;
+	return memset(memory_a + to, 0x1c3, count) == memory_a + to &&
+			memcmp(memory_a, memory_b, MEMORY_SPAN) == 0;
+}
+
+static void test_memory(void)
+{
+	bool moves = true, sets = true;
+
+	for (uint32_t count = 0; count < 80; count++) {
+		for (uint32_t distance = 0; distance <= 100; distance++) {
+			moves &= move_right(10, 10 + distance, count);
+			moves &= move_right(10 + distance, 10, count);
+		}
+		sets &= set_right(count % 9, count);
+	}
+	check(moves, "memory moves right, overlapping or not");
+	check(sets, "memory is set right");
+	memory_fill();
+	memory_b[70] ^= 0x80;
+	check(memcmp(memory_a, memory_b, 70) == 0 && (memcmp(memory_a, memory_b, 71) > 0) ==
+			(memory_a[70] > memory_b[70]), "memory compares right");
+}
+
+/* --- Kernel side only ----------------------------------------------------------------------- */
 
 static void test_time(void)
 {
@@ -74,7 +140,8 @@ static void test_time(void)
 	now = arch_time_ns();
 	check(now - start >= TIMER_NS * 9 / 10, "the timer does not fire much too early");
 	check(now - start < 100 * TIMER_NS, "the timer fires");
-	check(arch_ticks_to_ns(arch_ticks() - ticks) >= now - start, "ticks convert to nanoseconds");
+	check(arch_ticks_to_ns(arch_ticks() - ticks) >= now - start,
+			"ticks convert to nanoseconds");
 	test_number("ns from a 2 ms timer", now - start);
 }
 
@@ -93,14 +160,17 @@ static void test_space(void)
 	enum access access;
 	bool found;
 
-	check(arch_space_create(&space, no_ledger) == STATUS_OK, "an address space can be made");
+	check(arch_space_create(&space, &ledger) == STATUS_OK, "an address space can be made");
 	page = page_make(SELFTEST_CODE, ACCESS_READ_WRITE);
-	memcpy(arch_direct(page), selftest_user_start, (size_t)(selftest_user_end - selftest_user_start));
-	check(arch_space_protect(&space, SELFTEST_CODE, ACCESS_READ_EXECUTE), "its access can be changed");
+	memcpy(arch_direct(page), selftest_user_start,
+			(size_t)(selftest_user_end - selftest_user_start));
+	check(arch_space_protect(&space, SELFTEST_CODE, ACCESS_READ_EXECUTE),
+			"its access can be changed");
 	data_page = page_make(SELFTEST_DATA, ACCESS_READ_WRITE);
 	page = page_make(SELFTEST_HIDDEN, ACCESS_NONE);
 	found = arch_space_lookup(&space, SELFTEST_HIDDEN + 8, &physical, &access);
-	check(found && physical == page + 8 && access == ACCESS_NONE, "a page without access is kept");
+	check(found && physical == page + 8 && access == ACCESS_NONE,
+			"a page without access is kept");
 	found = arch_space_lookup(&space, SELFTEST_CODE, &physical, &access);
 	check(found && access == ACCESS_READ_EXECUTE, "a page tells its access");
 	check(!arch_space_lookup(&space, SELFTEST_LAZY, &physical, &access), "a hole is a hole");
@@ -116,6 +186,7 @@ static void test_space_end(void)
 	check(!arch_space_unmap(&space, SELFTEST_DATA), "but only once");
 	arch_space_destroy(&space);
 	check(frame_free_pages() == before + tables, "a space gives its tables back");
+	check(ledger.used[RESOURCE_CLASS_FRAMES] == 0, "and refunds them");
 	arch_context_destroy(&first);
 	arch_context_destroy(&second);
 	slab_check();
@@ -123,11 +194,13 @@ static void test_space_end(void)
 	check(true, "the allocators are consistent");
 }
 
-/* --- With the user half ------------------------------------------------------------------------- */
+/* --- With the user half --------------------------------------------------------------------- */
 
 static void check_fault(uint32_t vector, uint64_t address, bool right, const char *name)
 {
-	check(fault_count == 1 && last_fault.vector == vector && last_fault.address == address && right, name);
+	check(fault_count == 1 && last_fault.vector == vector && last_fault.address == address &&
+					right,
+			name);
 	fault_count = 0;
 }
 
@@ -139,11 +212,13 @@ static struct arch_context *steps_preemption(uint64_t step, uint64_t a, uint64_t
 		arch_timer_set(timer_deadline);
 		return &first;
 	case STEP_SECOND:
-		check(a == 0 && b == 0, "another thread sees no vector registers and its own FS base");
+		check(a == 0 && b == 0,
+				"another thread sees no vector registers and its own FS base");
 		arch_context_switch(&second, &first, &space);
 		return &first;
 	case STEP_PREEMPTED:
-		check(a == 0x5a5a5a5a && b == 0x5a5a5a5a, "a preempted thread keeps vector registers and FS");
+		check(a == 0x5a5a5a5a && b == 0x5a5a5a5a,
+				"a preempted thread keeps vector registers and FS");
 		check(c == RING_ADDRESS, "a resumed thread has its GS base again");
 		break;
 	case STEP_COST_KNOWN:
@@ -165,7 +240,8 @@ struct arch_context *selftest_syscall(uint64_t number, uint64_t a, uint64_t b, u
 	case STEP_COST:
 		return &first;
 	case STEP_START:
-		check(a == RING_ADDRESS && b == ARGUMENT && c == RING_ADDRESS, "a new thread has its arguments");
+		check(a == RING_ADDRESS && b == ARGUMENT && c == RING_ADDRESS,
+				"a new thread has its arguments");
 		break;
 	case STEP_RESULT:
 		check(a == UINT64_MAX && b == UINT64_MAX && c == UINT64_MAX, "arguments arrive");
@@ -173,14 +249,17 @@ struct arch_context *selftest_syscall(uint64_t number, uint64_t a, uint64_t b, u
 	case STEP_REGISTERS:
 		check((int64_t)a == RESULT, "a system call has a result");
 		check(b == 0, "registers that are not preserved come back as zero");
-		check(c == 0x11 + 0x12 + 0x13 + 0x14 + 0x15 + 0x16, "preserved registers are preserved");
+		check(c == 0x11 + 0x12 + 0x13 + 0x14 + 0x15 + 0x16,
+				"preserved registers are preserved");
 		break;
 	case STEP_FAULT_SERVED:
-		check(a == 14 * 15 / 2 && b == SELFTEST_LAZY, "a served page fault changes no register");
+		check(a == 14 * 15 / 2 && b == SELFTEST_LAZY,
+				"a served page fault changes no register");
 		check_fault(14, SELFTEST_LAZY, !last_fault.mapped, "and is described");
 		break;
 	case STEP_WRITE_CODE:
-		check_fault(14, SELFTEST_CODE, last_fault.mapped && last_fault.write, "code cannot be written");
+		check_fault(14, SELFTEST_CODE, last_fault.mapped && last_fault.write,
+				"code cannot be written");
 		break;
 	case STEP_EXECUTE_DATA:
 		check_fault(14, SELFTEST_DATA, last_fault.mapped && last_fault.execute,
@@ -190,13 +269,15 @@ struct arch_context *selftest_syscall(uint64_t number, uint64_t a, uint64_t b, u
 		check_fault(14, KERNEL_BASE + KERNEL_PHYSICAL, true, "the kernel cannot be read");
 		break;
 	case STEP_CALL_GATE:
-		check_fault(13, 0, last_fault.kind == CRASH_KIND_PROTECTION, "interrupts cannot be called");
+		check_fault(13, 0, last_fault.kind == CRASH_KIND_PROTECTION,
+				"interrupts cannot be called");
 		break;
 	case STEP_INVALID:
 		check_fault(6, 0, last_fault.kind == CRASH_KIND_ILLEGAL_INSTRUCTION, "ud2 is told");
 		break;
 	case STEP_HIDDEN:
-		check_fault(14, SELFTEST_HIDDEN, !last_fault.mapped, "a page without access cannot be read");
+		check_fault(14, SELFTEST_HIDDEN, !last_fault.mapped,
+				"a page without access cannot be read");
 		break;
 	default:
 		return steps_preemption(number, a, b, c);
@@ -211,7 +292,8 @@ struct arch_context *selftest_fault(const struct arch_fault *fault)
 	fault_count++;
 	if (fault->vector == 14 && fault->address == SELFTEST_LAZY) {
 		check(arch_space_map(&space, SELFTEST_LAZY, lazy_page, ACCESS_READ_WRITE,
-				ARCH_MEMORY_NORMAL) == STATUS_OK, "a page can be mapped while it runs");
+				      ARCH_MEMORY_NORMAL) == STATUS_OK,
+				"a page can be mapped while it runs");
 		return &first;
 	}
 	first.rip = first.r12;
@@ -237,7 +319,7 @@ void selftest_interrupt_idle(uint32_t vector)
 	arch_irq_end(vector);
 }
 
-/* --- Ends that must be told --------------------------------------------------------------------- */
+/* --- Ends that must be told ----------------------------------------------------------------- */
 
 static uint64_t overflow(volatile uint64_t depth)
 {
@@ -304,13 +386,15 @@ void selftest_run(void)
 {
 	selftest_running = true;
 	wrmsr(MSR_LSTAR, (uint64_t)selftest_syscall_entry);
+	test_memory();
 	test_time();
 	test_space();
 	if (arch_context_create(&first) != STATUS_OK || arch_context_create(&second) != STATUS_OK)
 		check(false, "contexts can be made");
 	arch_context_init(&first, SELFTEST_CODE, 0, RING_ADDRESS, ARGUMENT);
-	arch_context_init(&second, SELFTEST_CODE + (uint64_t)(selftest_user_second - selftest_user_start),
-			0, RING_ADDRESS, ARGUMENT);
+	arch_context_init(&second,
+			SELFTEST_CODE + (uint64_t)(selftest_user_second - selftest_user_start), 0,
+			RING_ADDRESS, ARGUMENT);
 	arch_context_switch(NULL, &first, &space);
 	arch_enter_user(&first);
 }

@@ -1,9 +1,9 @@
 /*
- * User address spaces. The upper half of every top table is the kernel's and equal in all; the lower
- * half has 4 KiB leaves only. Tables are frames charged to the space's ledger and stay until the
- * space is destroyed.
- * Always true: no leaf is both writable and executable; a leaf with access none is not present and
- * keeps its page inverted, so that no processor speculates on the address (as L1TF would).
+ * User address spaces. The upper half of every top table is the kernel's and equal in all; the
+ * lower half has 4 KiB leaves only. Tables are frames charged to the space's ledger and stay
+ * until the space is destroyed.
+ * Always true: no leaf is both writable and executable; a leaf with access none is not present
+ * and keeps its page inverted, so that no processor speculates on the address (as L1TF would).
  */
 #include "arch/x86_64/internal.h"
 #include "arch/x86_64/page_table.h"
@@ -50,7 +50,8 @@ status_t arch_space_create(struct arch_space *space, struct ledger *ledger)
 		return st;
 	}
 	top = arch_direct(space->root);
-	memcpy(top + USER_ENTRIES, kernel + USER_ENTRIES, (TABLE_ENTRIES - USER_ENTRIES) * sizeof(*top));
+	memcpy(top + USER_ENTRIES, kernel + USER_ENTRIES,
+			(TABLE_ENTRIES - USER_ENTRIES) * sizeof(*top));
 	return STATUS_OK;
 }
 
@@ -86,7 +87,7 @@ void arch_space_destroy(struct arch_space *space)
 	space->root = 0;
 }
 
-/* --- Leaves ------------------------------------------------------------------------------------- */
+/* --- Leaves --------------------------------------------------------------------------------- */
 
 static uint64_t leaf_make(uint64_t physical, enum access access, uint64_t kept)
 {
@@ -152,7 +153,8 @@ static status_t leaf_prepare(struct arch_space *space, uint64_t address, uint64_
 
 			if (st != STATUS_OK)
 				return st;
-			*entry = physical | ENTRY_PRESENT | ENTRY_WRITE | ENTRY_USER | ENTRY_ACCESSED;
+			*entry = physical | ENTRY_PRESENT | ENTRY_WRITE | ENTRY_USER |
+					ENTRY_ACCESSED;
 		}
 		table = table_of(*entry);
 	}
@@ -166,8 +168,8 @@ static void leaf_flush(const struct arch_space *space, uint64_t address)
 		invlpg(address);
 }
 
-status_t arch_space_map(struct arch_space *space, uint64_t address, uint64_t physical, enum access access,
-		enum arch_memory memory)
+status_t arch_space_map(struct arch_space *space, uint64_t address, uint64_t physical,
+		enum access access, enum arch_memory memory)
 {
 	uint64_t *leaf;
 	status_t st = leaf_prepare(space, address, &leaf);

@@ -20,7 +20,8 @@
 	.asciz "Xen"
 	.long PHYSICAL(pvh_entry)
 
-/* Multiboot2 specification 2.0, section 3.1: tags module alignment (6), entry address (3), end (0). */
+/* Multiboot2 specification 2.0, section 3.1: tags module alignment (6), entry address (3), end
+ * (0). */
 	.section .multiboot2, "a"
 	.balign 8
 multiboot2_header:
@@ -126,7 +127,8 @@ refuse:
 sentence_long_mode:
 	.asciz "capos: this processor has no 64-bit mode, which capOS needs. Stopped.\r\n"
 sentence_execute_disable:
-	.asciz "capos: this processor cannot forbid execution of data (NX), which capOS needs. Stopped.\r\n"
+	.ascii "capos: this processor cannot forbid execution of data (NX), "
+	.asciz "which capOS needs. Stopped.\r\n"
 
 	.balign 8
 boot_segments:

@@ -1,6 +1,6 @@
 /*
- * Time: the processor's tick counter, scaled to nanoseconds since boot, and the local timer as a one
- * shot clock event. Both are measured once against a counter of known frequency (ACPI's
+ * Time: the processor's tick counter, scaled to nanoseconds since boot, and the local timer as a
+ * one shot clock event. Both are measured once against a counter of known frequency (ACPI's
  * power-management timer, else the 8254). There is no periodic tick.
  */
 #include "arch/x86_64/internal.h"
@@ -18,14 +18,15 @@
 #define PIT_CONTROL 0x43
 #define PIT_GATE    0x61
 
-/* The window: 1.3 ms at 3 GHz, 4 ms at 1 GHz. A step of the reference is found to within two reads. */
+/* The window: 1.3 ms at 3 GHz, 4 ms at 1 GHz. A step of the reference is found to within two
+ * reads. */
 #define WINDOW_TICKS 4000000
 #define EDGE_TRIES   8
 #define EDGE_POLLS   100000
 
 /*
- * An emulator that counts instructions has a counter of exactly 1 GHz, and then one tick must be one
- * nanosecond: what is measured within this distance of it is taken for it.
+ * An emulator that counts instructions has a counter of exactly 1 GHz, and then one tick must be
+ * one nanosecond: what is measured within this distance of it is taken for it.
  */
 #define EXACT_HZ   NS_PER_SECOND
 #define EXACT_NEAR (NS_PER_SECOND / 5000)
@@ -77,11 +78,13 @@ static struct reference pit_start(void)
 static struct reference reference_choose(void)
 {
 	if (acpi.timer_port != 0 && power_timer_read() != POWER_TIMER_MASK)
-		return (struct reference){ power_timer_read, POWER_TIMER_HZ, POWER_TIMER_MASK, "ACPI timer" };
+		return (struct reference){ power_timer_read, POWER_TIMER_HZ, POWER_TIMER_MASK,
+			"ACPI timer" };
 	return pit_start();
 }
 
-/* Waits for a step. The best of some tries, because a try may be interrupted by whoever emulates us. */
+/* Waits for a step. The best of some tries, because a try may be interrupted by whoever emulates
+ * us. */
 static struct edge edge_find(const struct reference *reference, uint64_t *width)
 {
 	struct edge best = { 0 };
@@ -112,7 +115,8 @@ static uint64_t exact(uint64_t hz)
 	return distance < EXACT_NEAR ? EXACT_HZ : hz;
 }
 
-/* Short against the window. No pause, no counter read: an emulator leaves its fast path for those. */
+/* Short against the window. No pause, no counter read: an emulator leaves its fast path for
+ * those. */
 static void spin(void)
 {
 	for (uint32_t i = 0; i < 10000; i++)
@@ -185,14 +189,15 @@ uint64_t arch_time_ns(void)
 	return scaled(rdtsc() - tsc_start, ns_per_tick);
 }
 
-/* The timer may fire up to a few ticks early, or much too early if the deadline is far: whoever takes
- * the interrupt looks at the time and sets it again. */
+/* The timer may fire up to a few ticks early, or much too early if the deadline is far: whoever
+ * takes the interrupt looks at the time and sets it again. */
 void arch_timer_set(uint64_t deadline_ns)
 {
 	uint64_t now, count;
 
 	if (deadline_mode) {
-		wrmsr(MSR_TSC_DEADLINE, deadline_ns == UINT64_MAX ? 0 : tsc_start + scaled(deadline_ns, tsc_per_ns) + 1);
+		count = tsc_start + scaled(deadline_ns, tsc_per_ns) + 1;
+		wrmsr(MSR_TSC_DEADLINE, deadline_ns == UINT64_MAX ? 0 : count);
 		return;
 	}
 	if (deadline_ns == UINT64_MAX) {

@@ -23,7 +23,8 @@ struct trap_frame {
 	uint64_t rip, cs, rflags, rsp, ss;
 };
 
-struct arch_context *trap_from_user(uint64_t vector, uint64_t error_code, struct arch_context *context);
+struct arch_context *trap_from_user(
+		uint64_t vector, uint64_t error_code, struct arch_context *context);
 void trap_from_kernel(const struct trap_frame *frame);
 
 static const struct {
@@ -56,12 +57,14 @@ static struct arch_context *fault_from_user(uint32_t vector, uint64_t error_code
 {
 	struct arch_fault fault = {
 		.vector = vector,
-		.kind = exceptions[vector].name == NULL ? CRASH_KIND_OTHER : exceptions[vector].kind,
+		.kind = exceptions[vector].kind,
 		.error_code = error_code,
 		.instruction = context->rip,
 		.stack = context->rsp,
 	};
 
+	if (exceptions[vector].name == NULL)
+		fault.kind = CRASH_KIND_OTHER;
 	if (vector == PAGE_FAULT) {
 		fault.address = read_cr2();
 		fault.write = (error_code & PAGE_FAULT_WRITE) != 0;
@@ -75,7 +78,8 @@ static struct arch_context *fault_from_user(uint32_t vector, uint64_t error_code
 	return kernel_fault(&fault);
 }
 
-struct arch_context *trap_from_user(uint64_t vector, uint64_t error_code, struct arch_context *context)
+struct arch_context *trap_from_user(
+		uint64_t vector, uint64_t error_code, struct arch_context *context)
 {
 	if (vector < VECTOR_EXCEPTIONS)
 		return fault_from_user((uint32_t)vector, error_code, context);
@@ -93,7 +97,8 @@ static NORETURN void trap_panic(const struct trap_frame *f)
 	const char *name = f->vector < VECTOR_EXCEPTIONS ? exceptions[f->vector].name : NULL;
 
 	panic_begin("%s (vector %lu, error code %lx) at %lx, address %lx",
-			name != NULL ? name : "unexpected trap", f->vector, f->error_code, f->rip, read_cr2());
+			name != NULL ? name : "unexpected trap", f->vector, f->error_code, f->rip,
+			read_cr2());
 	panic_line("rax %016lx rbx %016lx rcx %016lx rdx %016lx", f->rax, f->rbx, f->rcx, f->rdx);
 	panic_line("rsi %016lx rdi %016lx rbp %016lx rsp %016lx", f->rsi, f->rdi, f->rbp, f->rsp);
 	panic_line("r8  %016lx r9  %016lx r10 %016lx r11 %016lx", f->r8, f->r9, f->r10, f->r11);

@@ -110,7 +110,9 @@ static inline uint64_t read_cr2(void)
 
 static inline void xsetbv(uint32_t index, uint64_t value)
 {
-	__asm__ volatile("xsetbv" : : "a"((uint32_t)value), "d"((uint32_t)(value >> 32)), "c"(index));
+	__asm__ volatile("xsetbv"
+			 :
+			 : "a"((uint32_t)value), "d"((uint32_t)(value >> 32)), "c"(index));
 }
 
 static inline void invlpg(uint64_t address)

@@ -1,0 +1,53 @@
+/*
+ * A system in one process for the shell's tests: a transport whose capabilities lead to generated
+ * server skeletons, and a few objects behind them (timer, console, bank, authority, processes).
+ * Calls are dispatched while they are sent. It counts holders, so a test can tell that nothing leaks.
+ */
+#ifndef SERVICES_SHELL_DOUBLE_H
+#define SERVICES_SHELL_DOUBLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "services/shell/shell.h"
+
+#define DOUBLE_OBJECTS_MAX 64
+
+struct call;
+
+struct double_object {
+	status_t (*dispatch)(void *self, struct call *call, uint64_t interface_id, uint16_t method);
+	uint64_t value;
+	char text[32];
+	uint32_t holders;
+	bool ended;
+};
+
+struct double_system {
+	struct transport transport;
+	struct double_object object[DOUBLE_OBJECTS_MAX];	/* capability id is 1 + index */
+	char console[1024];		/* what was printed on the console */
+	uint32_t powered_off;		/* 1 + the status */
+	uint64_t slept_ns;
+	uint32_t interrupted;		/* how often the next waits answer as after Ctrl-C */
+
+	/* The last launch. */
+	char program[32];
+	char grants[256];
+	char strings[256];
+	int64_t exit_status;		/* of programs to come */
+	bool crash;
+};
+
+void double_init(struct double_system *d);
+
+/* Makes the shell hold timer, console, bank, authority and system. */
+void double_grant_all(struct double_system *d, struct shell *sh);
+
+extern const struct shell_ops double_ops;	/* arg: the double_system; output goes to double_output */
+extern char double_output[65536];
+
+/* How many capabilities are held by anybody. */
+uint32_t double_holders(const struct double_system *d);
+
+#endif

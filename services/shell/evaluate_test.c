@@ -1,0 +1,452 @@
+/* What the shell does and says, line by line, on a system of doubles. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "abi/compiler.h"
+#include "services/shell/double.h"
+#include "services/shell/schemas_test_data.h"
+#include "services/shell/shell.h"
+
+static struct schema schema;
+static struct shell sh;
+static struct double_system system_;
+
+static int open_schemas(void **state)
+{
+	static uint64_t arena[65536];
+
+	return schema_open(&schema, test_schemas_start, (uint64_t)(test_schemas_end - test_schemas_start), arena,
+			ARRAY_LEN(arena)) == CAPNP_OK ? 0 : 1;
+}
+
+static int begin(void **state)
+{
+	double_init(&system_);
+	shell_init(&sh, &schema, &system_.transport, &double_ops, &system_);
+	double_grant_all(&system_, &sh);
+	return 0;
+}
+
+/* Every capability that the shell received is released when it ends. */
+static int end(void **state)
+{
+	shell_fini(&sh);
+	return double_holders(&system_) == 0 ? 0 : 1;
+}
+
+static bool run(const char *line)
+{
+	double_output[0] = 0;
+	return shell_run(&sh, line, (uint32_t)strlen(line));
+}
+
+static void says(const char *line, const char *output)
+{
+	assert_true(run(line) || sh.failed);
+	assert_string_equal(double_output, output);
+}
+
+static void contains(const char *line, const char *part)
+{
+	run(line);
+	if (!strstr(double_output, part))
+		fail_msg("'%s' gave:\n%swithout: %s", line, double_output, part);
+}
+
+/* `caret` has a ^ under the place in the line. */
+static void refuses(const char *line, const char *caret, const char *sentence)
+{
+	char expected[600];
+
+	assert_false(run(line));
+	assert_int_equal(sh.failed_at, strlen(caret) - 1);
+	assert_string_equal(sh.sentence, sentence);
+	snprintf(expected, sizeof(expected), "%*s^\nerror: %s\n", (int)strlen(caret) + 6, "", sentence);
+	assert_string_equal(double_output, expected);
+}
+
+static void a_call_prints_its_result_with_the_unit(void **state)
+{
+	says("timer.now", "monotonicNs = 7123456789 ns\n");
+	says("timer.now()", "monotonicNs = 7123456789 ns\n");
+	says("term.size", "(columns = 80 columns, rows = 24 rows)\n");
+}
+
+static void a_call_without_results_prints_nothing(void **state)
+{
+	says("timer.sleep(durationNs = 5)", "");
+	assert_int_equal(system_.slept_ns, 5);
+}
+
+static void text_reaches_the_console(void **state)
+{
+	says("console.write(text = \"hi\")", "");
+	assert_string_equal(system_.console, "hi");
+}
+
+static void a_single_result_is_bound_as_its_value(void **state)
+{
+	says("t = timer.now", "t = 7123456789 ns\n");
+	says("t", "t = 7123456789 ns\n");
+	says("timer.sleep(durationNs = $t)", "");
+	assert_true(system_.slept_ns == 7123456789);
+}
+
+static void an_account_is_opened_and_used_by_its_name(void **state)
+{
+	says("acct = bank.open(owner = \"ann\")", "acct = (account = @acct.account, outcome = done)\n");
+	says("acct.deposit(amount = 5)", "outcome = done\n");
+	says("acct.account.deposit(amount = 2)", "outcome = done\n");
+	says("acct.balance", "(owner = \"ann\", balance = 7)\n");
+	says("a = acct.account", "a: Account\n");
+	says("a.balance.balance", "7\n");
+}
+
+static void calls_chain_without_names(void **state)
+{
+	says("bank.open(owner = \"bob\").deposit(amount = 1)", "outcome = done\n");
+	says("bank.open(owner = \"bob\")", "(account = <Account>, outcome = done)\n");
+}
+
+static void a_capability_that_was_not_answered_is_null(void **state)
+{
+	says("x = bank.open(owner = \"nobody\")", "x = (account = null, outcome = noRoom)\n");
+	refuses("x.account.balance",
+		"          ^", "this Account is null: the answer held none");
+}
+
+static void a_facet_is_revoked_and_then_refused(void **state)
+{
+	run("a = bank.open(owner = \"ann\").account; d = a.depositOnly");
+	says("d.deposit(amount = 1)", "outcome = done\n");
+	says("a.revoke(facet = @d)", "outcome = done\n");
+	refuses("d.deposit(amount = 1)",
+		"  ^", "DepositAccount.deposit: the object is gone or was revoked");
+	assert_int_equal(sh.status, STATUS_DISCONNECTED);
+	says("$?", "3\n");
+	assert_int_equal(sh.status, 0);
+}
+
+static void narrowing_keeps_only_the_ancestors_methods(void **state)
+{
+	says("c = @term as Console", "c: Console\n");
+	says("c.write(text = \"x\")", "");
+	refuses("c.size",
+		"  ^", "Console has no method size; it has write");
+	refuses("c as TerminalSession",
+		"     ^", "a Console is not a TerminalSession");
+	refuses("c as Nothing",
+		"     ^", "there is no interface Nothing");
+}
+
+static void pages_are_joined_to_one_table(void **state)
+{
+	char *line;
+	uint32_t lines = 0;
+
+	run("ps");
+	for (line = double_output; (line = strchr(line, '\n')); line++)
+		lines++;
+	assert_int_equal(lines, 41);
+	assert_non_null(strstr(double_output, "processId  name        state"));
+	assert_non_null(strstr(double_output, "       40  process-40  running"));
+	assert_non_null(strstr(double_output, "1.2 ms\n"));
+	for (line = strtok(double_output, "\n"); line; line = strtok(NULL, "\n"))
+		assert_true(strlen(line) < 80);
+}
+
+static void holders_names_the_interface(void **state)
+{
+	run("acct = bank.open(owner = \"ann\")");
+	contains("holders @acct", "shell");
+	contains("holders acct", "Account\n");
+}
+
+static void poweroff_is_a_call_on_system(void **state)
+{
+	says("poweroff 3", "");
+	assert_int_equal(system_.powered_off, 4);
+	run("drop system");
+	refuses("poweroff",
+		"^", "you hold nothing named system; `caps` lists what you hold");
+}
+
+static void run_grants_exactly_what_is_named(void **state)
+{
+	says("run hello with { log: @console, @timer } args [\"-v\", \"x y\"] env { A = \"b\" }", "");
+	assert_string_equal(system_.program, "hello");
+	assert_string_equal(system_.grants, " log:Console timer:Timer");
+	assert_string_equal(system_.strings, " -v x y A=b");
+	says("run hello", "");
+	assert_string_equal(system_.grants, "");
+}
+
+static void a_program_that_fails_fails_the_line(void **state)
+{
+	system_.exit_status = 3;
+	assert_false(run("run hello; timer.now"));
+	assert_string_equal(double_output, "hello ended with status 3\n");
+	assert_int_equal(sh.status, 3);
+	system_.crash = true;
+	assert_false(run("run hello"));
+	assert_string_equal(double_output, "hello crashed: accessFault at 0x10, instruction 0x401000\n");
+	refuses("run missing",
+		"    ^", "missing: there is no such program");
+}
+
+static void a_spawned_process_is_waited_for_and_killed(void **state)
+{
+	says("p = spawn counter with { @console }", "p: ProcessHandle\n");
+	says("wait p", "exit = (state = exited, status = 0)\n");
+	says("kill p", "");
+	says("wait @p", "exit = (state = killed, status = 0)\n");
+}
+
+static void dropping_a_name_releases_its_capability(void **state)
+{
+	uint32_t before = double_holders(&system_);
+
+	run("acct = bank.open(owner = \"ann\"); a = acct.account");
+	assert_int_equal(double_holders(&system_), before + 1);
+	run("drop acct");
+	assert_int_equal(double_holders(&system_), before + 1);
+	run("drop a");
+	assert_int_equal(double_holders(&system_), before);
+	refuses("drop a",
+		"     ^", "nothing is bound to a");
+}
+
+static void binding_anew_releases_the_old_one(void **state)
+{
+	uint32_t before = double_holders(&system_);
+
+	for (uint32_t i = 0; i < 100; i++)
+		assert_true(run("acct = bank.open(owner = \"ann\")"));
+	assert_int_equal(double_holders(&system_), before + 1);
+}
+
+static void literals_are_kept_and_given(void **state)
+{
+	says("n = 12", "");
+	says("timer.sleep(durationNs = $n)", "");
+	assert_int_equal(system_.slept_ns, 12);
+	says("who = \"zoe\"; a = bank.open(owner = $who)", "a = (account = @a.account, outcome = done)\n");
+	says("a.balance.owner", "\"zoe\"\n");
+	refuses("timer.sleep(durationNs = $who)",
+		"                         ^", "durationNs takes a UInt64, not a text");
+}
+
+static void wrong_arguments_point_at_the_column(void **state)
+{
+	refuses("timer.nwo",
+		"      ^", "Timer has no method nwo; it has now, sleep, sleepUntil");
+	refuses("tmer.now",
+		"^", "you hold nothing named tmer; `caps` lists what you hold");
+	refuses("Timer.now",
+		"^", "Timer is a type; `help Timer` tells about it");
+	refuses("timer.sleep(duration = 5)",
+		"            ^", "sleep has no duration; it has durationNs");
+	refuses("timer.now(x = 5)",
+		"          ^", "now takes nothing");
+	refuses("timer.sleep(durationNs = \"x\")",
+		"                         ^", "durationNs takes a UInt64, not a text");
+	refuses("timer.sleep(durationNs = -1)",
+		"                         ^", "durationNs takes a whole number from 0 to 18446744073709551615");
+	refuses("timer.sleep(durationNs = 1, durationNs = 2)",
+		"                            ^", "durationNs is given twice");
+	refuses("authority.open(processId = 4294967296)",
+		"                           ^", "processId takes a whole number from 0 to 4294967295");
+	refuses("console.write(text = @timer)",
+		"                     ^", "text takes a text in quotes, not a capability");
+	refuses("holders 5",
+		"        ^", "a name is missing here");
+	refuses("authority.holders(capability = timer)",
+		"                               ^", "capability takes a capability, not a word");
+	refuses("run hello with { a: @nothing }",
+		"                     ^", "you hold nothing named nothing; `caps` lists what you hold");
+}
+
+static void a_refused_line_does_nothing(void **state)
+{
+	assert_false(run("timer.sleep(durationNs = 5); timer.sleep("));
+	assert_int_equal(system_.slept_ns, 0);
+	assert_int_equal(sh.status, SHELL_REFUSED);
+}
+
+static void the_line_ends_at_the_first_failure(void **state)
+{
+	assert_false(run("timer.sleep(durationNs = 1); d.x; timer.sleep(durationNs = 10)"));
+	assert_int_equal(system_.slept_ns, 1);
+}
+
+static void an_error_after_output_shows_the_line_again(void **state)
+{
+	assert_false(run("timer.now; nothing"));
+	assert_string_equal(double_output,
+		"monotonicNs = 7123456789 ns\n"
+		"       timer.now; nothing\n"
+		"                  ^\n"
+		"error: you hold nothing named nothing; `caps` lists what you hold\n");
+}
+
+static void an_interrupted_call_fails_the_line(void **state)
+{
+	system_.interrupted = 1;
+	refuses("timer.sleep(durationNs = 5)",
+		"      ^", "Timer.sleep: the caller cancelled");
+}
+
+static void caps_lists_what_is_held(void **state)
+{
+	run("caps");
+	assert_non_null(strstr(double_output, "  timer       Timer               Monotonic time since boot, and"));
+	assert_non_null(strstr(double_output, "  bank        Bank                Where accounts begin."));
+	for (char *line = strtok(double_output, "\n"); line; line = strtok(NULL, "\n"))
+		assert_true(strlen(line) < 80);
+}
+
+static void help_comes_from_the_schemas(void **state)
+{
+	says("help timer",
+		"timer: Timer\n"
+		"  Monotonic time since boot, and waiting for it.\n"
+		"  now -> (monotonicNs :UInt64 in ns)\n"
+		"      The time since boot.\n"
+		"      example: timer.now\n"
+		"  sleep (durationNs :UInt64 in ns)\n"
+		"      Returns after at least this long.\n"
+		"  sleepUntil (deadlineNs :UInt64 in ns)\n"
+		"      Returns once the monotonic time has reached deadlineNs.\n");
+	contains("help timer.sleep", "sleep (durationNs");
+	contains("help Account", "as a BalanceView:\n  balance -> (owner :Text, balance :UInt64)\n");
+	contains("help Outcome", "  insufficientFunds\n      the account holds less\n");
+	contains("help ExitStatus", "  state :ProcessState\n");
+	contains("help ps", "short for authority.processes");
+	contains("help", "Tab completes");
+	refuses("help nonsense",
+		"     ^", "there is no capability, type or command nonsense");
+}
+
+static void every_help_fits_eighty_columns(void **state)
+{
+	char line[64];
+
+	for (uint32_t i = 0; i < schema_node_count(&schema); i++) {
+		struct capnp_text name = schema_node_path(schema_node_at(&schema, i));
+
+		if (memchr(name.chars, '.', name.bytes) || memchr(name.chars, '$', name.bytes))
+			continue;
+		snprintf(line, sizeof(line), "help %.*s", (int)name.bytes, name.chars);
+		run(line);
+		for (char *row = strtok(double_output, "\n"); row; row = strtok(NULL, "\n")) {
+			if (strlen(row) >= 80 && !strstr(row, "example:"))
+				fail_msg("%s: %s", line, row);
+		}
+	}
+}
+
+static const char *completions(const char *line)
+{
+	static struct term_candidates c;
+	static char text[2000];
+
+	text[0] = 0;
+	shell_complete(&sh, line, (uint32_t)strlen(line), (uint32_t)strlen(line), &c);
+	for (uint32_t i = 0; i < c.count; i++) {
+		strcat(text, i > 0 ? " " : "");
+		strncat(text, c.text + c.item[i].at, c.item[i].bytes);
+		strcat(text, c.item[i].suffix);
+	}
+	return text;
+}
+
+static void completion_knows_names_methods_fields_and_words(void **state)
+{
+	assert_string_equal(completions("ti"), "timer");
+	assert_string_equal(completions("po"), "poweroff ");
+	assert_string_equal(completions("timer.s"), "sleep( sleepUntil(");
+	assert_string_equal(completions("timer.n"), "now");
+	assert_string_equal(completions("x = timer.sleep(du"), "durationNs =");
+	assert_string_equal(completions("bank.open(owner = \"a\", "), "");
+	assert_string_equal(completions("bank.open(owner = \"a\").dep"), "depositOnly deposit(");
+	assert_string_equal(completions("bank.open(owner = \"a\").acc"), "account");
+	assert_string_equal(completions("holders @t"), "timer term");
+	assert_string_equal(completions("run h"), "hello ");
+	assert_string_equal(completions("run hello w"), "with {");
+	assert_string_equal(completions("run hello with { log: @c"), "console");
+	assert_string_equal(completions("c = term as Con"), "Console");
+	assert_string_equal(completions("term.readLine(hidden = t"), "true");
+	assert_string_equal(completions("help timer.no"), "now");
+	assert_string_equal(completions("help Bal"), "BalanceView");
+	assert_string_equal(completions("nonsense.x"), "");
+	assert_string_equal(completions("timer.now) ("), "");
+}
+
+static void sensitive_values_are_noticed_and_names_are_bounded(void **state)
+{
+	char line[64];
+
+	run("timer.now");
+	assert_false(sh.sensitive);
+	for (uint32_t i = 0; i < SHELL_NAMES_MAX + 5; i++) {
+		snprintf(line, sizeof(line), "name%u = %u", i, i);
+		run(line);
+	}
+	assert_string_equal(sh.sentence, "96 names are in use; drop one first");
+	assert_false(run("a-name-that-is-much-longer-than-thirty-one = 1"));
+}
+
+static void exit_leaves_with_a_status(void **state)
+{
+	assert_true(run("exit 3"));
+	assert_true(sh.leave);
+	assert_int_equal(sh.leave_status, 3);
+	refuses("exit 300",
+		"     ^", "an exit status is a number from 0 to 255");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_call_prints_its_result_with_the_unit),
+		TEST(a_call_without_results_prints_nothing),
+		TEST(text_reaches_the_console),
+		TEST(a_single_result_is_bound_as_its_value),
+		TEST(an_account_is_opened_and_used_by_its_name),
+		TEST(calls_chain_without_names),
+		TEST(a_capability_that_was_not_answered_is_null),
+		TEST(a_facet_is_revoked_and_then_refused),
+		TEST(narrowing_keeps_only_the_ancestors_methods),
+		TEST(pages_are_joined_to_one_table),
+		TEST(holders_names_the_interface),
+		TEST(poweroff_is_a_call_on_system),
+		TEST(run_grants_exactly_what_is_named),
+		TEST(a_program_that_fails_fails_the_line),
+		TEST(a_spawned_process_is_waited_for_and_killed),
+		TEST(dropping_a_name_releases_its_capability),
+		TEST(binding_anew_releases_the_old_one),
+		TEST(literals_are_kept_and_given),
+		TEST(wrong_arguments_point_at_the_column),
+		TEST(a_refused_line_does_nothing),
+		TEST(the_line_ends_at_the_first_failure),
+		TEST(an_error_after_output_shows_the_line_again),
+		TEST(an_interrupted_call_fails_the_line),
+		TEST(caps_lists_what_is_held),
+		TEST(help_comes_from_the_schemas),
+		TEST(every_help_fits_eighty_columns),
+		TEST(completion_knows_names_methods_fields_and_words),
+		TEST(sensitive_values_are_noticed_and_names_are_bounded),
+		TEST(exit_leaves_with_a_status),
+	};
+
+	return cmocka_run_group_tests_name("shell_evaluate", tests, open_schemas, NULL);
+}

@@ -1,0 +1,349 @@
+/*
+ * What the shell tells about itself and about types: all of it from the schemas, with their own
+ * comments. Nothing here is known about any one interface. See shell.h.
+ */
+#include <string.h>
+
+#include "abi/compiler.h"
+#include "rt/format.h"
+#include "services/shell/shell.h"
+
+#define SIGNATURE_BYTES 900
+
+struct phrase {
+	char chars[SIGNATURE_BYTES];
+	size_t used;
+};
+
+static void add(struct phrase *p, const char *format, ...) PRINTF_LIKE(2, 3);
+
+static void add(struct phrase *p, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	p->used += format_into_va(p->chars + p->used, sizeof(p->chars) - p->used, format, args);
+	va_end(args);
+}
+
+/* Prints words within the terminal's width: the first line behind `first` blanks, others behind
+ * `rest`. Line ends in the text count as blanks. */
+static void print_wrapped(struct shell *sh, const char *text, size_t bytes, uint32_t first, uint32_t rest)
+{
+	uint32_t width = MIN(sh->columns, 100u) - 1;
+	uint32_t column = 0;
+	size_t at = 0;
+
+	while (at < bytes) {
+		size_t word = 0;
+
+		while (at < bytes && (text[at] == ' ' || text[at] == '\n' || text[at] == '\t'))
+			at++;
+		while (at + word < bytes && text[at + word] != ' ' && text[at + word] != '\n')
+			word++;
+		if (word == 0)
+			break;
+		if (column > 0 && column + 1 + word > width) {
+			shell_print(sh, "\n%*s", (int)rest, "");
+			column = rest;
+		} else if (column > 0) {
+			shell_print(sh, " ");
+			column++;
+		} else {
+			shell_print(sh, "%*s", (int)first, "");
+			column = first;
+		}
+		shell_print_text(sh, text + at, (uint32_t)word);
+		column += (uint32_t)word;
+		at += word;
+	}
+	if (column > 0)
+		shell_print(sh, "\n");
+}
+
+static void print_doc(struct shell *sh, struct capnp_text doc, uint32_t indent)
+{
+	print_wrapped(sh, doc.chars, doc.bytes, indent, indent);
+}
+
+/* --- Signatures ------------------------------------------------------------------------------- */
+
+static void add_type(struct phrase *p, struct schema_type type)
+{
+	static const char *const names[] = {
+		"Void", "Bool", "Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64", "Float32",
+		"Float64", "Text", "Data",
+	};
+	enum schema_type_kind kind = schema_type_kind(type);
+	struct capnp_text name;
+
+	if (kind == SCHEMA_LIST) {
+		add(p, "List(");
+		add_type(p, schema_type_element(type));
+		add(p, ")");
+	} else if (kind < ARRAY_LEN(names)) {
+		add(p, "%s", names[kind]);
+	} else if (kind == SCHEMA_ANY_POINTER) {
+		add(p, "%s", schema_type_is_capability(type) ? "Capability" : "AnyPointer");
+	} else {
+		name = schema_node_path(schema_type_node(type));
+		add(p, "%.*s", (int)name.bytes, name.chars);
+	}
+}
+
+static void add_field(struct phrase *p, struct schema_member field)
+{
+	struct capnp_text name = schema_member_name(field);
+	struct capnp_struct_reader value;
+	struct capnp_text unit;
+
+	add(p, "%.*s :", (int)name.bytes, name.chars);
+	if (schema_field_is_group(field)) {
+		add(p, "group");
+		return;
+	}
+	add_type(p, schema_field_type(field));
+	if (schema_annotation_find(schema_member_annotations(field), SCHEMA_ANNOTATION_UNIT, &value)) {
+		unit = capnp_any_text(schema_value_pointer(value));
+		if (unit.bytes > 0)
+			add(p, " in %.*s", (int)unit.bytes, unit.chars);
+	}
+}
+
+static void add_fields(struct phrase *p, struct schema_node node)
+{
+	add(p, "(");
+	for (uint32_t i = 0; i < schema_field_count(node); i++) {
+		add(p, "%s", i > 0 ? ", " : "");
+		add_field(p, schema_field_at(node, i));
+	}
+	add(p, ")");
+}
+
+static struct capnp_text example_of(struct capnp_list annotations)
+{
+	struct capnp_struct_reader value;
+
+	if (!schema_annotation_find(annotations, SCHEMA_ANNOTATION_EXAMPLE, &value))
+		return capnp_text_of("", 0);
+	return capnp_any_text(schema_value_pointer(value));
+}
+
+static void show_method(struct shell *sh, struct schema_node interface, struct schema_member method)
+{
+	struct capnp_text name = schema_member_name(method);
+	struct capnp_text example = example_of(schema_member_annotations(method));
+	struct schema_node results = schema_method_results(method);
+	struct phrase p = { .used = 0 };
+
+	add(&p, "%.*s", (int)name.bytes, name.chars);
+	if (schema_field_count(schema_method_params(method)) > 0) {
+		add(&p, " ");
+		add_fields(&p, schema_method_params(method));
+	}
+	if (schema_field_count(results) > 0) {
+		add(&p, " -> ");
+		add_fields(&p, results);
+	}
+	print_wrapped(sh, p.chars, p.used, 2, 8);
+	print_doc(sh, schema_member_doc(interface, method.index), 6);
+	if (example.bytes > 0)
+		shell_print(sh, "      example: %.*s\n", (int)example.bytes, example.chars);
+}
+
+static void show_methods(struct shell *sh, struct schema_node interface)
+{
+	for (uint32_t i = 0; i < schema_method_count(interface); i++)
+		show_method(sh, interface, schema_method_at(interface, i));
+}
+
+/* --- Types ------------------------------------------------------------------------------------ */
+
+static void show_interface(struct shell *sh, struct schema_node interface)
+{
+	struct schema_node ancestors[16];
+	uint32_t count = MIN(schema_ancestors(interface, ancestors, 16), 16u);
+
+	print_doc(sh, schema_node_doc(interface), 2);
+	show_methods(sh, interface);
+	for (uint32_t i = 0; i < count; i++) {
+		struct capnp_text name = schema_node_name(ancestors[i]);
+
+		shell_print(sh, "as a %.*s:\n", (int)name.bytes, name.chars);
+		show_methods(sh, ancestors[i]);
+	}
+}
+
+static void show_struct(struct shell *sh, struct schema_node node)
+{
+	print_doc(sh, schema_node_doc(node), 2);
+	for (uint32_t i = 0; i < schema_field_count(node); i++) {
+		struct phrase p = { .used = 0 };
+
+		add_field(&p, schema_field_at(node, i));
+		print_wrapped(sh, p.chars, p.used, 2, 8);
+		print_doc(sh, schema_member_doc(node, i), 6);
+	}
+}
+
+static void show_enum(struct shell *sh, struct schema_node node)
+{
+	print_doc(sh, schema_node_doc(node), 2);
+	for (uint32_t i = 0; i < schema_enumerant_count(node); i++) {
+		struct capnp_text name = schema_member_name(schema_enumerant_at(node, i));
+
+		shell_print(sh, "  %.*s\n", (int)name.bytes, name.chars);
+		print_doc(sh, schema_member_doc(node, i), 6);
+	}
+}
+
+static bool show_type(struct shell *sh, struct shell_word topic, struct schema_node node)
+{
+	struct capnp_text name = schema_node_path(node);
+
+	switch (schema_node_kind(node)) {
+	case SCHEMA_INTERFACE:
+		shell_print(sh, "%.*s: an interface\n", (int)name.bytes, name.chars);
+		show_interface(sh, node);
+		return true;
+	case SCHEMA_STRUCT:
+		shell_print(sh, "%.*s: a struct\n", (int)name.bytes, name.chars);
+		show_struct(sh, node);
+		return true;
+	case SCHEMA_ENUM:
+		shell_print(sh, "%.*s: an enum\n", (int)name.bytes, name.chars);
+		show_enum(sh, node);
+		return true;
+	default:
+		return shell_fail(sh, topic.at, "there is nothing to tell about this");
+	}
+}
+
+static bool show_one_method(struct shell *sh, struct schema_node interface, struct shell_word topic)
+{
+	struct schema_node declared;
+	struct schema_member method;
+	struct capnp_text name = schema_node_name(interface);
+
+	if (schema_method_find(interface, capnp_text_of(topic.chars, topic.bytes), &declared, &method)) {
+		show_method(sh, declared, method);
+		return true;
+	}
+	return shell_fail(sh, topic.at, "%.*s has no method %.*s", (int)name.bytes, name.chars, (int)topic.bytes,
+			topic.chars);
+}
+
+/* --- The shell's own words -------------------------------------------------------------------- */
+
+static const struct {
+	const char *word;
+	const char *usage;
+	const char *does;
+} words[] = {
+	{ "caps", "caps", "lists the capabilities that you hold" },
+	{ "help", "help [name[.method]]", "tells about a capability, a method, a type or a command" },
+	{ "run", "run prog with { log: @console } args [\"-v\"] env { A = \"b\" }",
+	  "starts a program with exactly these capabilities and waits for it" },
+	{ "spawn", "p = spawn prog with { ... }", "starts it and goes on; p is its ProcessHandle" },
+	{ "wait", "wait p", "waits for the end of a process" },
+	{ "kill", "kill p", "ends a process" },
+	{ "ps", "ps", "lists all processes" },
+	{ "holders", "holders @x", "tells which processes hold the object" },
+	{ "drop", "drop x", "forgets the name and releases its capability" },
+	{ "history", "history", "shows the lines typed before" },
+	{ "tour", "tour", "shows around in five minutes" },
+	{ "exit", "exit [status]", "ends this shell" },
+	{ "reboot", "reboot", "starts the machine again" },
+	{ "poweroff", "poweroff [status]", "ends the system in order" },
+};
+
+static void show_word(struct shell *sh, uint32_t i, bool meaning)
+{
+	const char *stands_for = shell_sugar_meaning(words[i].word, (uint32_t)strlen(words[i].word));
+
+	if (strlen(words[i].usage) < 22)
+		shell_print(sh, "  %-22s%s\n", words[i].usage, words[i].does);
+	else
+		shell_print(sh, "  %s\n  %-22s%s\n", words[i].usage, "", words[i].does);
+	if (meaning && stands_for)
+		shell_print(sh, "  %-22sshort for %s\n", "", stands_for);
+}
+
+static void show_overview(struct shell *sh)
+{
+	shell_print(sh,
+		"A line calls a method of a capability that you hold, and may keep the result:\n"
+		"  timer.now\n"
+		"  console.write(text = \"hi\")\n"
+		"  acct = bank.open(owner = \"ann\")\n"
+		"  acct.deposit(amount = 5)\n"
+		"@x gives a capability on, $x a value; `c = @term as Console` keeps fewer methods.\n"
+		"Tab completes, ; separates, # begins a comment, $? is how the last line ended.\n"
+		"Commands:\n");
+	for (uint32_t i = 0; i < ARRAY_LEN(words); i++)
+		show_word(sh, i, false);
+}
+
+bool shell_help(struct shell *sh, const struct shell_statement *s)
+{
+	const struct shell_word *topic = s->topic;
+	struct shell_name *bound = shell_find(sh, topic[0].chars, topic[0].bytes);
+	struct schema_node node;
+	struct thing cap;
+
+	if (topic[0].bytes == 0) {
+		show_overview(sh);
+		return true;
+	}
+	if (bound && thing_as_capability(bound->thing, &cap)) {
+		struct capnp_text name = schema_node_name(cap.node);
+
+		if (topic[1].bytes > 0)
+			return show_one_method(sh, cap.node, topic[1]);
+		shell_print(sh, "%s: %.*s\n", bound->name, (int)name.bytes, name.chars);
+		show_interface(sh, cap.node);
+		return true;
+	}
+	for (uint32_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (shell_word_is(topic[0], words[i].word)) {
+			show_word(sh, i, true);
+			return true;
+		}
+	}
+	node = schema_find_name(sh->schema, capnp_text_of(topic[0].chars, topic[0].bytes));
+	if (schema_node_is_null(node))
+		return shell_fail(sh, topic[0].at, "there is no capability, type or command %.*s",
+				(int)topic[0].bytes, topic[0].chars);
+	if (topic[1].bytes == 0)
+		return show_type(sh, topic[0], node);
+	return show_one_method(sh, node, topic[1]);
+}
+
+/* The first sentence of a comment. */
+static struct capnp_text first_sentence(struct capnp_text doc)
+{
+	for (uint32_t i = 0; i < doc.bytes; i++) {
+		if (doc.chars[i] == '\n' || (doc.chars[i] == '.' && (i + 1 == doc.bytes || doc.chars[i + 1] <= ' ')))
+			return capnp_text_of(doc.chars, doc.chars[i] == '.' ? i + 1 : i);
+	}
+	return doc;
+}
+
+void shell_caps(struct shell *sh)
+{
+	for (uint32_t i = 0; i < sh->name_count; i++) {
+		struct thing t = sh->names[i].thing;
+		struct thing cap;
+		struct capnp_text name;
+		struct capnp_text doc;
+		uint32_t room;
+
+		if (!thing_as_capability(t, &cap))
+			continue;
+		name = schema_node_name(cap.node);
+		doc = first_sentence(schema_node_doc(cap.node));
+		room = sh->columns > 36 ? sh->columns - 35 : 0;
+		shell_print(sh, "  %-11s %-18.*s  %.*s\n", sh->names[i].name, (int)name.bytes, name.chars,
+				(int)MIN(doc.bytes, room), doc.chars);
+	}
+}

@@ -50,12 +50,30 @@ static void endpoint_fill(struct endpoint *endpoint, struct ledger *payer, uint1
 	}
 }
 
+/* A receive for the largest call fits in a message and in an arena; call ids have room for the slots. */
+static status_t limits_check(uint16_t message_words, uint8_t capabilities, uint16_t calls, uint64_t *detail)
+{
+	STATIC_ASSERT(RECV_HEADER_WORDS + 2 * ENDPOINT_CAPS_MAX + MESSAGE_WORDS_MAX <= RING_WORDS - RING_ARENA_OFF);
+	STATIC_ASSERT(ENDPOINT_CALLS_MAX < 1u << SERVICE_SLOT_BITS);
+	if (message_words > MESSAGE_WORDS_MAX)
+		*detail = reason_detail(REASON_ARGUMENT, 1, 0, MESSAGE_WORDS_MAX);
+	else if (capabilities > ENDPOINT_CAPS_MAX)
+		*detail = reason_detail(REASON_ARGUMENT, 2, 0, ENDPOINT_CAPS_MAX);
+	else if (calls < 1 || calls > ENDPOINT_CALLS_MAX)
+		*detail = reason_detail(REASON_ARGUMENT, 3, 0, ENDPOINT_CALLS_MAX);
+	else
+		return STATUS_OK;
+	return STATUS_INVALID_ARGUMENT;
+}
+
 status_t endpoint_create(struct ledger *payer, uint16_t message_words, uint8_t capabilities, uint16_t calls,
 		struct endpoint **out, uint64_t *detail)
 {
 	struct endpoint *endpoint;
-	status_t status = ledger_charge(payer, RESOURCE_CLASS_OBJECTS, 1, detail);
+	status_t status = limits_check(message_words, capabilities, calls, detail);
 
+	if (status == STATUS_OK)
+		status = ledger_charge(payer, RESOURCE_CLASS_OBJECTS, 1, detail);
 	if (status != STATUS_OK)
 		return status;
 	status = ledger_charge(payer, RESOURCE_CLASS_CALLS, calls, detail);

@@ -91,7 +91,8 @@ struct export {
 extern const struct object_type endpoint_type;
 extern const struct object_type export_type;
 
-/* `payer` is charged one object and `calls` service calls. Counted reference. */
+/* `payer` is charged one object and `calls` service calls. Counted reference. INVALID_ARGUMENT: more than MESSAGE_WORDS_MAX
+ * words, ENDPOINT_CAPS_MAX capabilities or ENDPOINT_CALLS_MAX calls, or no call. */
 status_t endpoint_create(struct ledger *payer, uint16_t message_words, uint8_t capabilities, uint16_t calls,
 		struct endpoint **endpoint, uint64_t *detail) MUST_USE;
 

@@ -8,7 +8,6 @@ is a file there whose name is printed.
 
 import dataclasses
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -58,11 +57,16 @@ def search(target, seconds):
     return subprocess.run(command(target, seconds)).returncode
 
 
+def tested_files(target):
+    """What coverage is counted over: the first tested source and its neighbours in the directory."""
+    sources = [path for path in target.sources if "fuzz" not in path]
+    return [path for path in sources if os.path.dirname(path) == os.path.dirname(sources[0])]
+
+
 def coverage(target):
     """Words on how many lines of the tested sources the kept corpus and the finds reach."""
     program = os.path.join(project.HOST, "coverage/bin", target.name)
-    tested = [path for path in target.sources if "fuzz" not in path]
-    if not os.path.exists(program) or not tested:
+    if not os.path.exists(program):
         return "line coverage not measured"
     corpora = [target.corpus, os.path.join(target.found, "corpus")]
     corpora = [path for path in corpora if os.path.isdir(path)]
@@ -76,18 +80,23 @@ def coverage(target):
         if not os.path.exists(raw):
             return "line coverage not measured"
         subprocess.run(["llvm-profdata", "merge", raw, "-o", merged], check=True)
-        report = ["llvm-cov", "report", program, f"-instr-profile={merged}", *tested]
-        return coverage_words(subprocess.run(report, capture_output=True, text=True).stdout)
+        report = ["llvm-cov", "report", program, f"-instr-profile={merged}"]
+        output = subprocess.run(report, capture_output=True, text=True).stdout
+    return coverage_words(output, tested_files(target))
 
 
-def coverage_words(report):
-    """Columns of llvm-cov's TOTAL line: regions 3, functions 3, lines 3 (count, missed, percent)."""
-    total = re.search(r"^TOTAL\s+(.*)$", report, re.MULTILINE)
-    if not total:
+def coverage_words(report, files):
+    """Sums rows of llvm-cov's table: name, then count, missed, percent of regions, functions, lines."""
+    lines = missed = 0
+    for row in report.splitlines():
+        columns = row.split()
+        # The names lose what all rows begin with.
+        if len(columns) > 9 and any(path.endswith(columns[0]) for path in files):
+            lines += int(columns[7])
+            missed += int(columns[8])
+    if not lines:
         return "line coverage not measured"
-    columns = total.group(1).split()
-    lines, missed = int(columns[6]), int(columns[7])
-    return f"line coverage {100 * (lines - missed) // max(lines, 1)} % of {lines} lines"
+    return f"line coverage {100 * (lines - missed) // lines} % of {lines} lines"
 
 
 def main():

@@ -33,3 +33,6 @@ include services/shell/shell.mk
 
 $(eval $(call program,test-ender,tests/services/ender.c))
 TEST_PROGRAMS += test-ender
+$(eval $(call program,test-clients,tests/services/clients.c))
+TEST_PROGRAMS += test-clients
+GUEST_TESTS   += services:test-services

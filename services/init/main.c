@@ -46,13 +46,13 @@ static bool read_plan(void)
 	if (st == STATUS_OK)
 		st = world_read_manifest(&init.world, &init.manifest);
 	if (st != STATUS_OK) {
-		init_say(LOG_LEVEL_ERROR, "init: the boot package cannot be read: %s",
+		init_say(LOG_LEVEL_ERROR, "the boot package cannot be read: %s",
 				status_sentence(st));
 		return false;
 	}
 	world = world_for_plan(&init.world, RT_GRANT(system_info, "info"));
 	if (!plan_check(&init.plan, &init.manifest, &world)) {
-		init_say(LOG_LEVEL_ERROR, "init: manifest refused: %s", init.plan.error);
+		init_say(LOG_LEVEL_ERROR, "manifest refused: %s", init.plan.error);
 		return false;
 	}
 	/* It was checked; each start of a service reads its part again, however often. */
@@ -78,16 +78,16 @@ int main(int argc, char **argv)
 	if (st == STATUS_OK)
 		st = wiring_make();
 	if (st != STATUS_OK) {
-		init_say(LOG_LEVEL_ERROR, "init: the services cannot be connected: %s",
+		init_say(LOG_LEVEL_ERROR, "the services cannot be connected: %s",
 				status_sentence(st));
 		return stop(STATUS_NO_RESOURCES);
 	}
 	name = manifest_get_name(init.plan.manifest);
-	init_say(LOG_LEVEL_INFO, "init: system %.*s, %u services", (int)name.bytes, name.chars,
+	init_say(LOG_LEVEL_INFO, "system %.*s, %u services", (int)name.bytes, name.chars,
 			init.plan.service_count);
 	for (uint16_t i = 0; i < init.plan.service_count && !init.shutting_down; i++)
 		service_start(&init.services[init.plan.order[i]]);
 	st = loop_run(&init.loop);
-	init_say(LOG_LEVEL_ERROR, "init: nothing is left to wait for: %s", status_sentence(st));
+	init_say(LOG_LEVEL_ERROR, "nothing is left to wait for: %s", status_sentence(st));
 	return stop(STATUS_NO_RESOURCES);
 }

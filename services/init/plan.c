@@ -147,8 +147,8 @@ static bool read_strings(struct plan *plan, struct plan_place place, struct serv
 			!check_count(plan, field_of(place, "env"), env.count, ARGUMENTS_MAX))
 		return false;
 	for (uint32_t i = 0; i < env.count; i++) {
-		struct capnp_text name =
-				environment_variable_get_name(environment_variable_at(env, i));
+		struct capnp_text name = environment_variable_get_name(
+				environment_variable_at(env, i));
 
 		if (name.bytes == 0)
 			return plan_refuse(plan, within(place, "env", i, "name"), "is empty");

@@ -173,8 +173,8 @@ static void service_watch(struct supervised *service)
 /* For people; 0 if the kernel does not say. */
 static uint32_t process_number(struct process_handle_ref process)
 {
-	struct process_observer_info_call call =
-			process_observer_info_start(process_handle_as_process_observer(process));
+	struct process_observer_info_call call = process_observer_info_start(
+			process_handle_as_process_observer(process));
 	uint32_t number;
 
 	(void)process_observer_info_wait(&call);
@@ -200,8 +200,8 @@ void service_start(struct supervised *service)
 	service->state = SERVICE_STATE_RUNNING;
 	service->process_id = process_number(service->process);
 	init_say(service->starts == 1 ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
-			"init: %.*s started as process %u", name_bytes(service),
-			name_chars(service), service->process_id);
+			"%.*s started as process %u", name_bytes(service), name_chars(service),
+			service->process_id);
 	service_watch(service);
 }
 
@@ -216,7 +216,7 @@ static void service_back_off_passed(void *context)
 static void service_say_backtrace(const struct supervised *service, struct capnp_list backtrace)
 {
 	for (uint32_t i = 0; i < backtrace.count; i++)
-		init_say(LOG_LEVEL_INFO, "init:   %.*s was called from 0x%llx", name_bytes(service),
+		init_say(LOG_LEVEL_INFO, "  %.*s was called from 0x%llx", name_bytes(service),
 				name_chars(service),
 				(unsigned long long)capnp_list_u64(backtrace, i));
 }
@@ -287,7 +287,7 @@ static void service_give_up(struct supervised *service, enum service_state state
 		service->endpoint = (struct endpoint_ref){ 0 };
 	}
 	if (service->plan->essential) {
-		init_say(LOG_LEVEL_ERROR, "init: %.*s is essential", name_bytes(service),
+		init_say(LOG_LEVEL_ERROR, "%.*s is essential", name_bytes(service),
 				name_chars(service));
 		init_shut_down(state == SERVICE_STATE_FAILED ? STATUS_FAILED_SERVICE : 0, false);
 	}
@@ -319,26 +319,25 @@ static void service_ended(struct supervised *service, bool failed)
 	}
 	if (service->stop_requested) {
 		service->state = SERVICE_STATE_STOPPED;
-		init_say(LOG_LEVEL_INFO, "init: %.*s stopped", name_bytes(service),
-				name_chars(service));
+		init_say(LOG_LEVEL_INFO, "%.*s stopped", name_bytes(service), name_chars(service));
 		return;
 	}
 	(void)timer_now(RT_GRANT(timer, "timer"), &now_ns);
 	switch (restart_decide(
 			&service->plan->restart, &service->history, failed, now_ns, &delay_ns)) {
 	case RESTART_NEVER:
-		init_say(failed ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, "init: %.*s %s",
-				name_bytes(service), name_chars(service), service->last_end);
+		init_say(failed ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, "%.*s %s", name_bytes(service),
+				name_chars(service), service->last_end);
 		service_give_up(service, failed ? SERVICE_STATE_FAILED : SERVICE_STATE_STOPPED);
 		break;
 	case RESTART_LATER:
-		init_say(LOG_LEVEL_WARNING, "init: %.*s %s; restart in %llu ms",
-				name_bytes(service), name_chars(service), service->last_end,
+		init_say(LOG_LEVEL_WARNING, "%.*s %s; restart in %llu ms", name_bytes(service),
+				name_chars(service), service->last_end,
 				(unsigned long long)(delay_ns / 1000000));
 		service_restart_later(service, delay_ns);
 		break;
 	case RESTART_GIVE_UP:
-		init_say(LOG_LEVEL_ERROR, "init: %.*s %s; given up after %u restarts",
+		init_say(LOG_LEVEL_ERROR, "%.*s %s; given up after %u restarts",
 				name_bytes(service), name_chars(service), service->last_end,
 				service->history.count);
 		service_give_up(service, SERVICE_STATE_FAILED);
@@ -360,7 +359,7 @@ static void shut_down_step(void)
 			return;
 		service->state = SERVICE_STATE_FAILED;
 	}
-	init_say(LOG_LEVEL_INFO, "init: every service has ended; %s",
+	init_say(LOG_LEVEL_INFO, "every service has ended; %s",
 			init.reboot ? "reboot" : "power off");
 	if (init.reboot)
 		(void)system_control_reboot(init.system);

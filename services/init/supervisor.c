@@ -28,8 +28,8 @@ static status_t supervisor_list(void *self, struct call *call,
 		struct service_view_list_params_reader in,
 		struct service_view_list_results_builder *out)
 {
-	struct capnp_list_builder list =
-			service_view_list_results_init_services(*out, init.plan.service_count);
+	struct capnp_list_builder list = service_view_list_results_init_services(
+			*out, init.plan.service_count);
 
 	for (uint16_t i = 0; i < init.plan.service_count; i++) {
 		const struct supervised *service = &init.services[init.plan.order[i]];

@@ -137,7 +137,7 @@ static status_t wire_grants(struct supervised *service)
 		if (st == STATUS_OK && grant->narrowed)
 			st = wire_narrow(grant, &service->grants[i]);
 		if (st != STATUS_OK) {
-			init_say(LOG_LEVEL_ERROR, "init: cannot grant %.*s to %.*s: %s",
+			init_say(LOG_LEVEL_ERROR, "cannot grant %.*s to %.*s: %s",
 					(int)grant->name.bytes, grant->name.chars,
 					(int)service->plan->name.bytes, service->plan->name.chars,
 					status_sentence(st));
@@ -158,7 +158,7 @@ status_t wiring_make(void)
 		service->state = SERVICE_STATE_STOPPED;
 		st = wire_provided(service);
 		if (st != STATUS_OK) {
-			init_say(LOG_LEVEL_ERROR, "init: no endpoint for %.*s: %s",
+			init_say(LOG_LEVEL_ERROR, "no endpoint for %.*s: %s",
 					(int)service->plan->name.bytes, service->plan->name.chars,
 					status_sentence(st));
 			return st;

@@ -9,7 +9,7 @@ def test_a_manifest_with_a_cycle_is_refused_before_anything_starts(boot):
     assert guest.wait(30)[0] == 1
     log = guest.log()
     assert (
-        'init: manifest refused: services[0].grants[0].source: services depend on each other: '
+        '[init] manifest refused: services[0].grants[0].source: services depend on each other: '
         '"hen" -> "egg" -> "hen"' in log
     )
     assert "started as process" not in log
@@ -19,21 +19,21 @@ def test_services_end_as_their_policy_says(boot):
     guest = boot("test-restart")
     assert guest.wait(30)[0] == 1
     log = guest.log()
-    assert re.search(r"init: orderly ended with status 0$", log, re.MULTILINE)
-    assert re.search(r"init: failing ended with status 7$", log, re.MULTILINE)
-    crash = r"init: crashing crashed: accessFault at instruction 0x4[0-9a-f]+, address 0x10"
+    assert re.search(r"\[init\] orderly ended with status 0$", log, re.MULTILINE)
+    assert re.search(r"\[init\] failing ended with status 7$", log, re.MULTILINE)
+    crash = r"\[init\] crashing crashed: accessFault at instruction 0x4[0-9a-f]+, address 0x10"
     assert len(re.findall(crash, log)) == 3
     assert re.search(crash + "; restart in 10 ms", log)
     assert re.search(crash + "; restart in 20 ms", log)
     assert re.search(crash + "; given up after 2 restarts", log)
-    assert "init: crashing is essential" in log
+    assert "[init] crashing is essential" in log
 
 
 def test_the_logger_comes_back_under_the_same_capability(shell):
     assert shell.shell('log.write(level = info, text = "before")').ok
     assert "before" in shell.shell("logs.read(from = 0, max = 20)").text
     assert "done" in shell.shell('services.kill(name = "logger")').text
-    shell.expect_log(r"init: logger was killed; restart in \d+ ms")
+    shell.expect_log(r"\[init\] logger was killed; restart in \d+ ms")
     assert shell.shell('log.write(level = info, text = "after")').ok
     text = shell.shell("logs.read(from = 0, max = 20)").text
     assert "after" in text and "before" not in text
@@ -57,11 +57,11 @@ def test_a_stopped_service_waits_for_its_start(shell):
 
 def test_the_terminal_survives_its_driver(shell):
     shell.shell('services.kill(name = "serial")')
-    shell.expect_log(r"init: serial was killed; restart in \d+ ms")
+    shell.expect_log(r"\[init\] serial was killed; restart in \d+ ms")
     assert shell.shell("timer.now").ok
 
 
 def test_power_off_stops_services_in_order(shell):
     shell.send_line("poweroff 3")
     assert shell.wait(20) == (3, "powered off with status 3")
-    assert "init: every service has ended; power off" in shell.log()
+    assert "[init] every service has ended; power off" in shell.log()

@@ -1,0 +1,257 @@
+/*
+ * Uses the services as their clients do and reports as TAP on the console. Started by init from
+ * manifests/test-services.capnp, as an essential service: its end ends the system.
+ */
+#include <string.h>
+
+#include "capos/init.client.h"
+#include "capos/kernel.client.h"
+#include "capos/log.client.h"
+#include "capos/terminal.client.h"
+#include "programs/bank/bank.client.h"
+#include "programs/counter/counter.client.h"
+#include "rt/capability.h"
+#include "rt/program.h"
+
+#define MS_NS UINT64_C(1000000)
+
+static unsigned int count;
+static unsigned int failed;
+
+static void check(bool ok, const char *what)
+{
+	rt_print("TAP %s %u - %s", ok ? "ok" : "not ok", ++count, what);
+	if (!ok)
+		failed++;
+}
+
+/* --- The bank ------------------------------------------------------------------------------------- */
+
+static bool balance_is(struct account_ref account, uint64_t expected)
+{
+	struct balance_view_balance_call call = balance_view_balance_start(
+			account_as_balance_view(account));
+	bool same = balance_view_balance_wait(&call) == STATUS_OK &&
+			balance_view_balance_results_get_balance(
+					balance_view_balance_results(&call)) == expected;
+
+	balance_view_balance_done(&call);
+	return same;
+}
+
+/* The bank is told of the account's end by an event, which calls may overtake. */
+static bool ends_soon(struct deposit_account_ref gift)
+{
+	enum outcome outcome;
+
+	for (int i = 0; i < 100; i++) {
+		if (deposit_account_deposit(gift, 1, &outcome) == STATUS_DISCONNECTED)
+			return true;
+		(void)timer_sleep(RT_GRANT(timer, "timer"), 10 * MS_NS);
+	}
+	return false;
+}
+
+static void test_bank(void)
+{
+	struct bank_ref bank = RT_GRANT(bank, "bank");
+	struct account_ref account = { 0 };
+	struct limited_account_ref few = { 0 };
+	struct deposit_account_ref gift = { 0 };
+	enum outcome outcome = OUTCOME_NONE;
+	status_t st = bank_open(bank, capnp_text("ann"), &account, &outcome);
+
+	check(st == STATUS_OK && outcome == OUTCOME_DONE, "an account is opened");
+	st = deposit_account_deposit(account_as_deposit_account(account), 5, &outcome);
+	check(st == STATUS_OK && outcome == OUTCOME_DONE && balance_is(account, 5),
+			"money is paid in");
+	st = account_withdraw(account, 6, &outcome);
+	check(st == STATUS_OK && outcome == OUTCOME_INSUFFICIENT_FUNDS && balance_is(account, 5),
+			"more than there is cannot be taken");
+	st = account_limited(account, 3, &few);
+	check(st == STATUS_OK, "a limited facet is made");
+	st = limited_account_withdraw(few, 4, &outcome);
+	check(st == STATUS_OK && outcome == OUTCOME_OVER_LIMIT, "the facet keeps its limit");
+	st = limited_account_withdraw(few, 2, &outcome);
+	check(st == STATUS_OK && outcome == OUTCOME_DONE && balance_is(account, 3),
+			"within the limit it takes");
+	st = account_withdraw((struct account_ref){ few.ref }, 1, &outcome);
+	check(st == STATUS_UNIMPLEMENTED, "the facet is not an account");
+	st = account_deposit_only(account, &gift);
+	check(st == STATUS_OK && deposit_account_deposit(gift, 1, &outcome) == STATUS_OK &&
+					balance_is(account, 4),
+			"a deposit-only facet pays in");
+	st = account_revoke(account, few.ref, &outcome);
+	check(st == STATUS_OK && outcome == OUTCOME_DONE, "the limited facet is revoked");
+	st = limited_account_withdraw(few, 1, &outcome);
+	check(st == STATUS_DISCONNECTED && balance_is(account, 4), "a revoked facet does nothing");
+	st = account_revoke(account, few.ref, &outcome);
+	check(st == STATUS_OK && outcome == OUTCOME_NOT_OURS, "it cannot be revoked twice");
+	st = account_revoke(account, bank.ref, &outcome);
+	check(st == STATUS_OK && outcome == OUTCOME_NOT_OURS, "something else is not ours");
+	client_release(few.ref);
+	client_release(account.ref);
+	check(ends_soon(gift), "a facet ends with its account");
+	client_release(gift.ref);
+}
+
+/* --- The counter ---------------------------------------------------------------------------------- */
+
+static void test_counter(void)
+{
+	struct counter_ref counter = RT_GRANT(counter, "counter");
+	struct counter_reach_call early = counter_reach_start(counter, 3);
+	struct counter_reach_call cancelled = counter_reach_start(counter, 1000);
+	uint64_t value = 0;
+	status_t st = counter_add(counter, 2, &value);
+
+	check(st == STATUS_OK && value == 2, "the counter adds");
+	check(!client_is_answered(&early.call), "who waits for more still waits");
+	st = counter_add(counter, 2, &value);
+	check(st == STATUS_OK && value == 4, "the service goes on while calls wait");
+	st = counter_reach_wait(&early);
+	check(st == STATUS_OK &&
+					counter_reach_results_get_value(
+							counter_reach_results(&early)) == 4,
+			"the waiting call is answered");
+	counter_reach_done(&early);
+	counter_reach_done(&cancelled);
+	st = counter_add(counter, UINT64_MAX, &value);
+	check(st == STATUS_OK && value == UINT64_MAX, "the counter stops at the largest number");
+}
+
+/* --- The logger ----------------------------------------------------------------------------------- */
+
+/* Whether the newest record says this. */
+static bool last_record_is(struct log_reader_ref reader, const char *source, const char *text)
+{
+	struct log_reader_read_call call = log_reader_read_start(reader, 0, 0);
+	struct capnp_list records;
+	struct log_record_reader record;
+	bool same = false;
+
+	if (log_reader_read_wait(&call) == STATUS_OK) {
+		records = log_reader_read_results_get_records(log_reader_read_results(&call));
+		record = log_record_at(records, records.count - 1);
+		same = records.count > 0 &&
+				capnp_text_equals(log_record_get_source(record), source) &&
+				capnp_text_equals(log_record_get_text(record), text);
+	}
+	log_reader_read_done(&call);
+	return same;
+}
+
+static status_t say(struct log_sink_ref sink, enum log_level level, const char *text)
+{
+	return log_sink_write(sink, level, capnp_text(text));
+}
+
+static void test_logger(void)
+{
+	struct log_sink_ref sink = RT_GRANT(log_sink, "log");
+	struct log_reader_ref reader = RT_GRANT(log_reader, "logs");
+	struct log_reader_follow_call follow = log_reader_follow_start(reader, 1000000);
+
+	check(say(sink, LOG_LEVEL_INFO, "hello") == STATUS_OK &&
+					last_record_is(reader, "clients", "hello"),
+			"a record carries the name of the sink's holder");
+	check(say(sink, LOG_LEVEL_DEBUG, "detail") == STATUS_OK &&
+					last_record_is(reader, "clients", "hello"),
+			"records above the log level are not kept");
+	check(say(sink, (enum log_level)9, "odd") == STATUS_INVALID_ARGUMENT,
+			"an unknown level is refused");
+	for (int i = 0; i < 20; i++)
+		(void)say(sink, LOG_LEVEL_INFO, "more");
+	check(last_record_is(reader, "clients", "more"), "twenty more records are kept");
+	check(!client_is_answered(&follow.call), "a follower waits for its record");
+	log_reader_follow_done(&follow);
+}
+
+/* --- Supervision ----------------------------------------------------------------------------------- */
+
+static enum service_outcome service_kill(const char *name)
+{
+	enum service_outcome outcome = SERVICE_OUTCOME_NONE;
+
+	(void)supervisor_kill(RT_GRANT(supervisor, "services"), capnp_text(name), &outcome);
+	return outcome;
+}
+
+static void test_restart(void)
+{
+	struct log_sink_ref sink = RT_GRANT(log_sink, "log");
+	struct log_reader_ref reader = RT_GRANT(log_reader, "logs");
+	struct counter_ref counter = RT_GRANT(counter, "counter");
+	struct counter_reach_call waiting = counter_reach_start(counter, 0);
+	uint64_t value = 1;
+
+	(void)counter_reach_wait(&waiting);
+	counter_reach_done(&waiting);
+	check(service_kill("nobody") == SERVICE_OUTCOME_NO_SUCH_SERVICE, "nobody cannot be killed");
+	check(service_kill("logger") == SERVICE_OUTCOME_DONE, "the logger is killed");
+	check(say(sink, LOG_LEVEL_INFO, "again") == STATUS_OK &&
+					last_record_is(reader, "clients", "again"),
+			"a call waits for the logger's return and the old sink works");
+	check(service_kill("counter") == SERVICE_OUTCOME_DONE, "the counter is killed");
+	check(counter_value(counter, &value) == STATUS_OK && value == 0,
+			"the counter comes back and begins anew");
+}
+
+static void test_stop(void)
+{
+	struct supervisor_ref services = RT_GRANT(supervisor, "services");
+	struct counter_ref counter = RT_GRANT(counter, "counter");
+	enum service_outcome outcome = SERVICE_OUTCOME_NONE;
+	struct counter_value_call call;
+
+	(void)supervisor_stop(services, capnp_text("counter"), &outcome);
+	check(outcome == SERVICE_OUTCOME_DONE, "the counter is stopped");
+	call = counter_value_start(counter);
+	(void)timer_sleep(RT_GRANT(timer, "timer"), 50 * MS_NS);
+	check(!client_is_answered(&call.call), "a call to a stopped service waits");
+	(void)supervisor_start(services, capnp_text("counter"), &outcome);
+	check(outcome == SERVICE_OUTCOME_DONE, "the counter is started");
+	check(counter_value_wait(&call) == STATUS_OK, "then the call is answered");
+	counter_value_done(&call);
+	(void)supervisor_start(services, capnp_text("counter"), &outcome);
+	check(outcome == SERVICE_OUTCOME_ALREADY_RUNNING, "it cannot be started twice");
+}
+
+/* --- The serial line -------------------------------------------------------------------------------- */
+
+static void test_serial(void)
+{
+	static uint8_t bytes[1024];
+	struct byte_stream_ref line = RT_GRANT(byte_stream, "line");
+	struct byte_sink_ref sink = byte_stream_as_byte_sink(line);
+	struct byte_source_read_call read;
+	status_t st = STATUS_OK;
+
+	memset(bytes, 'u', sizeof(bytes));
+	for (int i = 0; i < 8 && st == STATUS_OK; i++) {
+		struct byte_sink_write_call call = byte_sink_write_start(
+				sink, capnp_data_of(bytes, 1000));
+
+		st = byte_sink_write_wait(&call);
+		byte_sink_write_done(&call);
+	}
+	check(st == STATUS_OK, "eight thousand bytes go out on the line");
+	read = byte_source_read_start(byte_stream_as_byte_source(line), 16);
+	check(!client_is_answered(&read.call), "a read waits for bytes");
+	byte_source_read_done(&read);
+	check(service_kill("serial") == SERVICE_OUTCOME_DONE, "the serial driver is killed");
+	check(byte_sink_write(sink, capnp_data_of(bytes, 10)) == STATUS_OK,
+			"it comes back with its device");
+}
+
+int main(int argc, char **argv)
+{
+	test_bank();
+	test_counter();
+	test_logger();
+	test_restart();
+	test_stop();
+	test_serial();
+	rt_print("TAP 1..%u", count);
+	return failed == 0 ? 0 : 1;
+}

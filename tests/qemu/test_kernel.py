@@ -31,6 +31,11 @@ def test_a_broken_kernel_says_so_and_stops(boot, how):
     assert re.search(r"^  #\d+ [0-9a-f]{16} \w+\+[0-9a-f]+$", guest.log(), re.MULTILINE)
 
 
+def test_a_reset_resets(boot):
+    guest = boot(None, append="crash=reboot")
+    assert guest.wait() == (0, "QEMU ended")
+
+
 @pytest.mark.parametrize(
     ("cpu", "sentence"),
     [

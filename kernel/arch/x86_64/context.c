@@ -104,7 +104,7 @@ void arch_context_switch(
 		struct arch_context *previous, struct arch_context *next, struct arch_space *space)
 {
 	struct arch_cpu *cpu = &arch_cpu()->arch;
-	uint64_t root = next != NULL ? space->root : paging_kernel_root();
+	uint64_t root = next != NULL ? space->root : kernel_root;
 
 	if (previous != NULL)
 		context_save(previous);

@@ -54,7 +54,7 @@ void syscall_entry(void);
 #define MAP_EXECUTE (1u << 1)
 #define MAP_DEVICE  (1u << 2)
 void paging_init(struct boot_info *boot);
-uint64_t paging_kernel_root(void);
+extern uint64_t kernel_root;       /* physical; constant after paging_init */
 /* Registers at a physical address, uncached; mapped for good. Panics when the window is full. */
 void *paging_map_device(uint64_t physical, uint64_t bytes);
 

@@ -17,7 +17,7 @@ extern const char kernel_start_address[], kernel_end_address[];
 extern const char kernel_text_end[], kernel_rodata_end[];
 extern struct cpu boot_cpu_area;
 
-static uint64_t kernel_root;
+uint64_t kernel_root;
 static uint64_t device_next = DEVICE_BASE;
 
 /* Tables are taken from the start of this region of the boot map. */
@@ -161,11 +161,6 @@ void paging_init(struct boot_info *boot)
 	entry_make(DEVICE_BASE, 0);
 	write_cr3(kernel_root);
 	arch_cpu()->arch.root = kernel_root;
-}
-
-uint64_t paging_kernel_root(void)
-{
-	return kernel_root;
 }
 
 void *paging_map_device(uint64_t physical, uint64_t bytes)

@@ -380,6 +380,8 @@ void selftest_crash(const char *command_line)
 		lock_twice();
 	if (boot_command_line_has(command_line, "crash=nmi"))
 		__asm__ volatile("int $2");
+	if (boot_command_line_has(command_line, "crash=reboot"))
+		arch_reboot();
 }
 
 void selftest_run(void)

@@ -39,7 +39,7 @@ static void table_destroy(struct arch_space *space, uint64_t physical)
 
 status_t arch_space_create(struct arch_space *space, struct ledger *ledger)
 {
-	const uint64_t *kernel = arch_direct(paging_kernel_root());
+	const uint64_t *kernel = arch_direct(kernel_root);
 	uint64_t *top;
 	status_t st;
 
@@ -61,7 +61,7 @@ void arch_space_leave(struct arch_space *space)
 
 	if (cpu->root != space->root)
 		return;
-	cpu->root = paging_kernel_root();
+	cpu->root = kernel_root;
 	write_cr3(cpu->root);
 }
 

@@ -25,6 +25,11 @@ PROGRAMS += logger
 HOST_TESTS += logger_record_ring
 HOST_TEST_logger_record_ring := services/logger/record_ring_test.c services/logger/record_ring.c
 
+# --- terminal: byte streams become terminals ---
+
+$(eval $(call program,terminal,services/terminal/main.c $(LIB_TERM_SRCS)))
+PROGRAMS += terminal
+
 # --- shell: where a person works ---
 
 include services/shell/shell.mk
@@ -36,3 +41,6 @@ TEST_PROGRAMS += test-ender
 $(eval $(call program,test-clients,tests/services/clients.c))
 TEST_PROGRAMS += test-clients
 GUEST_TESTS   += services:test-services
+$(eval $(call program,test-storm,tests/services/storm.c))
+TEST_PROGRAMS += test-storm
+GUEST_TESTS   += storm:test-storm

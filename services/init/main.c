@@ -43,11 +43,13 @@ static bool read_plan(void)
 	status_t st = world_open(&init.world, RT_GRANT(boot_package, "package"),
 			RT_GRANT(virtual_memory, "memory"));
 
-	if (st == STATUS_OK)
-		st = world_read_manifest(&init.world, &init.manifest);
 	if (st != STATUS_OK) {
-		init_say(LOG_LEVEL_ERROR, "the boot package cannot be read: %s",
-				status_sentence(st));
+		init_say(LOG_LEVEL_ERROR, "schemas.bin cannot be read: %s", status_sentence(st));
+		return false;
+	}
+	st = world_read_manifest(&init.world, &init.manifest);
+	if (st != STATUS_OK) {
+		init_say(LOG_LEVEL_ERROR, "manifest.bin cannot be read: %s", status_sentence(st));
 		return false;
 	}
 	world = world_for_plan(&init.world, RT_GRANT(system_info, "info"));

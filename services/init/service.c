@@ -287,9 +287,11 @@ static void service_give_up(struct supervised *service, enum service_state state
 		service->endpoint = (struct endpoint_ref){ 0 };
 	}
 	if (service->plan->essential) {
-		init_say(LOG_LEVEL_ERROR, "%.*s is essential", name_bytes(service),
-				name_chars(service));
-		init_shut_down(state == SERVICE_STATE_FAILED ? STATUS_FAILED_SERVICE : 0, false);
+		bool failed = state == SERVICE_STATE_FAILED;
+
+		init_say(failed ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, "%.*s is essential",
+				name_bytes(service), name_chars(service));
+		init_shut_down(failed ? STATUS_FAILED_SERVICE : 0, false);
 	}
 }
 

@@ -2,6 +2,12 @@
 The logger and the serial driver survive their own end."""
 
 import re
+import subprocess
+
+import pytest
+
+import project
+from guest import Guest
 
 
 def test_a_manifest_with_a_cycle_is_refused_before_anything_starts(boot):
@@ -13,6 +19,33 @@ def test_a_manifest_with_a_cycle_is_refused_before_anything_starts(boot):
         '"hen" -> "egg" -> "hen"' in log
     )
     assert "started as process" not in log
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (b"", "manifest.bin cannot be read"),
+        (b"\0" * 8, "services: there are none"),
+        (b"\xff" * 64, "manifest.bin cannot be read"),
+        (b"\0\0\0\0\x01\0\0\0" + b"\xfc\xff\xff\xff\x04\0\x04\0", "manifest: is not a valid message"),
+    ],
+)
+def test_a_manifest_of_arbitrary_bytes_ends_the_system(tmp_path, words, error):
+    (tmp_path / "manifest.bin").write_bytes(words)
+    package = tmp_path / "boot.cpio"
+    subprocess.run(
+        [
+            "tools/bootpack/bootpack.py",
+            "--onto",
+            project.built("debug", "boot-test-refused.cpio"),
+            str(package),
+            f"manifest.bin={tmp_path}/manifest.bin",
+        ],
+        check=True,
+    )
+    with Guest(project.built("debug", "capos.elf"), str(package)) as guest:
+        assert guest.wait(30)[0] == 1
+        assert error in guest.log()
 
 
 def test_services_end_as_their_policy_says(boot):

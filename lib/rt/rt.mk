@@ -43,3 +43,8 @@ HOST_TEST_rt-heap   := lib/rt/heap_test.c lib/rt/heap.c
 HOST_TEST_rt-arena  := lib/rt/arena_test.c lib/rt/arena.c
 HOST_TEST_rt-format := lib/rt/format_test.c lib/rt/format.c
 HOST_TEST_rt-layout := lib/rt/layout_test.c lib/rt/layout.c lib/elf/elf.c
+
+# The runtime's own guest test: boots, launches itself in several roles, prints TAP.
+TEST_PROGRAMS += rt-test
+GUEST_TESTS   += rt:test-rt
+$(eval $(call program,rt-test,tests/rt/main.c tests/rt/peer.c))

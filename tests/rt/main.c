@@ -1,0 +1,529 @@
+/*
+ * The guest test of the runtime: calls to the kernel, the heap, servers in another process, launching and its
+ * refusals, deaths. Prints TAP to the console and powers off; status 1 if one failed.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "capos/kernel.client.h"
+#include "programs/bank/bank.client.h"
+#include "programs/counter/counter.client.h"
+#include "rt/capability.h"
+#include "rt/launch.h"
+#include "rt/program.h"
+#include "rt/server.h"
+#include "tests/rt/rt_test.h"
+
+#define MILLISECOND 1000000ull
+#define PROGRAM "bin/rt-test"
+
+static struct launch_authority authority;
+static struct boot_package_ref package;
+static struct console_ref console;
+static struct timer_ref timer;
+static struct client_ref endpoint;
+static struct counter_ref counter;
+static struct bank_ref bank;
+static struct process_handle_ref peer;
+static struct loop loop;
+static int tap_count;
+static int tap_failed;
+
+void tap(int right, const char *name)
+{
+	rt_print("TAP %s %d - rt %s", right ? "ok" : "not ok", ++tap_count, name);
+	if (!right) {
+		tap_failed++;
+		rt_print("TAP # detail %lx", rt_detail());
+	}
+}
+
+/* --- The kernel's objects ------------------------------------------------------------------------ */
+
+static void test_grants(void)
+{
+	tap(!client_ref_is_null(console.ref) && !client_ref_is_null(timer.ref), "finds its grants");
+	tap(client_ref_is_null(rt_grant("console", TIMER_INTERFACE_ID)),
+			"does not find a grant under another interface");
+	tap(client_ref_is_null(rt_grant("nonsense", TIMER_INTERFACE_ID)),
+			"does not find what was not granted");
+}
+
+static void test_time(void)
+{
+	uint64_t before = 0;
+	uint64_t after = 0;
+	status_t status = timer_now(timer, &before);
+
+	if (status == STATUS_OK)
+		status = timer_sleep(timer, 2 * MILLISECOND);
+	if (status == STATUS_OK)
+		status = timer_now(timer, &after);
+	tap(status == STATUS_OK && after - before >= 2 * MILLISECOND, "sleeps");
+}
+
+static void test_capabilities(void)
+{
+	uint32_t copy = 0;
+	uint32_t narrowed = 0;
+	uint64_t now;
+	status_t status = rt_copy(rt_id(timer.ref), &copy);
+	struct timer_ref copied = { rt_ref(copy) };
+
+	tap(status == STATUS_OK && timer_now(copied, &now) == STATUS_OK, "calls a copy");
+	rt_release(copy);
+	tap(timer_now(copied, &now) == STATUS_BAD_CAPABILITY, "cannot call what it released");
+	tap(rt_narrow(rt_id(timer.ref), CONSOLE_INTERFACE_ID, &narrowed) == STATUS_UNIMPLEMENTED,
+			"cannot narrow to a stranger");
+	tap(console_write((struct console_ref){ timer.ref }, capnp_text("x")) == STATUS_UNIMPLEMENTED,
+			"an object does not have another's methods");
+	tap(timer_now((struct timer_ref){ rt_ref(0) }, &now) == STATUS_BAD_CAPABILITY,
+			"a null reference answers badCapability");
+}
+
+static void test_started_calls(void)
+{
+	struct timer_now_call calls[20];
+	uint64_t last = 0;
+	int right = 1;
+	int i;
+
+	for (i = 0; i < 20; i++)
+		calls[i] = timer_now_start(timer);
+	for (i = 19; i >= 0; i--)
+		right &= timer_now_wait(&calls[i]) == STATUS_OK;
+	for (i = 0; i < 20; i++) {
+		uint64_t now = timer_now_results_get_monotonic_ns(timer_now_results(&calls[i]));
+
+		right &= now >= last;
+		last = now;
+		timer_now_done(&calls[i]);
+	}
+	tap(right, "waits for twenty started calls in any order");
+}
+
+static void test_heap(void)
+{
+	uint8_t *blocks[40];
+	int right = 1;
+	int i;
+
+	for (i = 0; i < 40; i++) {
+		blocks[i] = malloc(10000);
+		right &= blocks[i] != NULL;
+		if (blocks[i] != NULL)
+			memset(blocks[i], i, 10000);
+	}
+	for (i = 0; i < 40; i++) {
+		right &= blocks[i] != NULL && blocks[i][0] == i && blocks[i][9999] == i;
+		free(blocks[i]);
+	}
+	tap(right, "the heap grows over its memory grant");
+}
+
+/* --- Launching ----------------------------------------------------------------------------------- */
+
+static status_t launch_program(const char *program, const char *arg, const struct launch_grant *grants,
+		uint32_t grant_count, struct launch_result *result)
+{
+	struct capnp_text args[] = { capnp_text(program), capnp_text(arg) };
+	struct launch_request request = {
+		.name = capnp_text("child"),
+		.args = args,
+		.arg_count = 2,
+		.grants = grants,
+		.grant_count = grant_count,
+	};
+	struct launch_file file;
+	status_t status = launch_file_open(package, authority.memory, capnp_text(program), &file);
+
+	if (status != STATUS_OK || file.bytes == NULL)
+		return STATUS_FAILED;
+	request.image = file.bytes;
+	request.image_bytes = file.count;
+	status = launch(&authority, &request, result);
+	if (status != STATUS_OK)
+		rt_print("TAP # %s: %s", launch_sentence(result), status_sentence(status));
+	launch_file_close(authority.memory, &file);
+	return status;
+}
+
+/* Waits for the end and answers how it ended; releases the handle. */
+static enum process_state child_end(struct process_handle_ref process, int64_t *exit_status)
+{
+	struct process_observer_wait_call wait =
+			process_observer_wait_start(process_handle_as_process_observer(process));
+	enum process_state state = PROCESS_STATE_NONE;
+	struct exit_status_reader end;
+
+	if (process_observer_wait_wait(&wait) == STATUS_OK) {
+		end = process_observer_wait_results_get_exit(process_observer_wait_results(&wait));
+		state = exit_status_get_state(end);
+		*exit_status = exit_status_get_status(end);
+	}
+	process_observer_wait_done(&wait);
+	client_release(process.ref);
+	return state;
+}
+
+static void test_hello(void)
+{
+	struct launch_row rows[LAUNCH_ROWS_MAX];
+	struct launch_grant grant = {
+		.name = capnp_text("console"),
+		.capability = rt_id(console.ref),
+		.rows = rows,
+		.row_count = launch_rows(&console_interface, rows, LAUNCH_ROWS_MAX),
+	};
+	struct launch_result result;
+	int64_t status = -1;
+
+	tap(launch_program("bin/hello", "", &grant, 1, &result) == STATUS_OK &&
+			child_end(result.process, &status) == PROCESS_STATE_EXITED && status == 0,
+			"hello prints on the console that it was given");
+	tap(launch_program("bin/hello", "", NULL, 0, &result) == STATUS_OK &&
+			child_end(result.process, &status) == PROCESS_STATE_EXITED && status == 3,
+			"hello without a grant can only exit");
+}
+
+static uint64_t free_pages(void)
+{
+	struct system_info_ref info = RT_GRANT(system_info, "info");
+	uint64_t pages = 0;
+
+	(void)!system_info_memory(info, NULL, &pages, NULL);
+	return pages;
+}
+
+static void test_many_launches(void)
+{
+	struct launch_result result;
+	uint64_t before = 0;
+	int64_t status = -1;
+	int right = 1;
+	int i;
+
+	for (i = 0; i < 60; i++) {
+		if (i == 20)
+			before = free_pages();
+		right &= launch_program("bin/hello", "", NULL, 0, &result) == STATUS_OK &&
+				child_end(result.process, &status) == PROCESS_STATE_EXITED;
+	}
+	tap(right, "launches sixty programs one after the other");
+	tap(free_pages() + 4 >= before, "and none of them leaves pages behind");
+}
+
+static void test_crash(void)
+{
+	struct launch_result result;
+	int64_t status = -1;
+
+	tap(launch_program(PROGRAM, "crash", NULL, 0, &result) == STATUS_OK &&
+			child_end(result.process, &status) == PROCESS_STATE_CRASHED,
+			"a child that writes to nowhere crashes alone");
+	tap(launch_program(PROGRAM, "overflow", NULL, 0, &result) == STATUS_OK &&
+			child_end(result.process, &status) == PROCESS_STATE_CRASHED,
+			"a child that runs off its stack crashes alone");
+	tap(launch_program(PROGRAM, "panic", NULL, 0, &result) == STATUS_OK &&
+			child_end(result.process, &status) == PROCESS_STATE_EXITED && status == 134,
+			"a child that panics exits with 134");
+}
+
+static void test_refused_launches(void)
+{
+	struct launch_request request = { .name = capnp_text("x"), .image = "no program", .image_bytes = 10 };
+	struct launch_grant nothing = { .name = capnp_text("none"), .capability = 0xfffff };
+	struct launch_result result;
+
+	tap(launch(&authority, &request, &result) == STATUS_INVALID_ARGUMENT &&
+			result.step == LAUNCH_STEP_IMAGE, "a file that is no program is refused");
+	tap(launch_program("bin/hello", "", &nothing, 1, &result) != STATUS_OK &&
+			result.step == LAUNCH_STEP_GRANT, "a capability that is not held cannot be granted");
+}
+
+/* --- A server in another process ----------------------------------------------------------------- */
+
+static status_t export_root(uint64_t tag, const struct capnp_interface *interface,
+		struct client_ref *capability)
+{
+	struct launch_row rows[LAUNCH_ROWS_MAX];
+	uint32_t count = launch_rows(interface, rows, LAUNCH_ROWS_MAX);
+	struct endpoint_export_params_builder params;
+	struct endpoint_export_call call =
+			endpoint_export_begin((struct endpoint_ref){ endpoint }, &params);
+	struct capnp_list_builder list = endpoint_export_params_init_interfaces(params, count);
+	status_t status;
+	uint32_t i;
+
+	endpoint_export_params_set_tag(params, tag);
+	endpoint_export_params_set_lasting(params, true);
+	for (i = 0; i < count; i++) {
+		interface_row_set_id(interface_row_builder_at(list, i), rows[i].id);
+		interface_row_set_methods(interface_row_builder_at(list, i), rows[i].methods);
+		interface_row_set_ancestors(interface_row_builder_at(list, i), rows[i].ancestors);
+	}
+	endpoint_export_send(&call);
+	status = endpoint_export_wait(&call);
+	if (status == STATUS_OK)
+		status = endpoint_export_take_capability(&call, capability);
+	endpoint_export_done(&call);
+	return status;
+}
+
+static void test_peer_starts(void)
+{
+	static struct launch_row rows[2][LAUNCH_ROWS_MAX];
+	struct launch_grant grants[3];
+	struct launch_result result;
+	struct endpoint_ref made = { 0 };
+	status_t status = object_factory_endpoint(authority.factory, SERVER_MESSAGE_WORDS,
+			SERVER_MESSAGE_CAPS, SERVER_CALLS, &made);
+
+	endpoint = made.ref;
+	if (status == STATUS_OK)
+		status = export_root(0, &counter_interface, &counter.ref);
+	if (status == STATUS_OK)
+		status = export_root(1, &bank_interface, &bank.ref);
+	grants[0] = (struct launch_grant){ .name = capnp_text("serve"), .capability = rt_id(endpoint),
+		.rows = rows[0], .row_count = launch_rows(&endpoint_interface, rows[0], LAUNCH_ROWS_MAX) };
+	grants[1] = (struct launch_grant){ .name = capnp_text("console"),
+		.capability = rt_id(console.ref), .rows = rows[1],
+		.row_count = launch_rows(&console_interface, rows[1], LAUNCH_ROWS_MAX) };
+	grants[2] = (struct launch_grant){ .name = capnp_text("memory"), .own_memory = true };
+	if (status == STATUS_OK)
+		status = launch_program(PROGRAM, "peer", grants, 3, &result);
+	peer = result.process;
+	tap(status == STATUS_OK, "a server starts with its endpoint");
+}
+
+static void test_calls(void)
+{
+	uint64_t value = 0;
+	int right = 1;
+	uint64_t i;
+
+	for (i = 1; i <= 1000; i++)
+		right &= counter_add(counter, 1, &value) == STATUS_OK && value == i;
+	tap(right, "a thousand calls are answered in order");
+}
+
+static void test_many_at_once(void)
+{
+	struct counter_add_call calls[16];
+	uint64_t first = 0;
+	int right = 1;
+	int i;
+
+	right &= counter_add(counter, 0, &first) == STATUS_OK;
+	for (i = 0; i < 16; i++)
+		calls[i] = counter_add_start(counter, 1);
+	for (i = 0; i < 16; i++) {
+		right &= counter_add_wait(&calls[i]) == STATUS_OK;
+		right &= counter_add_results_get_value(counter_add_results(&calls[i])) ==
+				first + 1 + (uint64_t)i;
+		counter_add_done(&calls[i]);
+	}
+	tap(right, "calls through one reference start in order");
+}
+
+static void test_deferral(void)
+{
+	struct counter_reach_call reach;
+	uint64_t value = 0;
+	int right = counter_add(counter, 0, &value) == STATUS_OK;
+
+	reach = counter_reach_start(counter, value + 2);
+	right &= counter_add(counter, 1, NULL) == STATUS_OK;
+	right &= !client_is_answered(&reach.call);
+	right &= counter_add(counter, 1, NULL) == STATUS_OK;
+	right &= counter_reach_wait(&reach) == STATUS_OK;
+	right &= counter_reach_results_get_value(counter_reach_results(&reach)) == value + 2;
+	counter_reach_done(&reach);
+	tap(right, "an answer may come later");
+}
+
+/* Accounts in being and cancelled calls, as the peer counts them. */
+static uint64_t peer_state(void)
+{
+	uint64_t value = UINT64_MAX;
+
+	(void)!counter_value(counter, &value);
+	return value;
+}
+
+static void test_cancel(void)
+{
+	struct counter_reach_call reach = counter_reach_start(counter, UINT64_MAX);
+	uint64_t before = peer_state();
+	status_t status;
+
+	client_cancel(&reach.call);
+	status = counter_reach_wait(&reach);
+	counter_reach_done(&reach);
+	tap(status == STATUS_CANCELLED, "a cancelled call ends cancelled");
+	tap(peer_state() == before + 1, "and its server is told");
+}
+
+static void test_objects(void)
+{
+	struct bank_open_call open = bank_open_start(bank, capnp_text("ann"));
+	struct deposit_account_deposit_call deposit = deposit_account_deposit_start(
+			account_as_deposit_account(bank_open_account(&open)), 5);
+	struct account_ref account = { 0 };
+	enum outcome outcome = OUTCOME_NONE;
+	uint32_t view = 0;
+
+	tap(deposit_account_deposit_wait(&deposit) == STATUS_OK, "a call on a place in an answer arrives");
+	deposit_account_deposit_done(&deposit);
+	tap(bank_open_take_account(&open, &account) == STATUS_OK && peer_state() / 1000 == 1,
+			"an object's capability is taken from an answer");
+	bank_open_done(&open);
+	tap(account_revoke(account, account.ref, &outcome) == STATUS_OK && outcome == OUTCOME_DONE,
+			"a capability that comes home is known there");
+	tap(account_revoke(account, console.ref, &outcome) == STATUS_OK && outcome == OUTCOME_NOT_OURS,
+			"a stranger's capability is not");
+	tap(rt_narrow(rt_id(account.ref), BALANCE_VIEW_INTERFACE_ID, &view) == STATUS_OK &&
+			deposit_account_deposit((struct deposit_account_ref){ rt_ref(view) }, 1, NULL) ==
+			STATUS_UNIMPLEMENTED, "a narrowed capability has fewer methods");
+	rt_release(view);
+	client_release(account.ref);
+	tap(peer_state() / 1000 == 0, "an object without holders is gone");
+}
+
+static void test_words(void)
+{
+	struct bank_open_call open = bank_open_start(bank, capnp_text(""));
+
+	tap(bank_open_wait(&open) == STATUS_INVALID_ARGUMENT &&
+			capnp_text_equals(client_reason(&open.call), "an account has an owner"),
+			"an exception carries the server's words");
+	bank_open_done(&open);
+}
+
+/* --- The loop ------------------------------------------------------------------------------------ */
+
+static int events;
+static uint64_t seen_bits;
+static uint32_t notification;
+
+static void on_timer(void *context)
+{
+	events |= 1;
+	if (rt_signal(notification, 6) != STATUS_OK)
+		loop_stop(&loop, STATUS_FAILED);
+}
+
+static void on_answer(void *arg, struct client_call *answered)
+{
+	struct counter_add_call call = { *answered };
+
+	if (counter_add_results_get_value(counter_add_results(&call)) != 0)
+		events |= 4;
+	counter_add_done(&call);
+	loop_stop(&loop, STATUS_OK);
+}
+
+static void on_bits(void *context, status_t status, uint64_t bits)
+{
+	struct counter_add_call call = counter_add_start(counter, 1);
+
+	events |= status == STATUS_OK ? 2 : 0;
+	seen_bits = bits;
+	counter_add_then(&call, on_answer, NULL);
+}
+
+static void test_loop(void)
+{
+	static struct loop_timer early;
+	static struct loop_timer never;
+	static struct loop_watch watch;
+	struct notification_ref made = { 0 };
+	status_t status = object_factory_notification(authority.factory, &made);
+
+	notification = rt_id(made.ref);
+	loop_init(&loop);
+	if (status == STATUS_OK)
+		status = loop_after(&loop, &early, MILLISECOND, on_timer, NULL);
+	if (status == STATUS_OK)
+		status = loop_after(&loop, &never, 3600000 * MILLISECOND, on_timer, NULL);
+	if (status == STATUS_OK)
+		status = loop_watch_bits(&loop, &watch, notification, 2, on_bits, NULL);
+	if (status == STATUS_OK)
+		status = loop_run(&loop);
+	loop_watch_stop(&watch);
+	loop_timer_stop(&loop, &never);
+	tap(status == STATUS_OK && events == 7 && seen_bits == 2,
+			"the loop runs timers, watches and callbacks");
+}
+
+static void test_deaths(void)
+{
+	struct counter_reach_call reach = counter_reach_start(counter, UINT64_MAX);
+	int64_t status = -1;
+
+	tap(!client_is_answered(&reach.call), "a call waits in a server");
+	tap(process_handle_kill(peer, 9) == STATUS_OK, "the server is killed");
+	tap(rt_wait_end(rt_id(peer.ref)) == STATUS_OK, "its end can be waited for");
+	tap(counter_reach_wait(&reach) == STATUS_DISCONNECTED, "calls in service end disconnected");
+	counter_reach_done(&reach);
+	tap(child_end(peer, &status) == PROCESS_STATE_KILLED && status == 9, "the end says killed");
+}
+
+/* --- Roles ---------------------------------------------------------------------------------------- */
+
+static int overflow(int levels);
+static int (*volatile overflow_next)(int levels) = overflow;
+
+/* Needs some stack for each level; the pointer keeps the compiler from making a loop of it. */
+static int overflow(int levels)
+{
+	volatile int here = levels;
+
+	return levels == 0 ? 0 : overflow_next(levels - 1) + here;
+}
+
+static void run_tests(void)
+{
+	test_grants();
+	test_time();
+	test_capabilities();
+	test_started_calls();
+	test_heap();
+	test_hello();
+	test_many_launches();
+	test_crash();
+	test_refused_launches();
+	test_peer_starts();
+	test_calls();
+	test_many_at_once();
+	test_deferral();
+	test_cancel();
+	test_objects();
+	test_words();
+	test_loop();
+	test_deaths();
+	rt_print("TAP 1..%d", tap_count);
+}
+
+int main(int argc, char **argv)
+{
+	const char *role = argc > 1 ? argv[1] : "";
+
+	if (strcmp(role, "peer") == 0)
+		return peer_main();
+	if (strcmp(role, "crash") == 0)
+		*(volatile int *)8 = 1;
+	if (strcmp(role, "overflow") == 0)
+		return overflow(1000000);
+	if (strcmp(role, "panic") == 0)
+		abort();
+	console = RT_GRANT(console, "console");
+	timer = RT_GRANT(timer, "timer");
+	package = RT_GRANT(boot_package, "package");
+	authority.spawner = RT_GRANT(process_spawner, "spawner");
+	authority.factory = RT_GRANT(object_factory, "factory");
+	authority.memory = RT_GRANT(virtual_memory, "memory");
+	run_tests();
+	(void)!system_control_power_off(RT_GRANT(system_control, "system"), tap_failed != 0);
+	return tap_failed != 0;
+}

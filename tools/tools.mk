@@ -9,3 +9,17 @@ CAPNPC_OBJS := $(addprefix $(HOST)/tool/tools/capnpc-capos/,main.o emit.o names.
 $(CAPNPC): $(CAPNPC_OBJS)
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^
+
+# Reference pages, from the schemas and their comments.
+REFERENCE      := $(HOST)/capos-reference
+REFERENCE_OBJS := $(HOST)/tool/tools/reference/main.o $(TOOL_CAPNP_OBJS)
+
+$(REFERENCE): $(REFERENCE_OBJS)
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^
+
+.PHONY: reference
+all: reference
+reference: $(REFERENCE) $(SCHEMAS_BIN)
+	@mkdir -p $(O)/docs/reference
+	$(REFERENCE) $(SCHEMAS_BIN) $(O)/docs/reference

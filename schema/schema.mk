@@ -18,7 +18,8 @@ gen: $(SCHEMAS_BIN)
 .SECONDEXPANSION:
 $(SCHEMAS_BIN): $(SYSTEM_SCHEMAS) $$(GEN_SCHEMAS) $(CAPNPC)
 	@mkdir -p $(GEN)
-	capnp compile -I schema -o- $(SYSTEM_SCHEMAS) $(GEN_SCHEMAS) --src-prefix=schema > $@.tmp
+	capnp compile -I schema --src-prefix=schema -o- $(SYSTEM_SCHEMAS) $(GEN_SCHEMAS) | \
+		capnp convert --segment-size=4000000 binary:binary > $@.tmp
 	cd $(GEN) && $(abspath $(CAPNPC)) < $(abspath $@.tmp)
 	@mv $@.tmp $@
 

@@ -9,3 +9,7 @@ CAPNP_ALL_SOURCES        := $(CAPNP_SOURCES) $(CAPNP_REFLECTION_SOURCES) $(CAPNP
 
 HOST_TESTS               += capnp_official
 HOST_TEST_capnp_official := tests/capnp/official_test.c tests/capnp/random_message.c $(CAPNP_ALL_SOURCES)
+
+HOST_TESTS               += capnp_client
+HOST_TEST_capnp_client   := $(addprefix tests/capnp/,client_test.c client_cases.c worker.c stream_transport.c) \
+                            $(GEN)/tests/capnp/all.capnp.c $(CAPNP_SOURCES)

@@ -1,0 +1,322 @@
+/*
+ * What a typed client may expect of any transport: see worker.h.
+ */
+#include "tests/capnp/worker.h"
+
+/* Ends a case with the words of what failed. */
+#define CHECK(condition)                                                                        \
+	do {                                                                                    \
+		if (!(condition))                                                               \
+			return #condition;                                                      \
+	} while (0)
+
+static const char *blocking_call(struct worker_ref root)
+{
+	int64_t sum = 0;
+
+	CHECK(worker_add(root, 40, 2, &sum) == STATUS_OK);
+	CHECK(sum == 42);
+	CHECK(worker_add(root, -1, -1, NULL) == STATUS_OK);
+	return NULL;
+}
+
+static const char *started_calls_overlap(struct worker_ref root)
+{
+	struct worker_add_call first = worker_add_start(root, 1, 2);
+	struct worker_add_call second = worker_add_start(root, 3, 4);
+
+	CHECK(worker_add_wait(&second) == STATUS_OK);
+	CHECK(worker_add_results_get_sum(worker_add_results(&second)) == 7);
+	CHECK(worker_add_wait(&first) == STATUS_OK);
+	CHECK(worker_add_wait(&first) == STATUS_OK);
+	CHECK(worker_add_results_get_sum(worker_add_results(&first)) == 3);
+	worker_add_done(&first);
+	worker_add_done(&first);
+	worker_add_done(&second);
+	return NULL;
+}
+
+static const char *text_result_is_borrowed(struct worker_ref root)
+{
+	struct worker_name_call call = worker_name_start(root);
+
+	CHECK(worker_name_wait(&call) == STATUS_OK);
+	CHECK(capnp_text_equals(worker_name_results_get_name(worker_name_results(&call)), "root"));
+	worker_name_done(&call);
+	CHECK(worker_name_results_get_name(worker_name_results(&call)).bytes == 0);
+	return NULL;
+}
+
+static const char *list_parameters(struct worker_ref root)
+{
+	struct worker_numbers_params_builder params;
+	struct worker_numbers_call call = worker_numbers_begin(root, &params);
+	struct capnp_list_builder numbers = worker_numbers_params_init_numbers(params, 5);
+
+	for (uint32_t i = 0; i < 5; i++)
+		capnp_list_set_i32(numbers, i, (int32_t)i - 10);
+	worker_numbers_send(&call);
+	CHECK(worker_numbers_wait(&call) == STATUS_OK);
+	CHECK(worker_numbers_results_get_total(worker_numbers_results(&call)) == -40);
+	worker_numbers_done(&call);
+	return NULL;
+}
+
+static const char *overflow_latches_until_wait(struct worker_ref root)
+{
+	struct worker_numbers_params_builder params;
+	struct worker_numbers_call call = worker_numbers_begin_sized(root, 4, &params);
+	struct capnp_list_builder numbers = worker_numbers_params_init_numbers(params, 1000);
+
+	capnp_list_set_i32(numbers, 3, 1);
+	worker_numbers_send(&call);
+	CHECK(worker_numbers_wait(&call) == STATUS_TOO_LARGE);
+	CHECK(worker_numbers_results_get_total(worker_numbers_results(&call)) == 0);
+	worker_numbers_done(&call);
+	return NULL;
+}
+
+static const char *named_structs_as_parameters(struct worker_ref root)
+{
+	int32_t x = 0;
+	int32_t y = 0;
+
+	CHECK(worker_describe(root, 3, -4, &x, &y) == STATUS_OK);
+	CHECK(x == -4 && y == 3);
+	return NULL;
+}
+
+static const char *capability_results_are_owned(struct worker_ref root)
+{
+	struct worker_ref child;
+	uint32_t serial = 0;
+	int64_t sum = 0;
+
+	CHECK(worker_child(root, capnp_text("one"), &child, &serial) == STATUS_OK);
+	CHECK(serial != 0 && !client_ref_is_null(child.ref));
+	CHECK(worker_add(child, 5, 6, &sum) == STATUS_OK && sum == 11);
+	client_release(child.ref);
+	return NULL;
+}
+
+static const char *capability_results_not_wanted_are_released(struct worker_ref root)
+{
+	/* More often than there can be workers: nothing may stay. */
+	for (uint32_t i = 0; i < WORKERS_MAX * 2; i++)
+		CHECK(worker_child(root, capnp_text("unwanted"), NULL, NULL) == STATUS_OK);
+	return NULL;
+}
+
+static const char *capability_is_taken_once(struct worker_ref root)
+{
+	struct worker_child_call call = worker_child_start(root, capnp_text("two"));
+	struct worker_ref child;
+	struct worker_ref again;
+
+	CHECK(worker_child_wait(&call) == STATUS_OK);
+	CHECK(worker_child_take_child(&call, &child) == STATUS_OK);
+	CHECK(worker_child_take_child(&call, &again) != STATUS_OK);
+	worker_child_done(&call);
+	CHECK(worker_add(child, 1, 1, NULL) == STATUS_OK);
+	client_release(child.ref);
+	return NULL;
+}
+
+static const char *pipelined_call(struct worker_ref root)
+{
+	struct worker_child_call child = worker_child_start(root, capnp_text("pipe"));
+	struct worker_child_call grandchild = worker_child_start(worker_child_child(&child),
+			capnp_text("line"));
+	struct worker_name_call name = worker_name_start(worker_child_child(&grandchild));
+
+	CHECK(worker_name_wait(&name) == STATUS_OK);
+	CHECK(capnp_text_equals(worker_name_results_get_name(worker_name_results(&name)), "line"));
+	worker_name_done(&name);
+	/* After the answer the same reference is a borrowed one. */
+	CHECK(worker_child_wait(&child) == STATUS_OK);
+	CHECK(worker_add(worker_child_child(&child), 1, 2, NULL) == STATUS_OK);
+	worker_child_done(&grandchild);
+	worker_child_done(&child);
+	return NULL;
+}
+
+static const char *pipelined_call_on_a_failure(struct worker_ref root)
+{
+	struct worker_child_call child = worker_child_start(root,
+			capnp_text("a name that is longer than any worker's may be"));
+	struct worker_name_call name = worker_name_start(worker_child_child(&child));
+
+	CHECK(worker_name_wait(&name) != STATUS_OK);
+	worker_name_done(&name);
+	CHECK(worker_child_wait(&child) == STATUS_OVERLOADED);
+	worker_child_done(&child);
+	return NULL;
+}
+
+static const char *capabilities_as_parameters(struct worker_ref root)
+{
+	struct worker_ref child;
+	bool same = false;
+
+	CHECK(worker_adopt(root, root, root.ref, &same) == STATUS_OK && same);
+	CHECK(worker_child(root, capnp_text("three"), &child, NULL) == STATUS_OK);
+	CHECK(worker_adopt(root, child, root.ref, &same) == STATUS_OK && !same);
+	CHECK(worker_adopt(root, child, child.ref, &same) == STATUS_OK && same);
+	CHECK(worker_adopt(root, (struct worker_ref){ 0 }, child.ref, &same) == STATUS_OK && !same);
+	/* Copies were sent, so the child is still ours. */
+	CHECK(worker_add(child, 1, 1, NULL) == STATUS_OK);
+	client_release(child.ref);
+	return NULL;
+}
+
+static const char *given_capability_moves(struct worker_ref root)
+{
+	struct worker_adopt_params_builder params;
+	struct worker_adopt_call call;
+	struct worker_ref child;
+
+	CHECK(worker_child(root, capnp_text("four"), &child, NULL) == STATUS_OK);
+	call = worker_adopt_begin(root, &params);
+	worker_adopt_params_set_worker(params, client_give(&call.call, child.ref));
+	worker_adopt_send(&call);
+	CHECK(worker_adopt_wait(&call) == STATUS_OK);
+	worker_adopt_done(&call);
+	CHECK(worker_add(child, 1, 1, NULL) != STATUS_OK);
+	return NULL;
+}
+
+static const char *given_capability_stays_if_not_sent(struct worker_ref root)
+{
+	struct worker_adopt_params_builder params;
+	struct worker_adopt_call call;
+	struct worker_ref child;
+
+	CHECK(worker_child(root, capnp_text("five"), &child, NULL) == STATUS_OK);
+	call = worker_adopt_begin(root, &params);
+	worker_adopt_params_set_worker(params, client_give(&call.call, child.ref));
+	worker_adopt_done(&call);
+	CHECK(worker_add(child, 1, 1, NULL) == STATUS_OK);
+	client_release(child.ref);
+	return NULL;
+}
+
+static const char *copies_are_holders_of_their_own(struct worker_ref root)
+{
+	struct worker_ref child;
+	struct worker_ref copy;
+
+	CHECK(worker_child(root, capnp_text("six"), &child, NULL) == STATUS_OK);
+	CHECK(client_copy(child.ref, &copy.ref) == STATUS_OK);
+	client_release(child.ref);
+	CHECK(worker_add(copy, 1, 1, NULL) == STATUS_OK);
+	client_release(copy.ref);
+	return NULL;
+}
+
+static const char *exception_has_words(struct worker_ref root)
+{
+	struct worker_fail_call call = worker_fail_start(root, capnp_text("because"));
+
+	CHECK(worker_fail_wait(&call) == STATUS_FAILED);
+	CHECK(capnp_text_equals(client_reason(&call.call), "because"));
+	worker_fail_done(&call);
+	return NULL;
+}
+
+static const char *stream_calls_have_no_results(struct worker_ref root)
+{
+	static const uint8_t bytes[10];
+
+	for (uint32_t i = 0; i < 3; i++)
+		CHECK(worker_feed(root, capnp_data_of(bytes, sizeof(bytes))) == STATUS_OK);
+	return NULL;
+}
+
+static const char *deferred_answer_comes(struct worker_ref root)
+{
+	struct worker_later_call call = worker_later_start(root);
+
+	CHECK(worker_add(root, 1, 1, NULL) == STATUS_OK);
+	CHECK(!client_is_answered(&call.call));
+	worker_answer_later();
+	CHECK(worker_later_wait(&call) == STATUS_OK);
+	CHECK(worker_later_results_get_value(worker_later_results(&call)) == 4711);
+	worker_later_done(&call);
+	return NULL;
+}
+
+struct then_state {
+	status_t status;
+	int64_t sum;
+	uint32_t runs;
+};
+
+static void then_runs(void *arg, struct client_call *call)
+{
+	struct then_state *state = arg;
+	struct worker_add_call add = { *call };
+
+	state->runs++;
+	state->status = add.call.status;
+	state->sum = worker_add_results_get_sum(worker_add_results(&add));
+	worker_add_done(&add);
+}
+
+static const char *callback_runs_once(struct worker_ref root)
+{
+	struct then_state state = { STATUS_GONE, 0, 0 };
+	struct worker_add_call call = worker_add_start(root, 20, 1);
+
+	worker_add_then(&call, then_runs, &state);
+	for (uint32_t i = 0; i < 4; i++)
+		CHECK(worker_add(root, 1, 1, NULL) == STATUS_OK);
+	CHECK(state.runs == 1 && state.status == STATUS_OK && state.sum == 21);
+	return NULL;
+}
+
+static const char *null_reference_fails(struct worker_ref root)
+{
+	struct worker_ref none = { { 0 } };
+	struct worker_name_call call = worker_name_start(none);
+
+	CHECK(worker_add(none, 1, 2, NULL) == STATUS_BAD_CAPABILITY);
+	CHECK(worker_name_wait(&call) == STATUS_BAD_CAPABILITY);
+	CHECK(client_ref_is_null(worker_child_child(&(struct worker_child_call){ call.call }).ref));
+	worker_name_done(&call);
+	client_release(none.ref);
+	return NULL;
+}
+
+static const char *wrong_interface_is_unimplemented(struct worker_ref root)
+{
+	struct named2_ref other = { root.ref };
+	uint32_t size;
+
+	CHECK(named2_title(other, &size) == STATUS_UNIMPLEMENTED);
+	return NULL;
+}
+
+const struct client_case client_cases[] = {
+	{ "blocking call", blocking_call },
+	{ "started calls overlap", started_calls_overlap },
+	{ "text result is borrowed", text_result_is_borrowed },
+	{ "list parameters", list_parameters },
+	{ "overflow latches until wait", overflow_latches_until_wait },
+	{ "named structs as parameters", named_structs_as_parameters },
+	{ "capability results are owned", capability_results_are_owned },
+	{ "capability results not wanted are released", capability_results_not_wanted_are_released },
+	{ "capability is taken once", capability_is_taken_once },
+	{ "pipelined call", pipelined_call },
+	{ "pipelined call on a failure", pipelined_call_on_a_failure },
+	{ "capabilities as parameters", capabilities_as_parameters },
+	{ "given capability moves", given_capability_moves },
+	{ "given capability stays if not sent", given_capability_stays_if_not_sent },
+	{ "copies are holders of their own", copies_are_holders_of_their_own },
+	{ "exception has words", exception_has_words },
+	{ "stream calls have no results", stream_calls_have_no_results },
+	{ "deferred answer comes", deferred_answer_comes },
+	{ "callback runs once", callback_runs_once },
+	{ "null reference fails", null_reference_fails },
+	{ "wrong interface is unimplemented", wrong_interface_is_unimplemented },
+};
+const uint32_t client_case_count = ARRAY_LEN(client_cases);

@@ -1,0 +1,56 @@
+/*
+ * The server of the tests' interface Worker, and the cases that every transport must pass with it.
+ * Freestanding, so that the same server and the same cases run on the host over the byte-stream
+ * double and in a guest over the ring.
+ *
+ * Whoever hosts it supplies the worker_host functions.
+ */
+#ifndef TESTS_CAPNP_WORKER_H
+#define TESTS_CAPNP_WORKER_H
+
+#include "tests/capnp/all.client.h"
+#include "tests/capnp/all.server.h"
+
+#define WORKERS_MAX 16u
+
+struct worker {
+	char name[32];
+	uint32_t name_bytes;
+	uint32_t serial;
+	uint32_t fed_bytes;             /* by the stream method */
+	bool is_used;
+};
+
+/* Makes a worker; NULL when there are WORKERS_MAX. */
+struct worker *worker_make(struct capnp_text name);
+/* The last holder is gone. */
+void worker_drop(struct worker *worker);
+uint32_t workers_used(void);
+
+/* Runs a call on a worker; as the generated dispatch functions. */
+status_t worker_call(struct worker *worker, struct call *call, uint64_t interface_id,
+		uint16_t method);
+/* Answers every call of `later`. */
+void worker_answer_later(void);
+
+/* --- Supplied by the host --- */
+/* A capability for the results of this call; the receiver holds the worker. */
+struct capnp_cap worker_host_export(struct call *call, struct worker *worker);
+/* The worker that a capability of the parameters is; NULL: none of ours. */
+struct worker *worker_host_find(struct call *call, struct capnp_cap cap);
+/* The handler has returned before the answer; worker_host_answer comes later. */
+void worker_host_defer(struct call *call);
+void worker_host_answer(struct call *call, status_t status);
+/* Words that go with the exception which the handler returns. */
+void worker_host_reason(struct call *call, struct capnp_text reason);
+
+/* --- The cases --- */
+/* Each calls `root`, a worker named "root", and returns NULL, or what was not as it should be. */
+struct client_case {
+	const char *name;
+	const char *(*run)(struct worker_ref root);
+};
+extern const struct client_case client_cases[];
+extern const uint32_t client_case_count;
+
+#endif

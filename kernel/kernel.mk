@@ -58,11 +58,13 @@ all: kernel
 
 # --- Host tests of the kernel's pure parts -------------------------------------------------------
 
-HOST_TESTS += frame slab boot_map acpi log cpio entropy_pool plain_text timer_queue
+HOST_TESTS += frame slab boot_map boot_doors acpi log cpio entropy_pool plain_text timer_queue
 KERNEL_FAKES           := kernel/core/test_fakes.c
 HOST_TEST_frame        := kernel/mm/frame_test.c kernel/mm/frame.c $(KERNEL_FAKES)
 HOST_TEST_slab         := kernel/mm/slab_test.c kernel/mm/slab.c kernel/mm/frame.c $(KERNEL_FAKES)
 HOST_TEST_boot_map     := kernel/arch/x86_64/boot_map_test.c kernel/arch/x86_64/boot_map.c kernel/core/boot_info.c
+HOST_TEST_boot_doors   := $(addprefix kernel/arch/x86_64/,boot_doors_test.c boot_pvh.c boot_multiboot2.c boot_map.c) \
+                          $(KERNEL_FAKES)
 HOST_TEST_acpi         := kernel/arch/x86_64/acpi_test.c kernel/arch/x86_64/acpi.c $(KERNEL_FAKES)
 HOST_TEST_log          := kernel/core/log_test.c kernel/core/log.c
 HOST_TEST_cpio         := kernel/core/cpio_test.c kernel/core/cpio.c

@@ -105,8 +105,16 @@ static uint64_t low_page_take(struct boot_info *boot)
 	return 0;
 }
 
+/* A package that is empty or nowhere is none. */
+static void package_normalise(struct boot_region *package)
+{
+	if (package->start >= package->end || package->end > DIRECT_BYTES)
+		*package = (struct boot_region){ 0, 0 };
+}
+
 void boot_map_finish(struct boot_info *boot, const struct boot_raw *raw)
 {
+	package_normalise(&boot->package);
 	boot->usable_count = 0;
 	for (uint32_t i = 0; i < raw->usable_count; i++)
 		region_insert(boot, raw->usable[i]);

@@ -82,11 +82,12 @@ static void nonsense_is_harmless(void **state)
 	boot_raw_add(&raw, 0x1800, 0x1000);
 	boot_raw_add(&raw, 4 * MIB, 0);
 	boot_raw_add(&raw, 1ul << 60, MIB);
-	boot.package = (struct boot_region){ 6 * MIB, 5 * MIB };
+	boot.package = (struct boot_region){ 6 * MIB + 5, 6 * MIB + 5 };
 	boot_raw_add(&raw, 4 * MIB, 4 * MIB);
 	boot_map_finish(&boot, &raw);
 	assert_int_equal(boot.usable_count, 1);
 	assert_int_equal(usable_bytes(), 4 * MIB);
+	assert_int_equal(boot.package.end, 0);
 }
 
 static void random_maps_are_sound(void **state)

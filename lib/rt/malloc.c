@@ -14,6 +14,7 @@
 
 #define RESERVED_BYTES (1ull << 30)
 #define GROW_BYTES (64u * 1024)
+#define COMMIT_BYTES ((size_t)16 << 20)      /* a call: VirtualMemory's limit */
 #define STATIC_BYTES (16u * 1024)
 
 static struct heap heap;
@@ -21,10 +22,30 @@ static bool ready;
 static uint8_t *limit;
 static _Alignas(HEAP_ALIGNMENT) uint8_t static_memory[STATIC_BYTES];
 
+/* Makes committed memory reserved again. */
+static void uncommit(struct virtual_memory_ref memory, uint64_t address, size_t bytes)
+{
+	if (bytes == 0)
+		return;
+	for (size_t done = 0; done < bytes; done += COMMIT_BYTES)
+		(void)!virtual_memory_unmap(memory, address + done, MIN(bytes - done, COMMIT_BYTES));
+	(void)!virtual_memory_reserve(memory, bytes, address, &address);
+}
+
+/* All or nothing, in as many calls as the kernel's limit on one takes. */
 static status_t commit(uint8_t *from, size_t bytes)
 {
-	return virtual_memory_commit(RT_GRANT(virtual_memory, "memory"), (uint64_t)(uintptr_t)from,
-			bytes, ACCESS_READ_WRITE);
+	struct virtual_memory_ref memory = RT_GRANT(virtual_memory, "memory");
+	uint64_t address = (uint64_t)(uintptr_t)from;
+	status_t status = STATUS_OK;
+
+	for (size_t done = 0; done < bytes && status == STATUS_OK; done += COMMIT_BYTES) {
+		status = virtual_memory_commit(memory, address + done, MIN(bytes - done, COMMIT_BYTES),
+				ACCESS_READ_WRITE);
+		if (status != STATUS_OK)
+			uncommit(memory, address, done);
+	}
+	return status;
 }
 
 static bool heap_commit(void *context, uint8_t *end, size_t bytes)

@@ -181,11 +181,11 @@ void terminal_session_close(struct terminal *t, uint32_t session)
 
 /* --- Reads ------------------------------------------------------------------------------------ */
 
-static void finish_line(struct terminal *t, struct terminal_session *s, enum terminal_outcome outcome)
+static void finish_line(struct terminal *t, struct terminal_session *s, enum line_outcome outcome)
 {
 	s->read = TERMINAL_READ_NONE;
 	s->line_shown = false;
-	t->ops->answer_line(t->arg, s->reader, s->editor.line, outcome == TERMINAL_LINE ? s->editor.bytes : 0,
+	t->ops->answer_line(t->arg, s->reader, s->editor.line, outcome == LINE_OUTCOME_LINE ? s->editor.bytes : 0,
 			outcome);
 	if (s->editor.hidden)
 		memset(s->editor.line, 0, sizeof(s->editor.line));
@@ -212,13 +212,13 @@ static void line_byte(struct terminal *t, struct terminal_session *s, char byte)
 	case TERM_EDIT_MORE:
 		return;
 	case TERM_EDIT_LINE:
-		finish_line(t, s, TERMINAL_LINE);
+		finish_line(t, s, LINE_OUTCOME_LINE);
 		return;
 	case TERM_EDIT_END:
-		finish_line(t, s, TERMINAL_END_OF_INPUT);
+		finish_line(t, s, LINE_OUTCOME_END_OF_INPUT);
 		return;
 	case TERM_EDIT_INTERRUPT:
-		finish_line(t, s, TERMINAL_INTERRUPTED);
+		finish_line(t, s, LINE_OUTCOME_INTERRUPTED);
 		(void)signal_newest(t, TERMINAL_EVENT_INTERRUPT);
 		return;
 	case TERM_EDIT_SUSPEND:
@@ -296,7 +296,7 @@ bool terminal_read_line(struct terminal *t, uint32_t session, terminal_waiter wh
 	if (s->read != TERMINAL_READ_NONE)
 		return false;
 	if (t->hung_up) {
-		t->ops->answer_line(t->arg, who, "", 0, TERMINAL_END_OF_INPUT);
+		t->ops->answer_line(t->arg, who, "", 0, LINE_OUTCOME_END_OF_INPUT);
 		return true;
 	}
 	s->read = TERMINAL_READ_LINE;
@@ -409,7 +409,7 @@ void terminal_hang_up(struct terminal *t)
 		s->read = TERMINAL_READ_NONE;
 		s->line_shown = false;
 		if (read == TERMINAL_READ_LINE)
-			t->ops->answer_line(t->arg, s->reader, "", 0, TERMINAL_END_OF_INPUT);
+			t->ops->answer_line(t->arg, s->reader, "", 0, LINE_OUTCOME_END_OF_INPUT);
 		else if (read == TERMINAL_READ_KEYS)
 			t->ops->answer_keys(t->arg, s->reader, "", 0, true);
 		if (s->event_waiter)

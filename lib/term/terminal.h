@@ -16,23 +16,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "capos/terminal.capnp.h"
 #include "term/editor.h"
 #include "term/keys.h"
 
 #define TERMINAL_SESSIONS_MAX 8
 #define TERMINAL_QUEUE_MAX 2048
 #define TERMINAL_KEYS_MAX 1024
-
-/* As in schema/capos/terminal.capnp. */
-enum terminal_outcome { TERMINAL_NONE, TERMINAL_LINE, TERMINAL_END_OF_INPUT, TERMINAL_INTERRUPTED };
-enum terminal_event {
-	TERMINAL_EVENT_NONE,
-	TERMINAL_EVENT_INTERRUPT,
-	TERMINAL_EVENT_SUSPEND,
-	TERMINAL_EVENT_RESIZE,
-	TERMINAL_EVENT_HANG_UP,
-	TERMINAL_EVENT_REDRAW,
-};
 
 /* Who waits: chosen by the caller, never 0. */
 typedef uint64_t terminal_waiter;
@@ -41,7 +31,7 @@ struct terminal_ops {
 	/* Bytes for the screen, ready to send. Borrowed during the call. */
 	void (*output)(void *arg, const char *bytes, uint32_t count);
 	void (*answer_line)(void *arg, terminal_waiter who, const char *line, uint32_t bytes,
-			enum terminal_outcome outcome);
+			enum line_outcome outcome);
 	void (*answer_keys)(void *arg, terminal_waiter who, const char *bytes, uint32_t count, bool end);
 	void (*answer_event)(void *arg, terminal_waiter who, enum terminal_event event);
 };

@@ -16,7 +16,7 @@ struct answer {
 	terminal_waiter who;
 	char text[TERMINAL_KEYS_MAX + 1];
 	uint32_t bytes;
-	enum terminal_outcome outcome;
+	enum line_outcome outcome;
 	enum terminal_event event;
 	bool end;
 };
@@ -41,7 +41,7 @@ static struct answer *add_answer(terminal_waiter who)
 }
 
 static void on_line(void *arg, terminal_waiter who, const char *line, uint32_t bytes,
-		enum terminal_outcome outcome)
+		enum line_outcome outcome)
 {
 	struct answer *a = add_answer(who);
 
@@ -109,7 +109,7 @@ static void a_line_is_echoed_and_answered_once(void **state)
 	assert_int_equal(answer_count, 1);
 	assert_int_equal(answers[0].who, 7);
 	assert_string_equal(answers[0].text, "ann");
-	assert_int_equal(answers[0].outcome, TERMINAL_LINE);
+	assert_int_equal(answers[0].outcome, LINE_OUTCOME_LINE);
 	sees(0, "name? ann");
 }
 
@@ -138,10 +138,10 @@ static void ctrl_d_and_ctrl_c_end_a_line_read(void **state)
 {
 	ask(0, 1, "> ");
 	type("\x04");
-	assert_int_equal(answers[0].outcome, TERMINAL_END_OF_INPUT);
+	assert_int_equal(answers[0].outcome, LINE_OUTCOME_END_OF_INPUT);
 	ask(0, 2, "> ");
 	type("abc\x03");
-	assert_int_equal(answers[1].outcome, TERMINAL_INTERRUPTED);
+	assert_int_equal(answers[1].outcome, LINE_OUTCOME_INTERRUPTED);
 	assert_int_equal(answers[1].bytes, 0);
 }
 
@@ -164,7 +164,7 @@ static void ctrl_c_reaches_the_parent_of_a_foreground_program(void **state)
 	type("abc\x03");
 	assert_int_equal(answer_count, 2);
 	assert_int_equal(answers[0].who, 60);
-	assert_int_equal(answers[0].outcome, TERMINAL_INTERRUPTED);
+	assert_int_equal(answers[0].outcome, LINE_OUTCOME_INTERRUPTED);
 	assert_int_equal(answers[1].who, 50);
 	assert_int_equal(answers[1].event, TERMINAL_EVENT_INTERRUPT);
 }
@@ -184,7 +184,7 @@ static void ctrl_c_without_anybody_waiting_stays_a_key(void **state)
 {
 	type("ab\x03");
 	ask(0, 1, "> ");
-	assert_int_equal(answers[0].outcome, TERMINAL_INTERRUPTED);
+	assert_int_equal(answers[0].outcome, LINE_OUTCOME_INTERRUPTED);
 }
 
 static void a_child_that_reads_keys_without_control_keys_can_be_interrupted(void **state)
@@ -318,13 +318,13 @@ static void a_hang_up_answers_everybody_at_once_and_for_ever(void **state)
 	assert_true(terminal_next_event(&term, child, 3));
 	terminal_hang_up(&term);
 	assert_int_equal(answer_count, 3);
-	assert_int_equal(answers[0].outcome, TERMINAL_END_OF_INPUT);
+	assert_int_equal(answers[0].outcome, LINE_OUTCOME_END_OF_INPUT);
 	assert_true(answers[1].end);
 	assert_int_equal(answers[2].event, TERMINAL_EVENT_HANG_UP);
 	assert_true(terminal_next_event(&term, 0, 4));
 	assert_int_equal(answers[3].event, TERMINAL_EVENT_HANG_UP);
 	ask(0, 5, "> ");
-	assert_int_equal(answers[4].outcome, TERMINAL_END_OF_INPUT);
+	assert_int_equal(answers[4].outcome, LINE_OUTCOME_END_OF_INPUT);
 	type("ignored\r");
 	assert_int_equal(answer_count, 5);
 }

@@ -485,7 +485,7 @@ static void show_place(struct shell *sh)
 		shell_print(sh, "column %u: ", column + 1);
 		return;
 	}
-	if (sh->printed || !fits) {
+	if (sh->printed || sh->reprint || !fits) {
 		shell_print_text(sh, "       ", 7);
 		shell_print_text(sh, sh->line, MIN(sh->line_bytes, sh->columns - 8));
 		shell_print_text(sh, "\n", 1);

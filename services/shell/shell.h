@@ -134,6 +134,7 @@ struct shell {
 	const char *line;
 	uint32_t line_bytes;
 	bool printed;			/* something was printed since it began */
+	bool reprint;			/* an error shows the line again: it does not stand right above */
 	bool failed;
 	uint32_t failed_at;
 	int64_t failure;		/* what $? becomes if this statement fails */

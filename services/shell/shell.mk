@@ -4,6 +4,9 @@ SHELL_PURE := $(addprefix services/shell/,parse.c value.c names.c encode.c evalu
 SHELL_TEST := $(SHELL_PURE) services/shell/double.c services/shell/schemas_test_data.c lib/rt/format.c \
               lib/capnp/capnp.c lib/capnp/capnp_file.c lib/capnp/schema.c lib/term/history.c lib/term/editor.c
 
+$(eval $(call program,shell,$(SHELL_PURE) $(addprefix services/shell/,process.c tour.c main.c) $(LIB_TERM_SRCS)))
+PROGRAMS += shell
+
 HOST_TESTS               += shell_parse shell_evaluate
 HOST_TEST_shell_parse    := services/shell/parse_test.c services/shell/parse.c
 HOST_TEST_shell_evaluate := services/shell/evaluate_test.c $(SHELL_TEST)

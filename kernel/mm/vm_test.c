@@ -785,6 +785,26 @@ static void a_mapping_keeps_its_object(void **state)
 	assert_model();
 }
 
+/* Neighbours that show consecutive pages, but only one of which may become writable. */
+static void a_view_beside_its_object_stays_read_only(void **state)
+{
+	uint64_t low = page_address(0);
+	uint64_t high = page_address(1);
+	uint64_t detail;
+
+	(void)state;
+	assert_int_equal(vm_map(vm, objects[0], true, 0, PAGE_SIZE, &low, ACCESS_READ, &detail),
+			STATUS_OK);
+	assert_int_equal(vm_map(vm, objects[0], false, PAGE_SIZE, PAGE_SIZE, &high, ACCESS_READ,
+					 &detail),
+			STATUS_OK);
+	model_set(0, 1, (struct page){ PAGE_MAPPED, ACCESS_READ, 0, 0, true });
+	model_set(1, 1, (struct page){ PAGE_MAPPED, ACCESS_READ, 0, 1, false });
+	assert_model();
+	assert_refused(vm_protect(vm, low, 2 * PAGE_SIZE, ACCESS_READ_WRITE, &detail), detail,
+			REASON_WRONG_TYPE);
+}
+
 static void committed_memory_is_zero(void **state)
 {
 	uint64_t address = page_address(0);
@@ -879,6 +899,7 @@ int main(void)
 		TEST_IN_SPACE(refusals_name_their_reason),
 		TEST_IN_SPACE(a_full_ledger_refuses_and_keeps_nothing),
 		TEST_IN_SPACE(a_mapping_keeps_its_object),
+		TEST_IN_SPACE(a_view_beside_its_object_stays_read_only),
 		TEST_IN_SPACE(committed_memory_is_zero),
 		TEST_IN_SPACE(faults_are_crashes),
 		TEST_IN_SPACE(an_ended_space_refuses_everything),

@@ -13,3 +13,11 @@ HOST_TEST_capnp_official := tests/capnp/official_test.c tests/capnp/random_messa
 HOST_TESTS               += capnp_client
 HOST_TEST_capnp_client   := $(addprefix tests/capnp/,client_test.c client_cases.c worker.c stream_transport.c) \
                             $(GEN)/tests/capnp/all.capnp.c $(CAPNP_SOURCES)
+
+HOST_TESTS               += capnp
+HOST_TEST_capnp          := lib/capnp/capnp_test.c $(CAPNP_SOURCES) $(CAPNP_FILE_SOURCES) lib/capnp/capnp_file.c
+
+HOST_TESTS               += capnp_text
+HOST_TEST_capnp_text     := lib/capnp/text_test.c tests/capnp/random_message.c $(CAPNP_ALL_SOURCES)
+# The test opens the schema that it was compiled with.
+$(HOST)/test/lib/capnp/text_test.o: HOST_CFLAGS += -DGEN_DIRECTORY='"$(GEN)"'

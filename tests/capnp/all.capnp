@@ -2,6 +2,8 @@
 
 @0xd3c8f0b1e7a24596;
 
+using import "/capos/annotations.capnp".sensitive;
+
 enum Color { red @0; green @1; blueGreen @2; }
 
 const answer :Int32 = -42;
@@ -133,6 +135,11 @@ struct Seven {
   e @4 :UInt64;
   f @5 :UInt64;
   g @6 :UInt64;
+}
+
+struct Secret {
+  user @0 :Text;
+  password @1 :Text $sensitive;
 }
 
 interface Worker @0xb1d7f36c09e4a582 {

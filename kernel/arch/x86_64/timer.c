@@ -8,6 +8,7 @@
 #include "kernel/core/log.h"
 
 #define NS_PER_SECOND 1000000000ul
+#define TIMER_FAR_NS  (1ul << 60)     /* 36 years: later than that need not be told apart */
 
 #define POWER_TIMER_HZ   3579545
 #define POWER_TIMER_MASK 0xffffff
@@ -196,7 +197,8 @@ void arch_timer_set(uint64_t deadline_ns)
 	uint64_t now, count;
 
 	if (deadline_mode) {
-		count = tsc_start + scaled(deadline_ns, tsc_per_ns) + 1;
+		/* A product beyond 64 bits would be a time in the past, and fire for ever. */
+		count = tsc_start + scaled(MIN(deadline_ns, TIMER_FAR_NS), tsc_per_ns) + 1;
 		wrmsr(MSR_TSC_DEADLINE, deadline_ns == UINT64_MAX ? 0 : count);
 		return;
 	}
@@ -205,6 +207,6 @@ void arch_timer_set(uint64_t deadline_ns)
 		return;
 	}
 	now = arch_time_ns();
-	count = deadline_ns > now ? scaled(deadline_ns - now, timer_per_ns) + 1 : 1;
+	count = deadline_ns > now ? scaled(MIN(deadline_ns - now, TIMER_FAR_NS), timer_per_ns) + 1 : 1;
 	apic_timer_start((uint32_t)MIN(count, UINT32_MAX));
 }

@@ -189,6 +189,22 @@ struct capnp_text capnp_any_text(struct capnp_any any);
 struct capnp_data capnp_any_data(struct capnp_any any);
 struct capnp_cap capnp_any_cap(struct capnp_any any);
 
+/* The pointer word of a struct that starts `offset` words behind it. */
+#define CAPNP_STRUCT_POINTER(offset, data_words, pointer_count)                                 \
+	((uint64_t)(offset) << 2 | (uint64_t)(data_words) << 32 | (uint64_t)(pointer_count) << 48)
+
+/* The root as a struct that mostly has this size and stands right behind its pointer: then it takes
+ * one comparison. */
+static inline struct capnp_struct_reader capnp_root_struct(struct capnp_message *message,
+		uint32_t data_words, uint32_t pointer_count)
+{
+	if (message->count > data_words + pointer_count &&
+	    message->words[0] == CAPNP_STRUCT_POINTER(0, data_words, pointer_count))
+		return (struct capnp_struct_reader){ (const uint8_t *)(message->words + 1), message,
+			data_words * 8, pointer_count };
+	return capnp_any_struct(capnp_root(message));
+}
+
 static inline bool capnp_any_is_null(struct capnp_any any)
 {
 	return any.pointer == NULL || *any.pointer == 0;
@@ -368,10 +384,26 @@ struct capnp_message *capnp_builder_view(struct capnp_builder *builder);
 
 /* Starts the message afresh and gives its root pointer. */
 struct capnp_any_builder capnp_init_root(struct capnp_builder *builder);
-
-/* Make the pointer point to something new. What it pointed to before stays as unused words. */
 struct capnp_struct_builder capnp_init_struct(struct capnp_any_builder any, uint32_t data_words,
 		uint32_t pointer_count);
+
+/* The same with a struct as root, in one step. */
+static inline struct capnp_struct_builder capnp_init_root_struct(struct capnp_builder *builder,
+		uint32_t data_words, uint32_t pointer_count)
+{
+	uint32_t words = data_words + pointer_count;
+
+	if (builder->capacity <= words || builder->status != CAPNP_OK || words == 0)
+		return capnp_init_struct(capnp_init_root(builder), data_words, pointer_count);
+	builder->words[0] = CAPNP_STRUCT_POINTER(0, data_words, pointer_count);
+	__builtin_memset(builder->words + 1, 0, words * 8ull);
+	builder->used = words + 1;
+	return (struct capnp_struct_builder){ (uint8_t *)(builder->words + 1), builder, data_words * 8,
+		pointer_count };
+}
+
+/* These, and capnp_init_struct, make the pointer point to something new. What it pointed to before
+ * stays as unused words. */
 struct capnp_list_builder capnp_init_list(struct capnp_any_builder any, enum capnp_size size,
 		uint32_t count);
 struct capnp_list_builder capnp_init_struct_list(struct capnp_any_builder any, uint32_t count,

@@ -21,3 +21,10 @@ HOST_TESTS               += capnp_text
 HOST_TEST_capnp_text     := lib/capnp/text_test.c tests/capnp/random_message.c $(CAPNP_ALL_SOURCES)
 # The test opens the schema that it was compiled with.
 $(HOST)/test/lib/capnp/text_test.o: HOST_CFLAGS += -DGEN_DIRECTORY='"$(GEN)"'
+
+# Built as programs are, without sanitizers: it counts instructions.
+CAPNP_COST := $(HOST)/test/bin/capnp_cost
+HOST_TESTS += $(CAPNP_COST)
+$(CAPNP_COST): $(addprefix tests/capnp/,cost_test.c cost_code.c cost_code.h) lib/capnp/capnp.c lib/capnp/capnp.h | gen
+	@mkdir -p $(@D)
+	$(CC) $(HOST_CFLAGS) -O2 $(filter %.c,$^) -lcmocka -o $@

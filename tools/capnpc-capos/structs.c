@@ -517,10 +517,10 @@ static void whole_struct_emit(struct schema_node node)
 	emit("\n#define %s_DATA_WORDS %uu\n#define %s_POINTERS %uu\n", upper,
 			schema_struct_data_words(node), upper, schema_struct_pointer_count(node));
 	emit("\nstatic inline struct %s_reader %s_get_root(struct capnp_message *message)\n{\n"
-			"\treturn (struct %s_reader){ capnp_any_struct(capnp_root(message)) };\n}\n",
-			name, name, name);
+			"\treturn (struct %s_reader){ capnp_root_struct(message, %s_DATA_WORDS, "
+			"%s_POINTERS) };\n}\n", name, name, name, upper, upper);
 	emit("\nstatic inline struct %s_builder %s_init_root(struct capnp_builder *builder)\n{\n"
-			"\treturn (struct %s_builder){ capnp_init_struct(capnp_init_root(builder), "
+			"\treturn (struct %s_builder){ capnp_init_root_struct(builder, "
 			"%s_DATA_WORDS, %s_POINTERS) };\n}\n", name, name, name, upper, upper);
 	emit("\nstatic inline struct %s_reader %s_at(struct capnp_list list, uint32_t index)\n{\n"
 			"\treturn (struct %s_reader){ capnp_list_struct(list, index) };\n}\n", name, name,

@@ -77,3 +77,5 @@ HOST_TEST_vm           := kernel/mm/vm_test.c kernel/mm/vm.c kernel/mm/region_tr
         kernel/object/memory_object.c kernel/object/ledger.c kernel/object/object.c
 # The kernel's headers name the seam "arch/arch.h".
 $(HOST)/test/kernel/%.o: HOST_CFLAGS += -Ikernel
+FUZZ_TARGETS           += cpio
+FUZZ_cpio              := tests/fuzz/cpio_fuzz.c kernel/core/cpio.c

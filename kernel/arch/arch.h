@@ -48,7 +48,7 @@ const char *arch_name(void);
  * (core/entry.c). Each answers the thread to resume, which is not always the one that entered.
  * `arch_cpu.context` names the running thread's context; arch_context_switch keeps it current.
  */
-struct arch_context *kernel_syscall(uint64_t number, uint64_t arg0, uint64_t arg1, uint64_t arg2);
+struct arch_context *kernel_syscall(uint64_t arg0, uint64_t arg1, uint64_t arg2, uint64_t number);
 /* A device or timer interrupt hit user mode; an exception happened there; an interrupt hit
  * arch_idle. Whoever takes an interrupt ends it with arch_irq_end, once. */
 struct arch_context *kernel_interrupt(uint32_t vector);

@@ -68,7 +68,7 @@ static struct arch_context *enter(struct thread *thread, uint64_t flags, uint64_
 	return wait_for_completions(thread, (uint32_t)min_complete, deadline_ns);
 }
 
-struct arch_context *kernel_syscall(uint64_t number, uint64_t arg0, uint64_t arg1, uint64_t arg2)
+struct arch_context *kernel_syscall(uint64_t arg0, uint64_t arg1, uint64_t arg2, uint64_t number)
 {
 	struct thread *thread = arch_cpu()->current;
 

@@ -85,6 +85,7 @@ struct arch_cpu {
 	struct cpu            *self;
 	uint64_t               stack_top;
 	struct arch_context   *context;     /* whose registers are live; may be NULL */
+	struct arch_context   *entered;     /* by the last system call, unless initialised since */
 	uint64_t               root;        /* what CR3 holds */
 	bool                   idle;        /* in arch_idle: an interrupt may hit the kernel */
 	uint64_t               segments[8]; /* descriptor table */
@@ -94,5 +95,6 @@ struct arch_cpu {
 STATIC_ASSERT(offsetof(struct arch_cpu, self) == CPU_SELF);
 STATIC_ASSERT(offsetof(struct arch_cpu, stack_top) == CPU_STACK);
 STATIC_ASSERT(offsetof(struct arch_cpu, context) == CPU_CONTEXT);
+STATIC_ASSERT(offsetof(struct arch_cpu, entered) == CPU_ENTERED);
 
 #endif

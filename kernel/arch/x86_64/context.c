@@ -64,8 +64,12 @@ void arch_context_destroy(struct arch_context *context)
 void arch_context_init(struct arch_context *context, uint64_t entry, uint64_t stack, uint64_t ring,
 		uint64_t argument)
 {
+	struct arch_cpu *cpu = &arch_cpu()->arch;
 	void *vector = context->vector;
 
+	/* Its registers are no longer those it entered with. */
+	if (cpu->entered == context)
+		cpu->entered = NULL;
 	*context = (struct arch_context){
 		.rip = entry < USER_END ? entry : 0,
 		.rsp = stack,

@@ -1,9 +1,11 @@
 /*
  * Entering the kernel from user mode and leaving it.
  *
- * `syscall`: number in rax, arguments in rdi, rsi, rdx. The processor put rip in rcx and rflags
- * in r11, and cleared IF, DF, AC, TF and NT by its mask. Only what C functions preserve is saved,
- * in the current context; the other registers come back as zero, the result in rax.
+ * `syscall`: number in rax, arguments in rdi, rsi, rdx. The processor put rip in rcx and rflags in
+ * r11, and cleared IF, DF, AC, TF and NT by its mask. Only what C functions preserve is saved, in
+ * the current context; the other registers come back as zero, the result in rax. On the way back
+ * to the context that entered, C has preserved those registers already; `entered` names it, and
+ * arch_context_init makes it forgotten.
  *
  * Interrupts and exceptions: all registers go to the current context. From kernel mode they are
  * fatal, but for interrupts in arch_idle.
@@ -35,16 +37,36 @@
 	movq %rsp, CONTEXT_RSP(%r8)
 	movq %r11, CONTEXT_RFLAGS(%r8)
 	movq $CONTEXT_KIND_SYSCALL, CONTEXT_KIND(%r8)
+	movq %r8, %gs:CPU_ENTERED
 	movq %gs:CPU_STACK, %rsp
-	movq %rdx, %rcx
-	movq %rsi, %rdx
-	movq %rdi, %rsi
-	movq %rax, %rdi
-	call \target
+	movq %rax, %rcx
+	call \target                   /* (argument, argument, argument, number) */
+	cmpq %rax, %gs:CPU_ENTERED
+	jne context_leave
+	movq CONTEXT_RIP(%rax), %rcx
+	movq CONTEXT_RFLAGS(%rax), %r11
+	movq CONTEXT_RSP(%rax), %rsp
+	movq CONTEXT_RAX(%rax), %rax
+	SYSCALL_RETURN
 	.size \name, . - \name
 .endm
 
+.macro SYSCALL_RETURN
+	xorl %edx, %edx
+	xorl %esi, %esi
+	xorl %edi, %edi
+	xorl %r8d, %r8d
+	xorl %r9d, %r9d
+	xorl %r10d, %r10d
+	swapgs
+	sysretq
+.endm
+
 SYSCALL_ENTRY syscall_entry, kernel_syscall
+#if CONFIG_DEBUG
+/* The same for the self test of this port. */
+SYSCALL_ENTRY selftest_syscall_entry, selftest_syscall
+#endif
 
 /* rax: the context to leave through. */
 	.globl context_leave
@@ -62,14 +84,7 @@ context_leave:
 	movq CONTEXT_RFLAGS(%rax), %r11
 	movq CONTEXT_RSP(%rax), %rsp
 	movq CONTEXT_RAX(%rax), %rax
-	xorl %edx, %edx
-	xorl %esi, %esi
-	xorl %edi, %edi
-	xorl %r8d, %r8d
-	xorl %r9d, %r9d
-	xorl %r10d, %r10d
-	swapgs
-	sysretq
+	SYSCALL_RETURN
 
 leave_interrupted:
 	pushq $SELECTOR_USER_DATA
@@ -95,12 +110,6 @@ leave_interrupted:
 	swapgs
 	iretq
 	.size context_leave, . - context_leave
-
-#if CONFIG_DEBUG
-/* As syscall_entry, for the self test of this port. */
-SYSCALL_ENTRY selftest_syscall_entry, selftest_syscall
-	jmp context_leave
-#endif
 
 /* NORETURN void arch_enter_user(struct arch_context *context) */
 	.globl arch_enter_user

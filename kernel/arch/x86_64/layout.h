@@ -56,6 +56,7 @@
 #define CPU_SELF    0
 #define CPU_STACK   8
 #define CPU_CONTEXT 16
+#define CPU_ENTERED 24
 
 #define CONTEXT_RBX    0
 #define CONTEXT_RBP    8

@@ -23,7 +23,7 @@
 
 extern const uint8_t selftest_user_start[], selftest_user_second[], selftest_user_end[];
 
-struct arch_context *selftest_syscall(uint64_t number, uint64_t arg0, uint64_t arg1, uint64_t arg2);
+struct arch_context *selftest_syscall(uint64_t a, uint64_t b, uint64_t c, uint64_t number);
 void selftest_syscall_entry(void);
 
 bool selftest_running;
@@ -234,7 +234,7 @@ static struct arch_context *steps_preemption(uint64_t step, uint64_t a, uint64_t
 	return &first;
 }
 
-struct arch_context *selftest_syscall(uint64_t number, uint64_t a, uint64_t b, uint64_t c)
+struct arch_context *selftest_syscall(uint64_t a, uint64_t b, uint64_t c, uint64_t number)
 {
 	switch (number) {
 	case STEP_COST:

@@ -68,7 +68,8 @@ const shell :Manifest.Service = (
   profile = "person",
   grants = [
     (name = "term", source = (service = (name = "terminal", provided = "session"))),
-    (name = "console", source = (kernel = console)),
+    (name = "console", narrow = Interface.console,
+      source = (service = (name = "terminal", provided = "session"))),
     (name = "timer", source = (kernel = timer)),
     (name = "entropy", source = (kernel = entropy)),
     (name = "info", source = (kernel = info)),
@@ -83,7 +84,8 @@ const shell :Manifest.Service = (
     (name = "logs", source = (service = (name = "logger", provided = "reader"))),
     (name = "counter", source = (service = (name = "counter", provided = "counter"))),
     (name = "bank", source = (service = (name = "bank", provided = "bank")))],
-  restart = (policy = always, budget = 10));
+  restart = (policy = always, budget = 10),
+  essential = true);
 
 const manifest :Manifest.Manifest = (
   name = "default",

@@ -95,6 +95,20 @@ def test_the_terminal_survives_its_driver(shell):
     assert shell.shell("timer.now").ok
 
 
+def test_the_shell_survives_its_terminal(shell):
+    shell.shell('services.kill(name = "terminal")')
+    shell.expect_log(r"\[init\] terminal started as process \d+")
+    assert shell.shell("timer.now").ok
+
+
+def test_a_killed_shell_greets_again(shell):
+    shell.send_line('services.kill(name = "shell")')
+    shell.expect_log(r"\[init\] shell started as process \d+")
+    shell.prompt(timeout=10)
+    assert shell.output.count("you hold 16 capabilities") == 2
+    assert shell.shell("timer.now").ok
+
+
 def test_power_off_stops_services_in_order(shell):
     shell.send_line("poweroff 3")
     assert shell.wait(20) == (3, "powered off with status 3")

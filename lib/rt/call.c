@@ -32,20 +32,24 @@ void call_open(struct call *call, const struct recv_header *header, uint32_t id)
 	call->on_cancel = NULL;
 }
 
-void call_drop_results(struct call *call)
+static void release_given(struct call *call)
 {
 	uint32_t i;
 
-	if (call->has_results) {
-		for (i = 0; i < call->results.cap_count; i++) {
-			if (call->result_slots[i].kind == SLOT_MOVE)
-				rt_release(call->result_slots[i].id);
-		}
+	for (i = 0; i < call->results.cap_count; i++) {
+		if (call->result_slots[i].kind == SLOT_MOVE)
+			rt_release(call->result_slots[i].id);
 	}
+	call->results.cap_count = 0;
+}
+
+void call_drop_results(struct call *call)
+{
+	if (call->results.cap_count != 0)
+		release_given(call);
 	if (call->span_words != 0)
 		ring_span_give(ring_self(), call->span_off, call->span_words);
 	call->span_words = 0;
-	call->results.cap_count = 0;
 	call->has_results = false;
 	call->failed_in_words = false;
 }

@@ -27,7 +27,7 @@ static status_t entry_finish(struct ring *ring)
 	status_t status = ring_sync(ring);
 
 	if (status != STATUS_OK)
-		detail_note(ring_reply(ring).detail);
+		detail_note(ring_reply(ring)->detail);
 	return status;
 }
 
@@ -49,7 +49,7 @@ status_t rt_copy(uint32_t capability, uint32_t *copy)
 
 	ring_entry(ring, CAP_OP_COPY, NULL)->target = capability;
 	status = entry_finish(ring);
-	*copy = status == STATUS_OK ? ring_reply(ring).id : 0;
+	*copy = status == STATUS_OK ? ring_reply(ring)->id : 0;
 	return status;
 }
 
@@ -62,7 +62,7 @@ status_t rt_narrow(uint32_t capability, uint64_t interface_id, uint32_t *narrowe
 	entry->target = capability;
 	entry->interface = interface_id;
 	status = entry_finish(ring);
-	*narrowed = status == STATUS_OK ? ring_reply(ring).id : 0;
+	*narrowed = status == STATUS_OK ? ring_reply(ring)->id : 0;
 	return status;
 }
 
@@ -83,7 +83,7 @@ static status_t wait_for(uint32_t capability, uint64_t mask, uint8_t flags, uint
 	status = entry_finish(ring);
 	ring_question_give(ring, question);
 	if (bits != NULL)
-		*bits = status == STATUS_OK ? ring_reply(ring).detail : 0;
+		*bits = status == STATUS_OK ? ring_reply(ring)->detail : 0;
 	return status;
 }
 

@@ -181,7 +181,7 @@ static void loop_receive_sync(struct loop *loop)
 
 	loop->sync_server = NULL;
 	(void)ring_sync(ring);
-	completion = ring_reply(ring);
+	completion = *ring_reply(ring);
 	server_received(server, &completion);
 }
 

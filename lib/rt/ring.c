@@ -12,16 +12,6 @@
 #include "abi/syscall.h"
 #include "rt/panic.h"
 
-/* The thread's `struct ring`, by the GS base that the kernel points at the ring's header. */
-struct ring *ring_self(void)
-{
-	struct ring *ring;
-
-	STATIC_ASSERT(offsetof(struct ring_header, runtime) == 72);
-	__asm__("movq %%gs:72, %0" : "=r"(ring));
-	return ring;
-}
-
 void ring_init(struct ring *ring, struct ring_header *header)
 {
 	uint8_t *bytes = (uint8_t *)header;
@@ -59,21 +49,10 @@ static void hand_over(struct ring *ring)
 	STORE_RELEASE(&ring->header->sq_tail, ring->sq_tail);
 }
 
-struct ring_entry *ring_entry(struct ring *ring, uint8_t op, struct ring_operation *operation)
+void ring_make_room(struct ring *ring)
 {
-	struct ring_entry *entry;
-
-	while (unlikely(queue_is_full(ring)))
+	while (queue_is_full(ring))
 		ring_submit(ring);
-	entry = &ring->entries[ring->sq_tail++ & ring->sq_mask];
-	memset(entry, 0, sizeof(*entry));
-	entry->op = op;
-	entry->user_data = (uint64_t)(uintptr_t)operation;
-	if (operation != NULL) {
-		ASSERT(operation->ready == NULL && !operation->queued);
-		operation->done = false;
-	}
-	return entry;
 }
 
 status_t ring_sync(struct ring *ring)
@@ -89,22 +68,6 @@ status_t ring_sync(struct ring *ring)
 		status = cap_enter(0, 0, 0);
 	}
 	return (status_t)status;
-}
-
-struct ring_completion ring_reply(const struct ring *ring)
-{
-	const struct ring_header *header = ring->header;
-	struct ring_completion reply = {
-		.user_data = header->reply_user_data,
-		.status = header->reply_status,
-		.flags = header->reply_flags,
-		.cap_count = header->reply_cap_count,
-		.msg_words = header->reply_msg_words,
-		.id = header->reply_id,
-		.detail = header->reply_detail,
-	};
-
-	return reply;
 }
 
 void ring_submit(struct ring *ring)

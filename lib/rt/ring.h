@@ -15,6 +15,7 @@
 #define LIB_RT_RING_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "abi/compiler.h"
@@ -57,21 +58,52 @@ struct ring {
 /* Takes over a ring from the kernel; panics if it is not one of this version. */
 void ring_init(struct ring *ring, struct ring_header *header);
 
-/* The calling thread's. */
-struct ring *ring_self(void);
+/* The calling thread's, by the GS base that the kernel points at the ring's header. */
+static inline struct ring *ring_self(void)
+{
+	struct ring *ring;
+
+	STATIC_ASSERT(offsetof(struct ring_header, runtime) == 72);
+	__asm__("movq %%gs:72, %0" : "=r"(ring));
+	return ring;
+}
 
 /* --- Entries --------------------------------------------------------------------------------- */
 
+/* Enters the kernel until there is room for an entry. */
+void ring_make_room(struct ring *ring);
+
 /* The next entry, zeroed but for the operation and the user data. The operation begins anew, without `ready`.
  * Enters the kernel only if the queue is full. */
-struct ring_entry *ring_entry(struct ring *ring, uint8_t op, struct ring_operation *operation);
+static inline struct ring_entry *ring_entry(struct ring *ring, uint8_t op,
+		struct ring_operation *operation)
+{
+	struct ring_entry *entry;
+
+	if (unlikely(ring->sq_tail - LOAD_ACQUIRE(&ring->header->sq_head) > ring->sq_mask))
+		ring_make_room(ring);
+	entry = &ring->entries[ring->sq_tail++ & ring->sq_mask];
+	*entry = (struct ring_entry){ .op = op, .user_data = (uint64_t)(uintptr_t)operation };
+	if (operation != NULL)
+		operation->done = false;
+	return entry;
+}
 
 /* Makes the entry that was filled last SYNC, hands everything over and waits for that one. Answers its
  * outcome; the completion is in the reply slot (ring_reply). */
 status_t ring_sync(struct ring *ring);
 
-/* The outcome of the last ring_sync. */
-struct ring_completion ring_reply(const struct ring *ring);
+/* The outcome of the last ring_sync; valid until the next. */
+static inline const struct ring_completion *ring_reply(const struct ring *ring)
+{
+	STATIC_ASSERT(offsetof(struct ring_header, reply_status) -
+			offsetof(struct ring_header, reply_user_data) ==
+			offsetof(struct ring_completion, status));
+	STATIC_ASSERT(offsetof(struct ring_header, reply_detail) -
+			offsetof(struct ring_header, reply_user_data) ==
+			offsetof(struct ring_completion, detail));
+	return (const struct ring_completion *)(const void *)&ring->header->reply_user_data;
+}
 
 /* Hands over what was filled; does not wait. */
 void ring_submit(struct ring *ring);

@@ -38,10 +38,11 @@ $(B)/bin/$(1): $(B)/elf/$(1)
 	$$(OBJCOPY) --strip-all $$< $$@
 endef
 
-HOST_TESTS         += rt-heap rt-arena rt-format rt-layout
+HOST_TESTS         += rt-heap rt-arena rt-format rt-layout rt-string
 HOST_TEST_rt-heap   := lib/rt/heap_test.c lib/rt/heap.c
 HOST_TEST_rt-arena  := lib/rt/arena_test.c lib/rt/arena.c
 HOST_TEST_rt-format := lib/rt/format_test.c lib/rt/format.c
+HOST_TEST_rt-string := lib/rt/string_test.c
 HOST_TEST_rt-layout := lib/rt/layout_test.c lib/rt/layout.c lib/elf/elf.c
 
 # The runtime's own guest test: boots, launches itself in several roles, prints TAP.

@@ -86,7 +86,7 @@ static bool gives_away(const struct call *call)
 {
 	uint32_t i;
 
-	for (i = 0; call->has_results && i < call->results.cap_count; i++) {
+	for (i = 0; i < call->results.cap_count; i++) {
 		if (call->result_slots[i].kind == SLOT_MOVE)
 			return true;
 	}
@@ -100,7 +100,7 @@ static void call_returned(struct ring_operation *operation)
 	uint32_t i;
 
 	if (status == STATUS_OK) {
-		for (i = 0; call->has_results && i < call->results.cap_count; i++)
+		for (i = 0; i < call->results.cap_count; i++)
 			call->result_slots[i].kind = SLOT_NULL;
 	}
 	if (status == STATUS_OK || status == STATUS_GONE || call->is_refusal) {
@@ -179,7 +179,8 @@ static void params_open(struct server *server, const struct recv_header *header,
 	const uint64_t *records = ring_words_at(ring_self(), server->receive_off + HEADER_WORDS);
 	uint32_t count = MIN(header->cap_count, SERVER_MESSAGE_CAPS);
 
-	records_read((const struct cap_record *)(const void *)records, server->param_slots, count);
+	if (count != 0)
+		records_read((const struct cap_record *)(const void *)records, server->param_slots, count);
 	capnp_message_init(&server->params, records + RECORDS_WORDS, MIN(words, SERVER_MESSAGE_WORDS),
 			server->param_slots, count);
 }
@@ -203,7 +204,8 @@ static void handle_call(struct server *server, const struct ring_completion *com
 	if (object != NULL)
 		status = object->class->dispatch(object->self, call, header->interface, header->method);
 	server->handling = NULL;
-	slots_release(server->param_slots, server->params.cap_count);
+	if (server->params.cap_count != 0)
+		slots_release(server->param_slots, server->params.cap_count);
 	if (call->state == CALL_HANDLING)
 		server_return(call, call_outcome(call, status), true);
 	else

@@ -1,35 +1,86 @@
 /*
  * Bytes and strings: what the compiler may call on its own account (memcpy, memmove, memset, memcmp)
- * and the few string functions that programs use. Large blocks are moved by the processor's string
- * instructions; small ones by words, because starting those instructions costs more than the move.
+ * and the few string functions that programs use.
+ *
+ * Blocks up to 16 bytes are moved by two words that may overlap, larger ones by vectors of which the last
+ * may overlap the one before. Only what is much larger uses the processor's string instructions, whose start
+ * costs more than a short move.
  */
 #include <string.h>
 
 #include <stdint.h>
 
-#define SMALL_BYTES 64u
+#include "abi/compiler.h"
 
-/* Keeps the compiler from turning a loop back into a call of the function that contains it. */
+#define STRING_INSTRUCTION_BYTES 4096u
+
+/* Keeps the compiler from turning a loop back into a call of the function that contains it, and from
+ * unrolling what is short in practice. */
 #define NO_LOOP_IDIOM __attribute__((no_builtin("memcpy", "memmove", "memset", "memcmp", "strlen")))
+#define PLAIN_LOOP _Pragma("clang loop vectorize(disable) unroll(disable)")
 
-/* An eight-byte load or store at any address. */
+/* Loads and stores at any address. */
 struct __attribute__((packed, may_alias)) word {
 	uint64_t value;
 };
+struct __attribute__((packed, may_alias)) half {
+	uint32_t value;
+};
+typedef uint64_t vector __attribute__((vector_size(16), aligned(1), may_alias));
+
+#define WORD(p) (((struct word *)(void *)(p))->value)
+#define HALF(p) (((struct half *)(void *)(p))->value)
+#define VECTOR(p) (*(vector *)(void *)(p))
+#define WORD_FROM(p) (((const struct word *)(const void *)(p))->value)
+#define HALF_FROM(p) (((const struct half *)(const void *)(p))->value)
+#define VECTOR_FROM(p) (*(const vector *)(const void *)(p))
+
+/* At most 16 bytes; all loads come before the stores, so the blocks may overlap. */
+static inline void copy_short(uint8_t *to, const uint8_t *from, size_t count)
+{
+	if (count >= 8) {
+		uint64_t first = WORD_FROM(from);
+		uint64_t last = WORD_FROM(from + count - 8);
+
+		WORD(to) = first;
+		WORD(to + count - 8) = last;
+	} else if (count >= 4) {
+		uint32_t first = HALF_FROM(from);
+		uint32_t last = HALF_FROM(from + count - 4);
+
+		HALF(to) = first;
+		HALF(to + count - 4) = last;
+	} else if (count != 0) {
+		uint8_t first = from[0];
+		uint8_t middle = from[count / 2];
+		uint8_t last = from[count - 1];
+
+		to[0] = first;
+		to[count / 2] = middle;
+		to[count - 1] = last;
+	}
+}
 
 NO_LOOP_IDIOM void *memcpy(void *restrict to, const void *restrict from, size_t count)
 {
 	uint8_t *out = to;
 	const uint8_t *in = from;
+	vector last;
+	size_t at;
 
-	if (count > SMALL_BYTES) {
+	if (count <= 16) {
+		copy_short(out, in, count);
+		return to;
+	}
+	if (count >= STRING_INSTRUCTION_BYTES) {
 		__asm__ volatile("rep movsb" : "+D"(out), "+S"(in), "+c"(count) : : "memory");
 		return to;
 	}
-	for (; count >= 8; count -= 8, out += 8, in += 8)
-		((struct word *)(void *)out)->value = ((const struct word *)(const void *)in)->value;
-	while (count-- != 0)
-		*out++ = *in++;
+	last = VECTOR_FROM(in + count - 16);
+	PLAIN_LOOP
+	for (at = 0; at < count - 16; at += 16)
+		VECTOR(out + at) = VECTOR_FROM(in + at);
+	VECTOR(out + count - 16) = last;
 	return to;
 }
 
@@ -38,26 +89,58 @@ NO_LOOP_IDIOM void *memmove(void *to, const void *from, size_t count)
 	uint8_t *out = to;
 	const uint8_t *in = from;
 
-	if ((uintptr_t)out - (uintptr_t)in >= count)
-		return memcpy(to, from, count);
-	while (count-- != 0)
-		out[count] = in[count];
+	if (count <= 16) {
+		copy_short(out, in, count);
+		return to;
+	}
+	if ((uintptr_t)out - (uintptr_t)in >= count) {
+		PLAIN_LOOP
+		for (; count >= 8; count -= 8, out += 8, in += 8)
+			WORD(out) = WORD_FROM(in);
+		copy_short(out, in, count);
+		return to;
+	}
+	PLAIN_LOOP
+	for (; count >= 8; count -= 8)
+		WORD(out + count - 8) = WORD_FROM(in + count - 8);
+	copy_short(out, in, count);
 	return to;
+}
+
+static inline void set_short(uint8_t *to, uint64_t pattern, size_t count)
+{
+	if (count >= 8) {
+		WORD(to) = pattern;
+		WORD(to + count - 8) = pattern;
+	} else if (count >= 4) {
+		HALF(to) = (uint32_t)pattern;
+		HALF(to + count - 4) = (uint32_t)pattern;
+	} else if (count != 0) {
+		to[0] = (uint8_t)pattern;
+		to[count / 2] = (uint8_t)pattern;
+		to[count - 1] = (uint8_t)pattern;
+	}
 }
 
 NO_LOOP_IDIOM void *memset(void *to, int value, size_t count)
 {
 	uint8_t *out = to;
 	uint64_t pattern = (uint8_t)value * 0x0101010101010101u;
+	vector wide = { pattern, pattern };
+	size_t at;
 
-	if (count > SMALL_BYTES) {
+	if (count <= 16) {
+		set_short(out, pattern, count);
+		return to;
+	}
+	if (count >= STRING_INSTRUCTION_BYTES) {
 		__asm__ volatile("rep stosb" : "+D"(out), "+c"(count) : "a"(value) : "memory");
 		return to;
 	}
-	for (; count >= 8; count -= 8, out += 8)
-		((struct word *)(void *)out)->value = pattern;
-	while (count-- != 0)
-		*out++ = (uint8_t)value;
+	PLAIN_LOOP
+	for (at = 0; at < count - 16; at += 16)
+		VECTOR(out + at) = wide;
+	VECTOR(out + count - 16) = wide;
 	return to;
 }
 

@@ -18,7 +18,7 @@
 #include "rt/server.h"
 
 /* Spans up to this size stay with their question. */
-#define SPAN_KEPT_WORDS 192u
+#define SPAN_KEPT_WORDS 256u
 #define DESCRIPTOR_WORDS ((uint32_t)(sizeof(struct cap_descriptor) / 8))
 #define RECORD_WORDS ((uint32_t)(sizeof(struct cap_record) / 8))
 
@@ -41,9 +41,9 @@ static struct question *question_of(struct transport *transport, uint32_t number
 {
 	struct question *question;
 
-	ASSERT(number < RING_QUESTIONS_MAX);
+	DEBUG_ASSERT(number < RING_QUESTIONS_MAX);
 	question = &transport_of(transport)->questions[number];
-	ASSERT(question->state != QUESTION_FREE);
+	DEBUG_ASSERT(question->state != QUESTION_FREE);
 	return question;
 }
 
@@ -183,9 +183,9 @@ static struct capnp_builder *transport_params(struct transport *transport, uint3
 }
 
 /* What the reply slot or the completion queue said, as the answer of the question. */
-static void question_answer(struct ring_transport *self, struct question *question)
+static void question_answer(const struct ring_transport *self, struct question *question,
+		const struct ring_completion *completion)
 {
-	const struct ring_completion *completion = &question->operation.completion;
 	const uint64_t *records = ring_words_at(self->ring, question->reply_off);
 	uint32_t count = MIN(completion->cap_count, TRANSPORT_REPLY_CAPS);
 
@@ -195,7 +195,8 @@ static void question_answer(struct ring_transport *self, struct question *questi
 			(completion->flags & COMPLETION_EXCEPTION) != 0;
 	if (!question->has_message)
 		detail_note(completion->detail);
-	records_read((const struct cap_record *)(const void *)records, question->reply_slots, count);
+	if (count != 0)
+		records_read((const struct cap_record *)(const void *)records, question->reply_slots, count);
 	capnp_message_init(&question->reply, records + TRANSPORT_REPLY_CAPS * RECORD_WORDS,
 			MIN(completion->msg_words, question->what.reply_words), question->reply_slots,
 			count);
@@ -212,17 +213,17 @@ static status_t transport_wait(struct transport *transport, uint32_t number)
 	ASSERT(question->state == QUESTION_SENT);
 	if (ring_is_last(ring, question->entry_tail) && question->then == NULL) {
 		(void)ring_sync(ring);
-		question->operation.completion = ring_reply(ring);
 		question->operation.done = true;
+		question_answer(self, question, ring_reply(ring));
 	} else {
 		ring_wait(ring, &question->operation);
+		question_answer(self, question, &question->operation.completion);
 	}
-	question_answer(self, question);
 	return question->status;
 }
 
-/* The capability that a reference stands for, waiting for the answer it stands on. */
-static status_t ref_settle(const struct client_ref *ref, uint32_t *capability)
+/* The capability at a place in an answer, waiting for the answer. */
+static status_t place_settle(const struct client_ref *ref, uint32_t *capability)
 {
 	struct question *question;
 	struct capnp_struct_reader at;
@@ -230,9 +231,6 @@ static status_t ref_settle(const struct client_ref *ref, uint32_t *capability)
 	status_t status;
 	uint8_t hop;
 
-	*capability = ref->target;
-	if (!client_ref_is_pipelined(*ref))
-		return STATUS_OK;
 	status = transport_wait(ref->transport, ref->question);
 	if (status != STATUS_OK)
 		return status;
@@ -246,6 +244,13 @@ static status_t ref_settle(const struct client_ref *ref, uint32_t *capability)
 		return STATUS_BAD_CAPABILITY;
 	*capability = slot->id;
 	return STATUS_OK;
+}
+
+/* The capability that a reference stands for. */
+static inline status_t ref_settle(const struct client_ref *ref, uint32_t *capability)
+{
+	*capability = ref->target;
+	return client_ref_is_pipelined(*ref) ? place_settle(ref, capability) : STATUS_OK;
 }
 
 static struct capnp_cap transport_put(struct transport *transport, uint32_t number,
@@ -353,7 +358,7 @@ static void question_ready(struct ring_operation *operation)
 
 	question->then = NULL;
 	if (question->state == QUESTION_SENT)
-		question_answer(&main_transport, question);
+		question_answer(&main_transport, question, &operation->completion);
 	call.status = question->status;
 	then(question->then_arg, &call);
 }
@@ -394,7 +399,7 @@ static void transport_done(struct transport *transport, uint32_t number)
 		transport_cancel(transport, number);
 		(void)transport_wait(transport, number);
 	}
-	if (question->state == QUESTION_ANSWERED)
+	if (question->state == QUESTION_ANSWERED && question->reply.cap_count != 0)
 		slots_release(question->reply_slots, question->reply.cap_count);
 	question->state = QUESTION_FREE;
 	if (question->span_words > SPAN_KEPT_WORDS)

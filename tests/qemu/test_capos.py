@@ -39,38 +39,39 @@ def modes(text):
     return sorted(re.findall(r"-?\b(?:icanon|echo|isig|icrnl|opost|ixon)\b", text))
 
 
-def leave(child, keys):
-    """At the prompt: types the keys that leave, returns the status; checks that modes are restored."""
+def to_prompt(child):
+    """Waits for the shell; returns the terminal's modes before ./capos was started."""
+    child.expect_exact("Kernel log: ")
     before = modes(child.before)
+    child.expect_exact("capos> ", timeout=60)
+    return before
+
+
+def leave(child, keys):
+    """Types the keys that leave; returns the exit status and the terminal's modes afterwards."""
     child.send(keys)
     child.expect(r"status=(\d+)", timeout=20)
     status = int(child.match.group(1))
     child.expect(pexpect.EOF)
-    assert modes(child.before) == before
-    return status
-
-
-def to_prompt(child):
-    child.expect_exact("Kernel log: ")
-    child.expect_exact("capos> ", timeout=60)
+    return status, modes(child.before)
 
 
 def test_poweroff_ends_with_status_zero_and_restores_the_terminal(terminal):
-    to_prompt(terminal)
-    assert leave(terminal, "poweroff\r") == 0
+    before = to_prompt(terminal)
+    assert before and leave(terminal, "poweroff\r") == (0, before)
 
 
 def test_ctrl_a_x_always_leaves(terminal):
-    to_prompt(terminal)
+    before = to_prompt(terminal)
     terminal.send("half a line")
-    assert leave(terminal, "\x01x") == 0
+    assert leave(terminal, "\x01x") == (0, before)
 
 
 def test_the_second_run_builds_nothing_and_is_fast(terminal):
     started = time.monotonic()
     to_prompt(terminal)
     assert time.monotonic() - started < PROMPT_SECONDS_MAX
-    assert leave(terminal, "poweroff\r") == 0
+    assert leave(terminal, "poweroff\r")[0] == 0
 
 
 def test_script_prints_what_a_person_would_see():

@@ -28,7 +28,7 @@ PROMPT_FAILED = "capos! "
 FAULT = re.compile(r"^(?:\[[^\]]*\]\s*)?(PANIC|WARNING)\b.*$", re.MULTILINE)
 KERNEL_FIRST_LINE = "capos: capOS "
 TAP = re.compile(r"\bTAP ((?:not )?ok\b.*|1\.\.\d+.*|#.*)$", re.MULTILINE)
-CONTROL = re.compile(r"\x1b(?:\[[0-9;?]*[@-~]|\][^\x07]*\x07|[^\[\]])|\r|\x07")
+CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07]*\x07|[^\[\]])|\r|\x07")
 
 # isa-debug-exit turns a written value v into QEMU's exit status 2v + 1.
 EXIT_PANIC = 2 * 0x0E + 1

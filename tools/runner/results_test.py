@@ -62,3 +62,8 @@ def test_screen_follows_a_line_that_is_drawn_again_over_two_rows():
     screen = screen_after(b"first\r\ncapos> lo\r\nng\x1b[A\r\x1b[Jnotice\r\ncapos> long")
     assert screen.lines_from(0) == ["first", "notice"]
     assert screen.line == "capos> long"
+
+
+def test_screen_passes_over_what_firmware_sends():
+    screen = screen_after(b"\x1b[2J\x1b[=3h\x1b[01;01Hcapos> ")
+    assert (screen.line, screen.column) == ("capos> ", 7)

@@ -8,7 +8,7 @@ waits from the same text passing by, and to print what was shown rather than wha
 import codecs
 import re
 
-SEQUENCE = re.compile(r"\x1b(?:\[([0-9;?]*)([@-~])|\][^\x07]*\x07|[^\[\]])")
+SEQUENCE = re.compile(r"\x1b(?:\[([0-?]*)[ -/]*([@-~])|\][^\x07]*\x07|[^\[\]])")
 
 
 class Screen:

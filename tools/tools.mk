@@ -3,7 +3,7 @@
 TOOL_CAPNP_OBJS := $(addprefix $(HOST)/tool/lib/capnp/,capnp.o capnp_file.o schema.o)
 
 CAPNPC      := $(HOST)/capnpc-capos
-CAPNPC_OBJS := $(addprefix $(HOST)/tool/tools/capnpc-capos/,main.o emit.o names.o types.o structs.o \
+CAPNPC_OBJS := $(addprefix $(HOST)/tool/tools/capnpc-capos/,main.o generate.o emit.o names.o types.o structs.o \
                interfaces.o clients.o) $(TOOL_CAPNP_OBJS)
 
 $(CAPNPC): $(CAPNPC_OBJS)
@@ -20,6 +20,6 @@ $(REFERENCE): $(REFERENCE_OBJS)
 
 .PHONY: reference
 all: reference
-reference: $(REFERENCE) $(SCHEMAS_BIN)
+reference: $(REFERENCE) $(GEN)/schemas.bin
 	@mkdir -p $(O)/docs/reference
 	$(REFERENCE) $(SCHEMAS_BIN) $(O)/docs/reference

@@ -44,3 +44,8 @@ GUEST_TESTS   += services:test-services
 $(eval $(call program,test-storm,tests/services/storm.c))
 TEST_PROGRAMS += test-storm
 GUEST_TESTS   += storm:test-storm
+
+# --- for the tests of terminal and shell ---
+
+$(eval $(call program,test-reader,tests/terminal/reader.c))
+TEST_PROGRAMS += test-reader

@@ -425,6 +425,10 @@ static void o_output(void *arg, const char *bytes, uint32_t count)
 	double_output[used + count] = 0;
 }
 
+static void o_flush(void *arg)
+{
+}
+
 static status_t o_await(void *arg, struct client_call *call)
 {
 	if (sys->interrupted > 0) {
@@ -483,7 +487,7 @@ static void o_programs(void *arg, struct term_candidates *out)
 }
 
 const struct shell_ops double_ops = {
-	.output = o_output, .await = o_await, .await_process = o_await_process, .narrow = o_narrow,
+	.output = o_output, .flush = o_flush, .await = o_await, .await_process = o_await_process, .narrow = o_narrow,
 	.launch = o_launch, .programs = o_programs,
 };
 

@@ -89,7 +89,7 @@ static void call_failed(struct shell *sh, const struct shell_step *step, struct 
 		const struct client_call *call)
 {
 	struct capnp_text reason = client_reason(call);
-	const char *sentence = status_sentence(call->status);
+	const char *sentence = call->status == STATUS_CANCELLED ? "interrupted" : status_sentence(call->status);
 
 	sh->failure = call->status;
 	shell_fail(sh, step->name.at, "%.*s.%.*s: %.*s", (int)interface.bytes, interface.chars,
@@ -127,6 +127,7 @@ static bool call_once(struct shell *sh, struct thing target, struct schema_node 
 			capnp_set_u32(root, schema_field_offset(field) * 4, (uint32_t)start);
 	}
 	if (ok) {
+		sh->ops->flush(sh->arg);
 		client_send(&call);
 		if (call.status == STATUS_OK)
 			client_fail(&call, sh->ops->await(sh->arg, &call));

@@ -300,13 +300,13 @@ static void an_interrupted_call_fails_the_line(void **state)
 {
 	system_.interrupted = 1;
 	refuses("timer.sleep(durationNs = 5)",
-		"      ^", "Timer.sleep: the caller cancelled");
+		"      ^", "Timer.sleep: interrupted");
 }
 
 static void caps_lists_what_is_held(void **state)
 {
 	run("caps");
-	assert_non_null(strstr(double_output, "  timer       Timer               Monotonic time since boot, and"));
+	assert_non_null(strstr(double_output, "  timer       Timer               Monotonic time since boot, and waiting ...\n"));
 	assert_non_null(strstr(double_output, "  bank        Bank                Where accounts begin."));
 	for (char *line = strtok(double_output, "\n"); line; line = strtok(NULL, "\n"))
 		assert_true(strlen(line) < 80);

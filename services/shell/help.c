@@ -329,6 +329,19 @@ static struct capnp_text first_sentence(struct capnp_text doc)
 	return doc;
 }
 
+/* As many whole words as fit; *rest is what to put behind them. */
+static struct capnp_text fitting(struct capnp_text text, uint32_t columns, const char **rest)
+{
+	*rest = "";
+	if (text.bytes <= columns)
+		return text;
+	*rest = " ...";
+	text.bytes = columns > 4 ? columns - 4 : 0;
+	while (text.bytes > 0 && text.chars[text.bytes] != ' ')
+		text.bytes--;
+	return text;
+}
+
 void shell_caps(struct shell *sh)
 {
 	for (uint32_t i = 0; i < sh->name_count; i++) {
@@ -336,14 +349,16 @@ void shell_caps(struct shell *sh)
 		struct thing cap;
 		struct capnp_text name;
 		struct capnp_text doc;
+		const char *rest;
 		uint32_t room;
 
 		if (!thing_as_capability(t, &cap))
 			continue;
 		name = schema_node_name(cap.node);
 		doc = first_sentence(schema_node_doc(cap.node));
-		room = sh->columns > 36 ? sh->columns - 35 : 0;
-		shell_print(sh, "  %-11s %-18.*s  %.*s\n", sh->names[i].name, (int)name.bytes, name.chars,
-				(int)MIN(doc.bytes, room), doc.chars);
+		room = sh->columns > 40 ? sh->columns - 36 : 0;
+		doc = fitting(doc, room, &rest);
+		shell_print(sh, "  %-11s %-18.*s  %.*s%s\n", sh->names[i].name, (int)name.bytes, name.chars,
+				(int)doc.bytes, doc.chars, rest);
 	}
 }

@@ -21,14 +21,21 @@ static bool add_grant(struct shell *sh, const struct shell_grant *g, struct shel
 		if (capnp_text_is(request->grants[i].name, capnp_text_of(g->name.chars, g->name.bytes)))
 			return shell_fail(sh, g->name.at, "%.*s is granted twice", (int)g->name.bytes, g->name.chars);
 	}
+	if (!g->capability) {
+		*held = (struct thing){ .kind = THING_NOTHING };
+		*grant = (struct shell_launch_grant){ .name = capnp_text_of(g->name.chars, g->name.bytes),
+			.own_memory = true, .interface = schema_find(sh->schema, VIRTUAL_MEMORY_INTERFACE_ID) };
+		request->grant_count++;
+		return true;
+	}
 	if (!shell_follow(sh, g->capability, false, held))
 		return false;
 	if (!thing_as_capability(*held, &cap)) {
 		thing_put(*held);
 		return shell_fail(sh, g->capability->at, "this is not a capability");
 	}
-	*grant = (struct shell_launch_grant){ capnp_text_of(g->name.chars, g->name.bytes), cap.capability,
-		cap.node };
+	*grant = (struct shell_launch_grant){ .name = capnp_text_of(g->name.chars, g->name.bytes),
+		.capability = cap.capability, .interface = cap.node };
 	request->grant_count++;
 	return true;
 }
@@ -87,6 +94,7 @@ static bool start(struct shell *sh, const struct shell_launch *launch, const str
 	const char *sentence;
 
 	reason[0] = 0;
+	sh->ops->flush(sh->arg);
 	status = sh->ops->launch(sh->arg, request, process, reason, sizeof(reason));
 	if (status == STATUS_OK)
 		return true;

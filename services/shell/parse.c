@@ -687,6 +687,23 @@ static struct shell_chain *sugar(struct parser *p, const struct sugar *s, uint32
 
 /* --- Launching -------------------------------------------------------------------------------- */
 
+/* @name, or own: the address space that the program will have. */
+static bool granted(struct parser *p, struct shell_grant *grant)
+{
+	if (grant->name.bytes > 0 && keyword(p, "own"))
+		return true;
+	if (peek(p) != '@') {
+		want(p, SHELL_WANT_NAME, NULL);
+		return fail(p, "a capability is granted as @name");
+	}
+	grant->capability = chain(p, false);
+	if (!grant->capability)
+		return false;
+	if (grant->name.bytes == 0)
+		grant->name = grant->capability->start;
+	return true;
+}
+
 static bool grants(struct parser *p, struct shell_launch *launch)
 {
 	struct shell_grant **tail = &launch->grants;
@@ -707,15 +724,8 @@ static bool grants(struct parser *p, struct shell_launch *launch)
 					!expect(p, ':', "a grant is written as name: @capability; the : is missing"))
 				return false;
 		}
-		if (peek(p) != '@') {
-			want(p, SHELL_WANT_NAME, NULL);
-			return fail(p, "a capability is granted as @name");
-		}
-		grant->capability = chain(p, false);
-		if (!grant->capability)
+		if (!granted(p, grant))
 			return false;
-		if (grant->name.bytes == 0)
-			grant->name = grant->capability->start;
 		*tail = grant;
 		tail = &grant->next;
 		if (peek(p) != '}' && !expect(p, ',', "a , or } is missing here"))

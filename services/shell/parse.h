@@ -85,7 +85,7 @@ struct shell_chain {
 struct shell_grant {
 	struct shell_grant *next;
 	struct shell_word name;
-	struct shell_chain *capability;
+	struct shell_chain *capability;	/* NULL: `own`, the program's own address space */
 };
 
 struct shell_launch {

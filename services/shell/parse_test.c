@@ -209,6 +209,17 @@ static void run_takes_grants_arguments_and_environment(void **state)
 	word(s->launch->env->fields->value->word, "b");
 }
 
+static void own_grants_the_programs_own_address_space(void **state)
+{
+	struct shell_statement *s = good("run shell with { memory: own, @term }");
+
+	word(s->launch->grants->name, "memory");
+	assert_null(s->launch->grants->capability);
+	word(s->launch->grants->next->name, "term");
+	bad("run shell with { own }",
+	    "                     ^", "a grant is written as name: @capability; the : is missing");
+}
+
 static void spawn_binds_and_needs_no_grants(void **state)
 {
 	struct shell_statement *s = good("p = spawn counter-client");
@@ -412,6 +423,7 @@ int main(void)
 		cmocka_unit_test(references_name_capabilities_values_and_the_status),
 		cmocka_unit_test(as_narrows),
 		cmocka_unit_test(run_takes_grants_arguments_and_environment),
+		cmocka_unit_test(own_grants_the_programs_own_address_space),
 		cmocka_unit_test(spawn_binds_and_needs_no_grants),
 		cmocka_unit_test(sugar_becomes_the_call_it_stands_for),
 		cmocka_unit_test(a_name_like_a_command_can_still_be_called),

@@ -318,19 +318,20 @@ static void flat(struct page *p, struct thing t)
 
 static void render_struct(struct page *p, struct thing t, uint32_t indent)
 {
-	putf(p, "(\n");
+	bool first = true;
+
+	putf(p, "(");
 	for (uint32_t i = 0; i < schema_field_count(t.node) && !p->cut; i++) {
 		struct schema_member field = schema_field_at(t.node, i);
 
 		if (!thing_field_is_set(t, field))
 			continue;
-		put_blanks(p, indent + 2);
+		putf(p, "%s\n%*s", first ? "" : ",", (int)indent + 2, "");
 		put_text(p, schema_member_name(field));
 		putf(p, " = ");
 		render(p, thing_field(t, field), indent + 2);
-		putf(p, "\n");
+		first = false;
 	}
-	put_blanks(p, indent);
 	putf(p, ")");
 }
 
@@ -338,13 +339,11 @@ static void render_list(struct page *p, struct thing t, uint32_t indent)
 {
 	struct capnp_list list = capnp_any_list_any(t.any);
 
-	putf(p, "[\n");
+	putf(p, "[");
 	for (uint32_t i = 0; i < list.count && !p->cut; i++) {
-		put_blanks(p, indent + 2);
+		putf(p, "%s\n%*s", i > 0 ? "," : "", (int)indent + 2, "");
 		render(p, element_of(t, list, i), indent + 2);
-		putf(p, "\n");
 	}
-	put_blanks(p, indent);
 	putf(p, "]");
 }
 

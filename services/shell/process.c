@@ -291,6 +291,7 @@ static status_t fill_grants(const struct shell_launch_request *request, struct l
 
 		to->name = from->name;
 		to->capability = from->capability;
+		to->own_memory = from->own_memory;
 		to->rows = room->rows[i];
 		to->row_count = rows_of(from->interface, room->rows[i]);
 		if (request->foreground && !schema_node_is_null(from->interface) &&
@@ -402,8 +403,13 @@ static status_t narrow(void *arg, uint32_t capability, uint64_t interface_id, ui
 	return rt_narrow(capability, interface_id, narrowed);
 }
 
+static void flush(void *arg)
+{
+	process_flush();
+}
+
 static const struct shell_ops process_ops = {
-	.output = write_out, .await = await, .await_process = await_process, .narrow = narrow,
+	.output = write_out, .flush = flush, .await = await, .await_process = await_process, .narrow = narrow,
 	.launch = launch_program, .programs = list_programs,
 };
 

@@ -81,6 +81,7 @@ struct shell_name {
 struct shell_launch_grant {
 	struct capnp_text name;
 	uint32_t capability;		/* borrowed */
+	bool own_memory;		/* instead: the program's own address space */
 	struct schema_node interface;
 };
 
@@ -102,6 +103,8 @@ struct shell_launch_request {
 
 struct shell_ops {
 	void (*output)(void *arg, const char *bytes, uint32_t count);
+	/* What was put out must be seen before whatever a call or a program prints. */
+	void (*flush)(void *arg);
 	/* Waits for an answered call or for Ctrl-C, which cancels it. */
 	status_t (*await)(void *arg, struct client_call *call);
 	/* As await, for the end of a foreground program: Ctrl-C ends the process instead. */

@@ -53,7 +53,8 @@ static void walk_statement(const struct shell_statement *s)
 	if (s->launch) {
 		check(s->launch->program.bytes > 0);
 		for (const struct shell_grant *g = s->launch->grants; g; g = g->next)
-			walk_chain(g->capability);
+			if (g->capability)
+				walk_chain(g->capability);
 		if (s->launch->args)
 			walk_value(s->launch->args);
 		if (s->launch->env)

@@ -1,0 +1,201 @@
+"""The shell and the terminal through the second serial line, as a person meets them."""
+
+import re
+
+import pytest
+
+
+@pytest.fixture
+def tested(boot):
+    """The default system with the test programs."""
+    guest = boot("test-shell")
+    guest.prompt(timeout=30)
+    return guest
+
+
+def test_the_first_screen_helps(shell):
+    assert re.search(r"you hold \d+ capabilities", shell.output)
+    for word in ("tour", "caps", "help", "poweroff"):
+        assert word in shell.output
+
+
+def test_calls_print_results_and_bind_names(shell):
+    assert re.fullmatch(r"monotonicNs = \d+ ns", shell.shell("timer.now").text)
+    assert shell.shell('acct = bank.open(owner = "ann")').ok
+    assert shell.shell("acct.deposit(amount = 5)").text == "outcome = done"
+    assert shell.shell("acct.balance").text == '(owner = "ann", balance = 5)'
+    assert shell.shell("drop acct").ok
+    assert not shell.shell("acct.balance").ok
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "words"),
+    [
+        ("timer.nwo", 6, "Timer has no method nwo; it has now, sleep, sleepUntil"),
+        ("timer.sleep(duration = 5)", 12, "sleep has no duration; it has durationNs"),
+        ('timer.sleep(durationNs = "x")', 25, "durationNs takes a UInt64, not a text"),
+        ("authority.holders(capability = 5)", 31, "capability takes a capability, not a number"),
+        ("timer.sleep(durationNs = 5", 26, "a , or ) is missing here"),
+    ],
+)
+def test_errors_point_at_the_column(shared, line, column, words):
+    answer = shared.shell(line)
+    assert not answer.ok
+    assert answer.lines == [" " * (7 + column) + "^", "error: " + words]
+
+
+@pytest.fixture(scope="module")
+def shared():
+    """One system for tests that leave it as it was."""
+    import project
+    from guest import Guest
+
+    kernel, package = (project.built("debug", name) for name in ("capos.elf", "boot-default.cpio"))
+    with Guest(kernel, package) as guest:
+        guest.prompt(timeout=30)
+        yield guest
+
+
+def test_help_is_in_the_schemas_own_words(shared):
+    answer = shared.shell("help timer")
+    assert answer.lines[:3] == [
+        "timer: Timer",
+        "  Monotonic time since boot, and waiting for it.",
+        "  now -> (monotonicNs :UInt64 in ns)",
+    ]
+
+
+def test_tab_completes_names_methods_and_fields(shared):
+    shared.send("tim\t.sl\t")
+    shared.expect(re.escape("timer.sleep"))
+    shared.send("(\t 1)\x15")
+    shared.expect(r"durationNs = 1\)")
+    assert shared.shell("caps").ok
+
+
+def test_a_wrapped_line_is_edited_where_it_is_wrong(shared):
+    long = "timer.sleep(durationNs = 000000000000000000000000000000000000000000000000000000000001x)"
+    shared.send(long + "\x1b[D\x7f\x01\x05")
+    shared.wait_terminal(lambda: shared.screen.line.rstrip().endswith("01)"), "the wrapped line", 5)
+    shared.send("\x15")
+    shared.prompt()
+    assert shared.shell(long.replace("x", "")).ok
+
+
+def test_history_brings_lines_back(shared):
+    assert shared.shell("counter.value").ok
+    shared.send("\x1b[A")
+    shared.wait_terminal(lambda: "counter.value" in shared.screen.line, "the line before", 5)
+    shared.send("\x15")
+    shared.prompt()
+    assert "counter.value" in shared.shell("history").lines
+
+
+def test_ps_and_holders_are_tables(shared):
+    lines = shared.shell("ps").lines
+    assert lines[0].split()[:3] == ["processId", "name", "state"]
+    assert any("shell" in line and "running" in line for line in lines)
+    assert any("shell" in line for line in shared.shell("holders @bank").lines[1:])
+
+
+def test_a_program_has_what_it_was_granted_and_nothing_else(shared):
+    refused = shared.shell("run hello")
+    assert not refused.ok and refused.text == "hello ended with status 3"
+    greeted = shared.shell("run hello with { console: @console }")
+    assert greeted.ok and "Hello" in greeted.text
+    missing = shared.shell("run no-such-program")
+    assert not missing.ok and "there is no such program" in missing.text
+
+
+def test_a_shell_in_a_shell_gets_the_terminal_and_gives_it_back(shared):
+    inner = shared.shell("run shell with { @term, @package, memory: own }")
+    assert inner.ok
+    assert [line.split()[0] for line in shared.shell("caps").lines] == ["term", "package", "memory"]
+    outer = shared.shell("exit 4")
+    assert not outer.ok and outer.text == "shell ended with status 4"
+    assert "bank" in shared.shell("caps").text
+
+
+def test_a_program_reads_lines_keys_and_secrets(tested):
+    tested.send_line("run test-reader with { @term }")
+    tested.expect("reader\\? ")
+    tested.send("abx\x7fc\r")
+    tested.expect("line: abc$")
+    tested.prompt()
+    tested.send_line('run test-reader with { @term } args ["hidden"]')
+    tested.expect("reader\\? ")
+    before = len(tested.output)
+    tested.send("secret\r")
+    tested.expect("line: secret$")
+    assert tested.output[before:].count("secret") == 1
+    tested.prompt()
+    tested.send_line('run test-reader with { @term } args ["keys"]')
+    tested.read_terminal(0.3)
+    tested.send("\x03")
+    tested.expect("key: 3$")
+    tested.prompt()
+
+
+def test_ctrl_c_ends_the_foreground_child_and_not_the_shell(tested):
+    for how, shown in (("line", "reader\\? "), ("mute", "mute.*$")):
+        tested.send_line(f'run test-reader with {{ @term, @timer }} args ["{how}"]')
+        tested.expect(shown)
+        tested.send("\x03")
+        tested.expect("test-reader was killed")
+        tested.prompt()
+    tested.send_line("counter.reach(value = 1000000)")
+    tested.expect("reach.*\n")
+    tested.send("\x03")
+    tested.expect("error: Counter.reach: interrupted")
+    tested.prompt()
+    tested.send("half a line\x03")
+    tested.prompt()
+    assert "test-reader" not in tested.shell("ps").text
+
+
+def test_ctrl_d_asks_before_it_leaves(shell):
+    shell.send("\x04")
+    shell.expect(r"Power off the system\? \[y/N\] ")
+    shell.send("n\r")
+    shell.prompt()
+    shell.send("\x04")
+    shell.expect(r"\[y/N\] ")
+    shell.send("y\r")
+    assert shell.wait() == (0, "powered off with status 0")
+
+
+def test_what_others_print_leaves_the_line_being_typed_whole(tested):
+    tested.send('p = spawn counter with { log: @console }; timer.sleep(durationNs = 1000)\r')
+    tested.expect("counter: 3")
+    tested.prompt()
+    tested.send("timer.n")
+    tested.wait_terminal(lambda: tested.screen.line.startswith("capos> timer.n"), "the line", 5)
+
+
+def test_tour_shows_around(shell):
+    shell.send_line("tour")
+    for expected in (
+        "hello ended with status 3",
+        "Hello from a program",
+        "@acct.account",
+        "outcome = done",
+        "gift: LimitedAccount",
+        "outcome = done",
+        "outcome = overLimit",
+        "outcome = done",
+        "the object is gone or was revoked",
+        r"logger\s+running\s+\d+\s+1",
+        "outcome = done",
+        "-- Enter",
+        r"logger\s+running\s+\d+\s+2\s+was killed",
+        r"shell.*Account",
+        r"shell.*Bank",
+    ):
+        shell.expect("-- Enter goes on")
+        shell.send("\r")
+        shell.expect(expected)
+    shell.expect("-- Enter goes on")
+    shell.send("\r")
+    shell.expect("That was the tour")
+    shell.prompt()
+    assert shell.shell("caps").ok

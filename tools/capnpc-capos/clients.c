@@ -2,7 +2,6 @@
  * Typed clients: for each method the started form (begin, send, wait, results, done), and where
  * parameters and results are simple enough to be C parameters, `start` and the blocking form.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "gen.h"
@@ -55,17 +54,9 @@ static bool struct_is_flat(struct schema_node node, bool allow_bytes)
 /* The C type of a capability: a typed reference, or any. */
 static const char *ref_type(struct schema_type type)
 {
-	const char *name;
-	char *full;
-
 	if (schema_type_kind(type) != SCHEMA_INTERFACE_TYPE)
 		return "struct client_ref";
-	name = name_node(schema_type_node(type));
-	full = malloc(strlen(name) + sizeof("struct _ref"));
-	if (full == NULL)
-		die("out of memory");
-	sprintf(full, "struct %s_ref", name);
-	return full;
+	return name_format("struct %s_ref", name_node(schema_type_node(type)));
 }
 
 static const char *ref_member(struct schema_type type)
@@ -90,17 +81,10 @@ static const char *flat_name(struct schema_member field)
 {
 	static const char *const used[] = { "self", "started", "params", "status" };
 	const char *name = name_field(field);
-	char *other;
 
-	for (size_t i = 0; i < sizeof(used) / sizeof(used[0]); i++) {
-		if (strcmp(name, used[i]) != 0)
-			continue;
-		other = malloc(strlen(name) + 2);
-		if (other == NULL)
-			die("out of memory");
-		sprintf(other, "%s_", name);
-		return other;
-	}
+	for (size_t i = 0; i < sizeof(used) / sizeof(used[0]); i++)
+		if (strcmp(name, used[i]) == 0)
+			return name_format("%s_", name);
 	return name;
 }
 
@@ -294,11 +278,9 @@ static void blocking_emit(const struct method *m)
 static void method_emit(struct schema_node node, uint32_t index)
 {
 	struct method m = { .member = schema_method_at(node, index), .node = node };
-	char name[512];
 
-	snprintf(name, sizeof(name), "%s_%s", name_node(node), name_member(m.member));
 	m.owner = name_node(node);
-	m.name = name;
+	m.name = name_format("%s_%s", m.owner, name_member(m.member));
 	m.params = schema_method_params(m.member);
 	m.is_stream = schema_method_is_stream(m.member);
 	m.results = schema_method_results(m.member);

@@ -1,6 +1,6 @@
 /*
- * The parts of capnpc-capos to each other. main.c reads the request and opens one output after the
- * other; types.c, structs.c and interfaces.c write declarations to the current output.
+ * The parts of capnpc-capos to each other. main.c reads the request, generate.c opens one output
+ * after the other; types.c, structs.c and interfaces.c write declarations to the current output.
  *
  * Always true: names come from names.c only; what a schema says is asked of lib/capnp/schema.h.
  */
@@ -10,6 +10,9 @@
 #include <stdio.h>
 
 #include "capnp/schema.h"
+
+/* --- generate.c: the order of things --- */
+void generate(const struct schema *schema);
 
 /* --- emit.c: the current output --- */
 void emit_open(const char *path);
@@ -24,7 +27,9 @@ void emit_literal(struct capnp_text text);
 void emit_words(const char *name, struct capnp_any any);
 _Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* --- names.c: C names; strings live until the generator ends --- */
+/* --- names.c: C names; all strings live until names_free --- */
+void names_free(void);
+const char *name_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* camelCase and CamelCase and scopes (".", "$") to snake_case. */
 const char *name_snake(struct capnp_text text);
 const char *name_upper(struct capnp_text text);
@@ -64,7 +69,9 @@ bool type_is_float(struct schema_type type);
 /* --- interfaces.c: descriptions, server skeletons --- */
 void interface_declare(struct schema_node node);
 void interface_define(struct schema_node node);
+/* A server's table comes behind those of its ancestors; servers_restart forgets what came. */
 void server_emit(struct schema_node node);
+void servers_restart(void);
 
 /* --- clients.c: typed clients --- */
 void client_declare(struct schema_node node);

@@ -1,7 +1,6 @@
 /*
  * Interfaces: descriptions and server skeletons.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "gen.h"
@@ -107,15 +106,8 @@ static bool has_method(struct schema_node node, const char *name)
 static const char *super_member(struct schema_node node, struct schema_node super)
 {
 	const char *name = name_node(super);
-	char *other;
 
-	if (!has_method(node, name))
-		return name;
-	other = malloc(strlen(name) + sizeof("_base"));
-	if (other == NULL)
-		die("out of memory");
-	sprintf(other, "%s_base", name);
-	return other;
+	return has_method(node, name) ? name_format("%s_base", name) : name;
 }
 
 static void server_struct_emit(struct schema_node node)
@@ -179,39 +171,56 @@ static void dispatch_own_emit(struct schema_node node)
 	emit("\tdefault:\n\t\treturn STATUS_UNIMPLEMENTED;\n\t}\n}\n");
 }
 
-/* The expression that leads from a server table to the table of `wanted` inside it. */
-static bool super_path(struct schema_node node, uint64_t wanted, char *path, size_t bytes, int depth)
+static bool is_or_extends(struct schema_node node, uint64_t wanted)
 {
-	size_t used = strlen(path);
+	struct schema_node ancestors[ANCESTORS_MAX];
+	uint32_t count = schema_ancestors(node, ancestors, ANCESTORS_MAX);
 
-	for (uint32_t i = 0; i < schema_super_count(node) && depth > 0; i++) {
-		struct schema_node super = schema_super_at(node, i);
-
-		snprintf(path + used, bytes - used, "%s%s", used > 0 ? "." : "",
-				super_member(node, super));
-		if (schema_node_id(super) == wanted ||
-		    super_path(super, wanted, path, bytes, depth - 1))
+	for (uint32_t i = 0; i < count; i++)
+		if (schema_node_id(ancestors[i]) == wanted)
 			return true;
-		path[used] = '\0';
+	return schema_node_id(node) == wanted;
+}
+
+/* The expression that leads from a server's table to the table of an ancestor inside it. */
+static const char *super_path(struct schema_node node, uint64_t wanted)
+{
+	const char *path = "";
+
+	for (uint32_t steps = 0; steps < ANCESTORS_MAX && schema_node_id(node) != wanted; steps++) {
+		struct schema_node super = node;
+
+		for (uint32_t i = 0; i < schema_super_count(node); i++) {
+			super = schema_super_at(node, i);
+			if (is_or_extends(super, wanted))
+				break;
+		}
+		path = name_format("%s%s%s", path, steps > 0 ? "." : "", super_member(node, super));
+		node = super;
 	}
-	return false;
+	return path;
 }
 
 #define INTERFACES_MAX 4096
 
+static uint64_t emitted[INTERFACES_MAX];
+static uint32_t emitted_count;
+
 /* Whether this is the first time; a table contains its ancestors', so those come before it. */
 static bool server_is_new(struct schema_node node)
 {
-	static uint64_t emitted[INTERFACES_MAX];
-	static uint32_t count;
-
-	for (uint32_t i = 0; i < count; i++)
+	for (uint32_t i = 0; i < emitted_count; i++)
 		if (emitted[i] == schema_node_id(node))
 			return false;
-	if (count == INTERFACES_MAX)
+	if (emitted_count == INTERFACES_MAX)
 		die("more than %d interfaces", INTERFACES_MAX);
-	emitted[count++] = schema_node_id(node);
+	emitted[emitted_count++] = schema_node_id(node);
 	return true;
+}
+
+void servers_restart(void)
+{
+	emitted_count = 0;
 }
 
 void server_emit(struct schema_node node)
@@ -234,11 +243,9 @@ void server_emit(struct schema_node node)
 	emit("\tcase %s_INTERFACE_ID:\n\t\treturn %s_dispatch_own(server, self, call, method);\n",
 			name_node_upper(node), name);
 	for (uint32_t i = 0; i < ancestor_count; i++) {
-		char path[512] = "";
-
-		super_path(node, schema_node_id(ancestors[i]), path, sizeof(path), ANCESTORS_MAX);
 		emit("\tcase %s_INTERFACE_ID:\n\t\treturn %s_dispatch_own(&server->%s, self, call, "
-				"method);\n", name_node_upper(ancestors[i]), name_node(ancestors[i]), path);
+				"method);\n", name_node_upper(ancestors[i]), name_node(ancestors[i]),
+				super_path(node, schema_node_id(ancestors[i])));
 	}
 	emit("\tdefault:\n\t\treturn STATUS_UNIMPLEMENTED;\n\t}\n}\n");
 }

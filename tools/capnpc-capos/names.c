@@ -1,18 +1,55 @@
 /*
- * C names from schema names. Strings are allocated and never freed: the generator is short-lived.
+ * C names from schema names. All strings live until names_free.
  */
 #include <ctype.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "gen.h"
 
+struct name {
+	struct name *next;
+	char text[];
+};
+
+static struct name *names;
+
+/* Room for so many bytes and a NUL. */
 static char *text_new(size_t bytes)
 {
-	char *text = malloc(bytes + 1);
+	struct name *name = malloc(sizeof(*name) + bytes + 1);
 
-	if (text == NULL)
+	if (name == NULL)
 		die("out of memory");
+	name->next = names;
+	names = name;
+	return name->text;
+}
+
+void names_free(void)
+{
+	while (names != NULL) {
+		struct name *next = names->next;
+
+		free(names);
+		names = next;
+	}
+}
+
+const char *name_format(const char *format, ...)
+{
+	va_list args;
+	char *text;
+	int bytes;
+
+	va_start(args, format);
+	bytes = vsnprintf(NULL, 0, format, args);
+	va_end(args);
+	text = text_new((size_t)bytes);
+	va_start(args, format);
+	vsnprintf(text, (size_t)bytes + 1, format, args);
+	va_end(args);
 	return text;
 }
 
@@ -94,14 +131,8 @@ const char *name_member(struct schema_member member)
 const char *name_field(struct schema_member member)
 {
 	const char *snake = name_snake(schema_member_name(member));
-	char *name;
 
-	if (!is_keyword(snake))
-		return snake;
-	name = text_new(strlen(snake) + 1);
-	strcpy(name, snake);
-	strcat(name, "_");
-	return name;
+	return is_keyword(snake) ? name_format("%s_", snake) : snake;
 }
 
 const char *name_node(struct schema_node node)

@@ -2,7 +2,6 @@
  * Readers and builders of structs: one static inline function for each thing that can be asked of
  * a field. A group is the same struct under another name.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "gen.h"
@@ -13,7 +12,6 @@ struct accessor {
 	struct schema_member field;
 	struct schema_type type;
 	const char *owner;      /* C name of the struct */
-	const char *name;       /* C name of the field */
 	uint32_t offset;        /* bytes; bits for Bool; pointers for pointers */
 	uint64_t bits;          /* default of a scalar */
 	bool in_union;
@@ -26,18 +24,12 @@ const char *type_scalar_c(struct schema_type type)
 	static const char *const names[] = { "void", "bool", "int8_t", "int16_t", "int32_t", "int64_t",
 		"uint8_t", "uint16_t", "uint32_t", "uint64_t", "float", "double" };
 	enum schema_type_kind kind = schema_type_kind(type);
-	char *name;
 
-	if (kind != SCHEMA_ENUM_TYPE) {
-		if (kind > SCHEMA_FLOAT64)
-			die("a scalar was expected");
-		return names[kind];
-	}
-	name = malloc(strlen(name_node(schema_type_node(type))) + 6);
-	if (name == NULL)
-		die("out of memory");
-	sprintf(name, "enum %s", name_node(schema_type_node(type)));
-	return name;
+	if (kind == SCHEMA_ENUM_TYPE)
+		return name_format("enum %s", name_node(schema_type_node(type)));
+	if (kind > SCHEMA_FLOAT64)
+		die("a scalar was expected");
+	return names[kind];
 }
 
 const char *type_accessor(struct schema_type type)
@@ -155,31 +147,23 @@ static const char *bits_literal(const struct accessor *a)
 {
 	uint32_t width = schema_type_bits(a->type);
 	uint64_t mask = width == 64 ? UINT64_MAX : (UINT64_C(1) << width) - 1;
-	char *text = malloc(64);
 
-	if (text == NULL)
-		die("out of memory");
-	sprintf(text, "UINT%u_C(0x%llx)", width, (unsigned long long)(a->bits & mask));
-	return text;
+	return name_format("UINT%u_C(0x%llx)", width, (unsigned long long)(a->bits & mask));
 }
 
 static void integer_emit(const struct accessor *a)
 {
 	const char *type = type_scalar_c(a->type);
 	uint32_t width = schema_type_bits(a->type);
-	char otherwise[96];
-	char parameter[160];
 
-	snprintf(otherwise, sizeof(otherwise), "(%s)%s", type, bits_literal(a));
-	snprintf(parameter, sizeof(parameter), "%s value", type);
 	getter_open(a, type);
-	union_guard_emit(a, a->bits != 0 ? otherwise : "0");
+	union_guard_emit(a, a->bits != 0 ? name_format("(%s)%s", type, bits_literal(a)) : "0");
 	if (a->bits == 0)
 		emit("\treturn capnp_get_%s(r.s, %u);\n}\n", type_accessor(a->type), a->offset);
 	else
 		emit("\treturn (%s)(capnp_get_u%u(r.s, %u) ^ %s);\n}\n", type, width, a->offset,
 				bits_literal(a));
-	setter_open(a, parameter);
+	setter_open(a, name_format("%s value", type));
 	if (a->bits == 0)
 		emit("\tcapnp_set_%s(b.s, %u, value);\n}\n", type_accessor(a->type), a->offset);
 	else
@@ -192,39 +176,20 @@ static void enum_field_emit(const struct accessor *a)
 	struct schema_node node = schema_type_node(a->type);
 	const char *name = name_node(node);
 	bool codes = enum_has_codes(node);
-	char wire[128];
-	char parameter[160];
-	char type[160];
+	const char *type = name_format("enum %s", name);
+	const char *wire = name_format("capnp_get_u16(r.s, %u)", a->offset);
 
-	snprintf(type, sizeof(type), "enum %s", name);
-	snprintf(parameter, sizeof(parameter), "enum %s value", name);
-	if (a->bits == 0)
-		snprintf(wire, sizeof(wire), "capnp_get_u16(r.s, %u)", a->offset);
-	else
-		snprintf(wire, sizeof(wire), "(uint16_t)(capnp_get_u16(r.s, %u) ^ %s)", a->offset,
-				bits_literal(a));
+	if (a->bits != 0)
+		wire = name_format("(uint16_t)(%s ^ %s)", wire, bits_literal(a));
 	getter_open(a, type);
-	if (a->in_union) {
-		char otherwise[160];
-
-		snprintf(otherwise, sizeof(otherwise), codes ? "%s_of_ordinal(%u)" : "(enum %s)%u", name,
-				(unsigned)a->bits);
-		union_guard_emit(a, otherwise);
-	}
-	if (codes)
-		emit("\treturn %s_of_ordinal(%s);\n}\n", name, wire);
-	else
-		emit("\treturn (enum %s)%s;\n}\n", name, wire);
-	setter_open(a, parameter);
-	if (codes)
-		snprintf(wire, sizeof(wire), "%s_ordinal(value)", name);
-	else
-		snprintf(wire, sizeof(wire), "(uint16_t)value");
-	if (a->bits == 0)
-		emit("\tcapnp_set_u16(b.s, %u, %s);\n}\n", a->offset, wire);
-	else
-		emit("\tcapnp_set_u16(b.s, %u, (uint16_t)(%s ^ %s));\n}\n", a->offset, wire,
-				bits_literal(a));
+	union_guard_emit(a, name_format(codes ? "%s_of_ordinal(%u)" : "(enum %s)%u", name,
+			(unsigned)a->bits));
+	emit(codes ? "\treturn %s_of_ordinal(%s);\n}\n" : "\treturn (enum %s)%s;\n}\n", name, wire);
+	setter_open(a, name_format("%s value", type));
+	wire = codes ? name_format("%s_ordinal(value)", name) : "(uint16_t)value";
+	if (a->bits != 0)
+		wire = name_format("(uint16_t)(%s ^ %s)", wire, bits_literal(a));
+	emit("\tcapnp_set_u16(b.s, %u, %s);\n}\n", a->offset, wire);
 }
 
 /* Floats go through their bits; the kernel, which has no floating point, sees only those. */
@@ -262,48 +227,43 @@ static void has_emit(const struct accessor *a)
 	emit("\treturn capnp_has(r.s, %u);\n}\n", a->offset);
 }
 
-/* The words of a pointer's default, before its getter. True if there is one. */
-static bool pointer_default_emit(const struct accessor *a, char *name, size_t bytes)
+/* The words of a pointer's default, before its getter. Their name, or NULL if there is none. */
+static const char *pointer_default_emit(const struct accessor *a)
 {
 	struct capnp_struct_reader value = schema_field_default(a->field);
 	struct capnp_any any = schema_value_pointer(value);
+	const char *name;
 
 	if (!schema_field_has_explicit_default(a->field) || capnp_any_is_null(any))
-		return false;
-	snprintf(name, bytes, "%s_%s_default", a->owner,
-			name_member(a->field));
+		return NULL;
+	name = name_format("%s_%s_default", a->owner, name_member(a->field));
 	emit("\n");
 	emit_words(name, any);
-	return true;
+	return name;
 }
 
-/* The body that picks the pointer, or the default's root. */
-static void pick_emit(const struct accessor *a, bool has_default, const char *default_name)
+/* Sets `any` to the pointer: nothing where another member of the union is set, the default's root
+ * where there is nothing. */
+static void pick_emit(const struct accessor *a, const char *default_name)
 {
 	emit("\tstruct capnp_any any = capnp_pointer(r.s, %u);\n\n", a->offset);
-	if (a->in_union && !has_default)
+	if (a->in_union)
 		emit("\tif (%s_which(r) != %s_WHICH_%s)\n\t\tany.pointer = 0;\n", a->owner,
 				name_node_upper(a->node), name_upper(schema_member_name(a->field)));
-	if (has_default && a->in_union)
-		emit("\tif (%s_which(r) != %s_WHICH_%s || capnp_any_is_null(any))\n"
-				"\t\tany = capnp_root(&%s_message);\n", a->owner,
-				name_node_upper(a->node), name_upper(schema_member_name(a->field)),
-				default_name);
-	else if (has_default)
+	if (default_name != NULL)
 		emit("\tif (capnp_any_is_null(any))\n\t\tany = capnp_root(&%s_message);\n",
 				default_name);
 }
 
-/* A getter: `type` of a `call` with %s for the pointer. */
+/* A getter that returns `before`, the pointer, `after`. */
 static void pointer_getter_emit(const struct accessor *a, const char *type, const char *before,
 		const char *after)
 {
-	char default_name[256];
-	bool has_default = pointer_default_emit(a, default_name, sizeof(default_name));
+	const char *default_name = pointer_default_emit(a);
 
 	getter_open(a, type);
-	if (has_default || a->in_union) {
-		pick_emit(a, has_default, default_name);
+	if (default_name != NULL || a->in_union) {
+		pick_emit(a, default_name);
 		emit("\treturn %sany%s;\n}\n", before, after);
 	} else {
 		emit("\treturn %scapnp_pointer(r.s, %u)%s;\n}\n", before, a->offset, after);
@@ -338,10 +298,8 @@ static void list_emit(const struct accessor *a)
 {
 	struct schema_type element = schema_type_element(a->type);
 	const char *size = type_size_c(element);
-	char after[64];
 
-	snprintf(after, sizeof(after), ", %s)", size);
-	pointer_getter_emit(a, "struct capnp_list", "capnp_any_list(", after);
+	pointer_getter_emit(a, "struct capnp_list", "capnp_any_list(", name_format(", %s)", size));
 	simple_setter_emit(a, "struct capnp_list value", "capnp_set_list", "value");
 	init_open(a, "struct capnp_list_builder", "uint32_t count");
 	if (schema_type_kind(element) == SCHEMA_STRUCT_TYPE)
@@ -358,17 +316,11 @@ static void struct_field_emit(const struct accessor *a)
 {
 	struct schema_node node = schema_type_node(a->type);
 	const char *name = name_node(node);
-	char reader[160];
-	char builder[160];
-	char before[200];
-	char parameter[180];
+	const char *reader = name_format("struct %s_reader", name);
+	const char *builder = name_format("struct %s_builder", name);
 
-	snprintf(reader, sizeof(reader), "struct %s_reader", name);
-	snprintf(builder, sizeof(builder), "struct %s_builder", name);
-	snprintf(before, sizeof(before), "(%s){ capnp_any_struct(", reader);
-	snprintf(parameter, sizeof(parameter), "%s value", reader);
-	pointer_getter_emit(a, reader, before, ") }");
-	simple_setter_emit(a, parameter, "capnp_set_struct", "value.s");
+	pointer_getter_emit(a, reader, name_format("(%s){ capnp_any_struct(", reader), ") }");
+	simple_setter_emit(a, name_format("%s value", reader), "capnp_set_struct", "value.s");
 	init_open(a, builder, "");
 	emit("\treturn (%s){ capnp_init_struct(capnp_pointer_builder(b.s, %u), %u, %u) };\n}\n", builder,
 			a->offset, schema_struct_data_words(node), schema_struct_pointer_count(node));
@@ -391,8 +343,10 @@ static void any_emit(const struct accessor *a)
 /* --- Groups ---------------------------------------------------------------------------------- */
 
 /* Clears what a union's group may find left by another member. */
-static void group_clear_emit(struct schema_node group)
+static void group_clear_emit(struct schema_node group, uint32_t depth)
 {
+	if (depth == 0)
+		die("groups are nested too deeply");
 	if (schema_struct_discriminant_count(group) != 0)
 		emit("\tcapnp_set_u16(b.s, %u, 0);\n", schema_struct_discriminant_offset(group) * 2);
 	for (uint32_t i = 0; i < schema_field_count(group); i++) {
@@ -402,7 +356,7 @@ static void group_clear_emit(struct schema_node group)
 		uint32_t offset = schema_field_offset(field);
 
 		if (schema_field_is_group(field))
-			group_clear_emit(schema_field_group(field));
+			group_clear_emit(schema_field_group(field), depth - 1);
 		else if (schema_type_is_pointer(type))
 			emit("\tcapnp_set_null(capnp_pointer_builder(b.s, %u));\n", offset);
 		else if (bits == 1)
@@ -416,19 +370,18 @@ static void group_emit(const struct accessor *a)
 {
 	struct schema_node group = schema_field_group(a->field);
 	const char *name = name_node(group);
-	char type[160];
+	const char *type = name_format("struct %s_reader", name);
 
-	snprintf(type, sizeof(type), "struct %s_reader", name);
 	getter_open(a, type);
 	if (a->in_union)
 		emit("\tif (%s_which(r) != %s_WHICH_%s) {\n\t\tr.s.data_bytes = 0;\n"
 				"\t\tr.s.pointer_count = 0;\n\t}\n", a->owner, name_node_upper(a->node),
 				name_upper(schema_member_name(a->field)));
 	emit("\treturn (%s){ r.s };\n}\n", type);
-	snprintf(type, sizeof(type), "struct %s_builder", name);
+	type = name_format("struct %s_builder", name);
 	init_open(a, type, "");
 	if (a->in_union)
-		group_clear_emit(group);
+		group_clear_emit(group, CAPNP_DEPTH_MAX);
 	emit("\treturn (%s){ b.s };\n}\n", type);
 }
 
@@ -483,7 +436,6 @@ static void field_emit(struct schema_node node, struct schema_member field)
 	uint32_t bits;
 
 	a.owner = name_node(node);
-	a.name = name_field(field);
 	a.in_union = schema_field_discriminant(field) != SCHEMA_NO_DISCRIMINANT;
 	if (schema_field_is_group(field)) {
 		group_emit(&a);

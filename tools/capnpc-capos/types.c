@@ -11,14 +11,8 @@
 static const char *enumerant_c(struct schema_node node, uint32_t index)
 {
 	struct capnp_text name = schema_member_name(schema_enumerant_at(node, index));
-	const char *prefix = name_node_upper(node);
-	const char *suffix = name_upper(name);
-	char *full = malloc(strlen(prefix) + strlen(suffix) + 2);
 
-	if (full == NULL)
-		die("out of memory");
-	sprintf(full, "%s_%s", prefix, suffix);
-	return full;
+	return name_format("%s_%s", name_node_upper(node), name_upper(name));
 }
 
 static bool enumerant_annotation(struct schema_node node, uint32_t index, uint64_t id,
@@ -294,16 +288,18 @@ void layout_emit(struct schema_node node)
 				SCHEMA_ANNOTATION_TIMES, 0);
 		uint32_t at = layout_offset(field);
 
+		uint64_t end = at + (uint64_t)schema_type_bits(type) / 8 * (times != 0 ? times : 1);
+
+		if (schema_type_bits(type) < 8 || end > bytes)
+			die("a field of the layout %s does not fit in it", name_node(node));
 		layout_padding_emit(offset, at);
 		emit_doc(schema_member_doc(node, field.index), "\t");
 		emit("\t%s %s", type_scalar_c(type), name_field(field));
 		if (times != 0)
 			emit("[%u]", times);
 		emit(";\n");
-		offset = at + schema_type_bits(type) / 8 * (times != 0 ? times : 1);
+		offset = (uint32_t)end;
 	}
-	if (offset > bytes)
-		die("the layout %s is larger than it says", name_node(node));
 	layout_padding_emit(offset, bytes);
 	emit("};\n");
 	layout_assertions_emit(node, bytes);

@@ -17,7 +17,7 @@ boot: $(MANIFESTS:%=boot-%)
 all: boot
 $(MANIFESTS:%=boot-%): boot-%: kernel $(B)/boot-%.cpio
 
-$(B)/manifest/%.bin: manifests/%.capnp manifests/interfaces.capnp $(AUTHORITIES) $(SYSTEM_SCHEMAS)
+$(B)/manifest/%.bin: manifests/%.capnp $(wildcard manifests/*.capnp) $(AUTHORITIES) $(SYSTEM_SCHEMAS)
 	@mkdir -p $(@D)
 	capnp eval -b --import-path=schema $< manifest > $@.new
 	@mv $@.new $@

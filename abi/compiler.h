@@ -12,6 +12,7 @@
 #define STATIC_ASSERT(cond)  _Static_assert(cond, #cond)
 #define ARRAY_LEN(a)         (sizeof(a) / sizeof((a)[0]))
 #define NORETURN             __attribute__((noreturn))
+#define COLD                 __attribute__((noinline, cold))
 #define PRINTF_LIKE(f, a)    __attribute__((format(printf, f, a)))
 #define likely(x)            __builtin_expect(!!(x), 1)
 #define unlikely(x)          __builtin_expect(!!(x), 0)

@@ -9,7 +9,7 @@
 #include "rt/capability.h"
 #include "rt/panic.h"
 #include "rt/server_internal.h"
-#include "rt/transport.h"
+#include "rt/slots.h"
 
 #define DESCRIPTORS_WORDS (SERVER_MESSAGE_CAPS * (uint32_t)(sizeof(struct cap_descriptor) / 8))
 
@@ -32,7 +32,7 @@ void call_open(struct call *call, const struct recv_header *header, uint32_t id)
 	call->on_cancel = NULL;
 }
 
-static void release_given(struct call *call)
+static COLD void release_given(struct call *call)
 {
 	uint32_t i;
 
@@ -205,7 +205,7 @@ status_t call_fail(struct call *call, status_t status, const char *sentence)
 }
 
 /* A handler's status as a caller may see it: statuses of the transport are this process' own. */
-static status_t exception_of(status_t status)
+static COLD status_t exception_of(status_t status)
 {
 	if (status > STATUS_OK && status <= STATUS_INVALID_ARGUMENT)
 		return status;

@@ -7,6 +7,18 @@
 #include "rt/ring.h"
 #include "rt/transport.h"
 
+static uint64_t last_detail;
+
+void detail_note(uint64_t detail)
+{
+	last_detail = detail;
+}
+
+uint64_t rt_detail(void)
+{
+	return last_detail;
+}
+
 struct client_ref rt_ref(uint32_t capability)
 {
 	if (capability == 0)

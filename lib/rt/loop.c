@@ -21,12 +21,6 @@ void loop_stop(struct loop *loop, status_t status)
 	loop->status = status;
 }
 
-bool loop_is_alone(const struct loop *loop)
-{
-	return ring_self()->awaited == 0 && loop->timers == NULL && !loop->stopped &&
-			loop->sync_server == NULL;
-}
-
 /* --- Timers ------------------------------------------------------------------------------------- */
 
 void loop_timer_stop(struct loop *loop, struct loop_timer *timer)

@@ -169,19 +169,6 @@ void ring_set_ready(struct ring *ring, struct ring_operation *operation,
 		ready_append(ring, operation);
 }
 
-uint16_t ring_question_take(struct ring *ring)
-{
-	if (ring->question_count == 0)
-		return RING_NO_QUESTION;
-	return ring->free_questions[--ring->question_count];
-}
-
-void ring_question_give(struct ring *ring, uint16_t question)
-{
-	ASSERT(question < ring->question_limit && ring->question_count < ring->question_limit);
-	ring->free_questions[ring->question_count++] = question;
-}
-
 bool ring_span_take(struct ring *ring, uint32_t words, uint32_t *off)
 {
 	return arena_take(&ring->arena, words, off);

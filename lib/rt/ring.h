@@ -135,8 +135,17 @@ static inline bool ring_is_last(const struct ring *ring, uint32_t tail)
 /* --- Questions and spans ------------------------------------------------------------------------ */
 
 /* A question number that is not in use, or RING_NO_QUESTION. */
-uint16_t ring_question_take(struct ring *ring);
-void ring_question_give(struct ring *ring, uint16_t question);
+static inline uint16_t ring_question_take(struct ring *ring)
+{
+	if (unlikely(ring->question_count == 0))
+		return RING_NO_QUESTION;
+	return ring->free_questions[--ring->question_count];
+}
+
+static inline void ring_question_give(struct ring *ring, uint16_t question)
+{
+	ring->free_questions[ring->question_count++] = question;
+}
 
 /* Words of the arena. ring_span_take answers false when no stretch is long enough. */
 MUST_USE bool ring_span_take(struct ring *ring, uint32_t words, uint32_t *off);

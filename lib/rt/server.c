@@ -11,7 +11,7 @@
  */
 #include "rt/panic.h"
 #include "rt/server_internal.h"
-#include "rt/transport.h"
+#include "rt/slots.h"
 
 #define HEADER_WORDS ((uint32_t)(sizeof(struct recv_header) / 8))
 #define RECORDS_WORDS (SERVER_MESSAGE_CAPS * (uint32_t)(sizeof(struct cap_record) / 8))
@@ -31,7 +31,7 @@ static struct ring_entry *receive_entry(struct server *server, uint8_t op)
 {
 	struct ring *ring = ring_self();
 	struct loop *loop = server->loop;
-	bool alone = loop_is_alone(loop);
+	bool alone = loop_is_alone(loop, ring);
 	struct ring_entry *entry = ring_entry(ring, op, alone ? NULL : &server->receive);
 
 	ASSERT(!server->armed);
@@ -56,29 +56,27 @@ static void server_arm(struct server *server)
 
 /* --- Returns ------------------------------------------------------------------------------------ */
 
-/* Adds the answer to a return entry. Answers how many capabilities it gives away. */
-static uint32_t answer_fill(struct ring_entry *entry, const struct call *call, status_t status)
+/* Adds the answer to a return entry. */
+static void answer_fill(struct ring_entry *entry, const struct call *call, status_t status)
 {
 	const struct capnp_builder *results = &call->results;
-	struct ring *ring = ring_self();
 	uint32_t off;
 
 	entry->interface = call->id;
-	if (status != STATUS_OK) {
+	if (unlikely(status != STATUS_OK)) {
 		entry->flags |= ENTRY_EXCEPTION;
 		entry->method = (uint16_t)status;
 		if (!call->failed_in_words)
-			return 0;
+			return;
 	}
-	off = (uint32_t)(results->words - ring->words);
+	off = (uint32_t)(results->words - ring_self()->words);
 	entry->msg_words = (uint16_t)results->used;
 	entry->msg_off = results->used != 0 ? off : 0;
 	if (results->cap_count == 0)
-		return 0;
+		return;
 	entry->cap_count = (uint8_t)results->cap_count;
 	entry->caps_off = off + results->capacity;
-	return descriptors_write(
-			(struct cap_descriptor *)(void *)ring_words_at(ring, entry->caps_off),
+	descriptors_write((struct cap_descriptor *)(void *)(results->words + results->capacity),
 			call->result_slots, results->cap_count);
 }
 
@@ -93,7 +91,7 @@ static bool gives_away(const struct call *call)
 	return false;
 }
 
-static void call_returned(struct ring_operation *operation)
+static COLD void call_returned(struct ring_operation *operation)
 {
 	struct call *call = container_of(operation, struct call, operation);
 	status_t status = operation->completion.status;
@@ -113,13 +111,13 @@ static void call_returned(struct ring_operation *operation)
 	server_return(call, status > STATUS_OK ? status : STATUS_FAILED, false);
 }
 
-static void return_alone(struct call *call, status_t status)
+static COLD void return_alone(struct call *call, status_t status)
 {
 	struct ring *ring = ring_self();
 	struct ring_entry *entry = ring_entry(ring, CAP_OP_RETURN, &call->operation);
 
 	entry->target = call->server->endpoint;
-	(void)answer_fill(entry, call, status);
+	answer_fill(entry, call, status);
 	call->state = CALL_RETURNING;
 	ring_set_ready(ring, &call->operation, call_returned);
 }
@@ -131,7 +129,7 @@ static void return_and_receive(struct call *call, status_t status)
 	struct ring_entry *entry = receive_entry(server, CAP_OP_RETURN);
 
 	entry->flags |= ENTRY_REARM;
-	(void)answer_fill(entry, call, status);
+	answer_fill(entry, call, status);
 	ASSERT(server->sent_words == 0);
 	server->sent_off = call->span_off;
 	server->sent_words = call->span_words;
@@ -156,7 +154,7 @@ void server_return(struct call *call, status_t status, bool rearm)
 
 /* Refuses a call for which there is no `struct call`, or whose return was refused. That such a return is refused
  * in turn changes nothing here. */
-static void refuse(struct server *server, uint32_t call_id, status_t status)
+static COLD void refuse(struct server *server, uint32_t call_id, status_t status)
 {
 	struct ring_entry *entry = receive_entry(server, CAP_OP_RETURN);
 
@@ -212,7 +210,7 @@ static void handle_call(struct server *server, const struct ring_completion *com
 		server_arm(server);
 }
 
-static void handle_cancelled(struct server *server, uint32_t call_id)
+static COLD void handle_cancelled(struct server *server, uint32_t call_id)
 {
 	uint32_t i;
 
@@ -248,7 +246,7 @@ static void handle_event(struct server *server, const struct ring_completion *co
 	server_arm(server);
 }
 
-static void server_close(struct server *server)
+static COLD void server_close(struct server *server)
 {
 	const struct server *other;
 
@@ -260,7 +258,7 @@ static void server_close(struct server *server)
 	loop_stop(server->loop, STATUS_DISCONNECTED);
 }
 
-static void return_refused(struct server *server)
+static COLD void return_refused(struct server *server)
 {
 	if (server->returning_id != 0)
 		refuse(server, server->returning_id, STATUS_FAILED);

@@ -36,7 +36,11 @@ void server_return(struct call *call, status_t status, bool rearm);
 /* server.c: takes what a receive completed with. */
 void server_received(struct server *server, const struct ring_completion *completion);
 
-/* loop.c: whether nothing but one receive will be waited for. */
-bool loop_is_alone(const struct loop *loop);
+/* Whether nothing but one receive will be waited for. */
+static inline bool loop_is_alone(const struct loop *loop, const struct ring *ring)
+{
+	return ring->awaited == 0 && loop->timers == NULL && !loop->stopped &&
+			loop->sync_server == NULL;
+}
 
 #endif

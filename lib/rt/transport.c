@@ -8,6 +8,9 @@
  *   QUESTION_FREE -begin-> BUILDING -send-> SENT -completion-> ANSWERED -done-> FREE
  *
  * Calls on places in answers that are still to come (pipelining) wait here for those answers.
+ *
+ * The way of a blocking call is straight; what is rare stands in functions of its own (COLD), so that it costs
+ * the others not even a register.
  */
 #include "rt/transport.h"
 
@@ -15,7 +18,7 @@
 
 #include "rt/capability.h"
 #include "rt/panic.h"
-#include "rt/server.h"
+#include "rt/slots.h"
 
 /* Spans up to this size stay with their question. */
 #define SPAN_KEPT_WORDS 256u
@@ -23,7 +26,6 @@
 #define RECORD_WORDS ((uint32_t)(sizeof(struct cap_record) / 8))
 
 static struct ring_transport main_transport;
-static uint64_t last_detail;
 
 static void question_ready(struct ring_operation *operation);
 
@@ -47,72 +49,9 @@ static struct question *question_of(struct transport *transport, uint32_t number
 	return question;
 }
 
-void detail_note(uint64_t detail)
-{
-	last_detail = detail;
-}
-
-uint64_t rt_detail(void)
-{
-	return last_detail;
-}
-
-/* --- Capabilities beside messages ---------------------------------------------------------------- */
-
-uint32_t descriptors_write(struct cap_descriptor *descriptors, const struct capnp_cap_slot *slots,
-		uint32_t count)
-{
-	uint32_t moved = 0;
-	uint32_t i;
-
-	for (i = 0; i < count; i++) {
-		struct cap_descriptor descriptor = { .kind = TRANSFER_KIND_NONE };
-
-		if (slots[i].kind == SLOT_COPY)
-			descriptor.kind = TRANSFER_KIND_COPY;
-		else if (slots[i].kind == SLOT_MOVE)
-			descriptor.kind = TRANSFER_KIND_MOVE;
-		if (descriptor.kind != TRANSFER_KIND_NONE)
-			descriptor.id = slots[i].id;
-		if (descriptor.kind == TRANSFER_KIND_MOVE)
-			moved++;
-		descriptors[i] = descriptor;
-	}
-	return moved;
-}
-
-void records_read(const struct cap_record *records, struct capnp_cap_slot *slots, uint32_t count)
-{
-	uint32_t i;
-
-	for (i = 0; i < count; i++) {
-		struct capnp_cap_slot slot = { .kind = SLOT_NULL };
-
-		if (records[i].kind == RECORD_KIND_CAPABILITY) {
-			slot.kind = SLOT_OWNED;
-			slot.id = records[i].id;
-		} else if (records[i].kind == RECORD_KIND_YOURS) {
-			slot.kind = SLOT_OWN;
-			slot.object = server_object_of_tag(records[i].value);
-		}
-		slots[i] = slot;
-	}
-}
-
-void slots_release(struct capnp_cap_slot *slots, uint32_t count)
-{
-	uint32_t i;
-
-	for (i = 0; i < count; i++) {
-		if (slots[i].kind == SLOT_OWNED)
-			rt_release(slots[i].id);
-		slots[i].kind = SLOT_NULL;
-	}
-}
-
 /* --- Spans --------------------------------------------------------------------------------------- */
 
-static void question_drop_span(struct ring *ring, struct question *question)
+static COLD void question_drop_span(struct ring *ring, struct question *question)
 {
 	if (question->span_words != 0)
 		ring_span_give(ring, question->span_off, question->span_words);
@@ -129,11 +68,9 @@ static void drop_kept_spans(struct ring_transport *self)
 	}
 }
 
-static bool question_take_span(struct ring_transport *self, struct question *question,
+static COLD bool question_take_span(struct ring_transport *self, struct question *question,
 		uint32_t words)
 {
-	if (question->span_words >= words)
-		return true;
 	question_drop_span(self->ring, question);
 	if (!ring_span_take(self->ring, words, &question->span_off)) {
 		drop_kept_spans(self);
@@ -153,14 +90,14 @@ static status_t transport_begin(struct transport *transport, const struct client
 	uint16_t taken = ring_question_take(self->ring);
 	struct question *question;
 	uint32_t caps_words = TRANSPORT_PARAM_CAPS * DESCRIPTOR_WORDS;
-	uint32_t reply_words = TRANSPORT_REPLY_CAPS * RECORD_WORDS + what->reply_words;
+	uint32_t words = what->params_words + caps_words + TRANSPORT_REPLY_CAPS * RECORD_WORDS +
+			what->reply_words;
 
 	if (taken == RING_NO_QUESTION)
 		return STATUS_OVERLOADED;
 	question = &self->questions[taken];
 	if (what->params_words > MESSAGE_WORDS_MAX || what->reply_words > MESSAGE_WORDS_MAX ||
-			!question_take_span(self, question,
-					what->params_words + caps_words + reply_words)) {
+			(question->span_words < words && !question_take_span(self, question, words))) {
 		ring_question_give(self->ring, taken);
 		return STATUS_OVERLOADED;
 	}
@@ -210,7 +147,7 @@ static status_t transport_wait(struct transport *transport, uint32_t number)
 
 	if (question->state == QUESTION_ANSWERED)
 		return question->status;
-	ASSERT(question->state == QUESTION_SENT);
+	DEBUG_ASSERT(question->state == QUESTION_SENT);
 	if (ring_is_last(ring, question->entry_tail) && question->then == NULL) {
 		(void)ring_sync(ring);
 		question->operation.done = true;
@@ -223,7 +160,7 @@ static status_t transport_wait(struct transport *transport, uint32_t number)
 }
 
 /* The capability at a place in an answer, waiting for the answer. */
-static status_t place_settle(const struct client_ref *ref, uint32_t *capability)
+static COLD status_t place_settle(const struct client_ref *ref, uint32_t *capability)
 {
 	struct question *question;
 	struct capnp_struct_reader at;
@@ -246,27 +183,22 @@ static status_t place_settle(const struct client_ref *ref, uint32_t *capability)
 	return STATUS_OK;
 }
 
-/* The capability that a reference stands for. */
-static inline status_t ref_settle(const struct client_ref *ref, uint32_t *capability)
-{
-	*capability = ref->target;
-	return client_ref_is_pipelined(*ref) ? place_settle(ref, capability) : STATUS_OK;
-}
-
 static struct capnp_cap transport_put(struct transport *transport, uint32_t number,
 		const struct client_ref *ref, bool is_given)
 {
 	struct question *question = question_of(transport, number);
-	struct capnp_cap_slot slot = { .kind = is_given ? SLOT_MOVE : SLOT_COPY };
-	status_t status = ref_settle(ref, &slot.id);
+	struct capnp_cap_slot slot = { .kind = is_given ? SLOT_MOVE : SLOT_COPY, .id = ref->target };
+	status_t status = STATUS_OK;
 
+	if (client_ref_is_pipelined(*ref)) {
+		slot.kind = SLOT_COPY;
+		status = place_settle(ref, &slot.id);
+	}
 	if (status != STATUS_OK) {
 		if (question->status == STATUS_OK)
 			question->status = status;
 		return CAPNP_CAP_NULL;
 	}
-	if (client_ref_is_pipelined(*ref))
-		slot.kind = SLOT_COPY;
 	return capnp_builder_add_cap(&question->params, slot);
 }
 
@@ -277,12 +209,14 @@ static status_t transport_send(struct transport *transport, uint32_t number, uin
 	uint32_t caps_off = question->span_off + question->what.params_words;
 	struct capnp_builder *params = &question->params;
 	struct ring_entry *entry;
-	uint32_t target;
+	uint32_t target = question->what.target.target;
 	status_t status = question->status;
 
-	ASSERT(question->state == QUESTION_BUILDING);
-	if (status == STATUS_OK)
-		status = ref_settle(&question->what.target, &target);
+	DEBUG_ASSERT(question->state == QUESTION_BUILDING);
+	if (unlikely(client_ref_is_pipelined(question->what.target)) && status == STATUS_OK) {
+		status = place_settle(&question->what.target, &question->what.target.target);
+		target = question->what.target.target;
+	}
 	if (status != STATUS_OK)
 		return status;
 	entry = ring_entry(self->ring, CAP_OP_CALL, &question->operation);
@@ -299,7 +233,7 @@ static status_t transport_send(struct transport *transport, uint32_t number, uin
 	if (params->cap_count != 0) {
 		entry->cap_count = (uint8_t)params->cap_count;
 		entry->caps_off = caps_off;
-		(void)descriptors_write((struct cap_descriptor *)(void *)ring_words_at(self->ring, caps_off),
+		descriptors_write((struct cap_descriptor *)(void *)ring_words_at(self->ring, caps_off),
 				question->param_slots, params->cap_count);
 	}
 	question->entry_tail = self->ring->sq_tail;
@@ -386,23 +320,31 @@ static void transport_cancel(struct transport *transport, uint32_t number)
 	entry->question = (uint16_t)number;
 }
 
-static void transport_done(struct transport *transport, uint32_t number)
+/* What has to happen first when a call is ended early. */
+static COLD void question_abandon(struct transport *transport, struct question *question,
+		uint32_t number)
 {
-	struct ring_transport *self = transport_of(transport);
-	struct question *question = question_of(transport, number);
-
 	if (question->then != NULL) {
 		question->then = NULL;
-		ring_set_ready(self->ring, &question->operation, NULL);
+		ring_set_ready(transport_of(transport)->ring, &question->operation, NULL);
 	}
 	if (question->state == QUESTION_SENT) {
 		transport_cancel(transport, number);
 		(void)transport_wait(transport, number);
 	}
+}
+
+static void transport_done(struct transport *transport, uint32_t number)
+{
+	struct ring_transport *self = transport_of(transport);
+	struct question *question = question_of(transport, number);
+
+	if (unlikely(question->then != NULL || question->state == QUESTION_SENT))
+		question_abandon(transport, question, number);
 	if (question->state == QUESTION_ANSWERED && question->reply.cap_count != 0)
 		slots_release(question->reply_slots, question->reply.cap_count);
 	question->state = QUESTION_FREE;
-	if (question->span_words > SPAN_KEPT_WORDS)
+	if (unlikely(question->span_words > SPAN_KEPT_WORDS))
 		question_drop_span(self->ring, question);
 	ring_question_give(self->ring, (uint16_t)number);
 }

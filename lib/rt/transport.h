@@ -1,6 +1,5 @@
 /*
- * The ring as a transport of typed clients (lib/capnp/client.h), and what slots of capability tables
- * mean in this runtime.
+ * The ring as a transport of typed clients (lib/capnp/client.h).
  *
  * State is kept by question number. A call's entry is filled by send and handed to the kernel at the
  * latest by wait; a call that is waited for right after it was sent goes as a SYNC entry.
@@ -18,16 +17,6 @@
 
 #define TRANSPORT_PARAM_CAPS 8u
 #define TRANSPORT_REPLY_CAPS 4u
-
-/* Kinds of `struct capnp_cap_slot` beside messages of this runtime. */
-enum slot_kind {
-	SLOT_NULL,
-	SLOT_COPY,      /* id: to be sent, the sender keeps it */
-	SLOT_MOVE,      /* id: to be sent away */
-	SLOT_OWNED,     /* id: received; released with the message unless taken */
-	SLOT_TAKEN,     /* received and taken over by somebody */
-	SLOT_OWN,       /* object: the server_object that came home; NULL if it is unknown */
-};
 
 struct question {
 	struct ring_operation operation;        /* first: completions lead here */
@@ -63,17 +52,7 @@ struct transport *transport_self(void);
 
 void ring_transport_init(struct ring *ring);
 
-/* Writes transfer descriptors for slots that are to be sent. Answers how many capabilities move. */
-uint32_t descriptors_write(struct cap_descriptor *descriptors, const struct capnp_cap_slot *slots,
-		uint32_t count);
-
-/* Reads capability records into slots. */
-void records_read(const struct cap_record *records, struct capnp_cap_slot *slots, uint32_t count);
-
-/* Releases what the slots still own. */
-void slots_release(struct capnp_cap_slot *slots, uint32_t count);
-
-/* Keeps `detail` for rt_detail. */
+/* Keeps `detail` for rt_detail (capability.c). */
 void detail_note(uint64_t detail);
 
 #endif

@@ -27,7 +27,7 @@ COMMON   := -std=gnu11 -g -O2 -ffreestanding -fno-common -fno-strict-aliasing -f
 ifeq ($(CONFIG),debug)
 COMMON += -DCONFIG_DEBUG=1
 else
-COMMON += -DCONFIG_DEBUG=0
+COMMON += -DCONFIG_DEBUG=0 -flto
 endif
 
 TARGET_FLAGS := --target=x86_64-unknown-none-elf -mno-red-zone

@@ -139,10 +139,10 @@ static void drop_results(struct call *call)
 }
 
 /* Puts results and their capabilities where the caller reads them; the slots were reserved. */
-static void deliver_results(struct call *call, struct outcome *outcome)
+static void deliver_results(struct call *call, struct ring_completion *outcome)
 {
 	struct question *question = call->question;
-	uint64_t *records = question->ring->words + question->reply_off;
+	uint64_t *records = question->ring->words + question->entry.reply_off;
 
 	for (uint32_t i = 0; i < call->result_cap_count; i++) {
 		struct call_result_cap *result = &call->result_caps[i];
@@ -171,7 +171,7 @@ void object_call(struct ring *ring, const struct ring_entry *entry, struct cap_e
 {
 	uint64_t params[CALL_PARAM_WORDS_MAX], results[CALL_RESULT_WORDS_MAX];
 	struct object *object = target->object;
-	struct outcome outcome = { .status = STATUS_OK, .id = entry->question };
+	struct ring_completion outcome = { .status = STATUS_OK, .id = entry->question };
 	struct question_release release;
 	struct call call;
 

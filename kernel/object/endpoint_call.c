@@ -113,11 +113,11 @@ static void deliver_call(struct endpoint *endpoint, struct question *call, struc
 		uint32_t count, struct question *receiver, struct question_release *release)
 {
 	struct ring *from = call->ring, *to = receiver->ring;
-	uint64_t *span = to->words + receiver->reply_off;
+	uint64_t *span = to->words + receiver->entry.reply_off;
 	uint64_t *records = span + RECV_HEADER_WORDS;
 	struct recv_header *header = (struct recv_header *)span;
 	struct service *service = service_take(endpoint);
-	struct outcome outcome = { .status = STATUS_OK, .cap_count = (uint16_t)count, .msg_words = call->msg_words,
+	struct ring_completion outcome = { .status = STATUS_OK, .cap_count = (uint16_t)count, .msg_words = call->entry.msg_words,
 			.id = service_id(endpoint, service), .detail = call->export->tag };
 
 	service->call = call;
@@ -125,21 +125,21 @@ static void deliver_call(struct endpoint *endpoint, struct question *call, struc
 	service->incarnation = endpoint->incarnation;
 	call->call_state = CALL_DELIVERED;
 	call->service = (uint32_t)(service - endpoint->services);
-	*header = (struct recv_header){ .kind = RECV_KIND_CALL, .method = call->method, .cap_count = (uint16_t)count,
-			.tag = call->export->tag, .interface = call->interface, .reply_words = call->reply_words,
-			.reply_caps = call->reply_caps };
+	*header = (struct recv_header){ .kind = RECV_KIND_CALL, .method = call->entry.method, .cap_count = (uint16_t)count,
+			.tag = call->export->tag, .interface = call->entry.interface, .reply_words = call->entry.reply_words,
+			.reply_caps = call->entry.reply_caps };
 	if (count)
 		receiver->reserved = (uint8_t)(receiver->reserved - transfer_deliver(items, count,
 				&from->process->caps, &to->process->caps, endpoint, records));
-	memcpy(records + 2u * receiver->reply_caps, from->words + call->msg_off, call->msg_words * 8ul);
-	question_complete(receiver, &outcome, call->flags & ENTRY_SYNC, release);
+	memcpy(records + 2u * receiver->entry.reply_caps, from->words + call->entry.msg_off, call->entry.msg_words * 8ul);
+	question_complete(receiver, &outcome, call->entry.flags & ENTRY_SYNC, release);
 }
 
 /* Gives an event to a receiver: a cancelled call, or an export that nobody holds. */
 static void deliver_event(struct endpoint *endpoint, struct question *receiver, struct question_release *release)
 {
-	struct recv_header *header = (struct recv_header *)(receiver->ring->words + receiver->reply_off);
-	struct outcome outcome = { .status = STATUS_OK };
+	struct recv_header *header = (struct recv_header *)(receiver->ring->words + receiver->entry.reply_off);
+	struct ring_completion outcome = { .status = STATUS_OK };
 	struct list *link = list_take(&endpoint->cancelled);
 
 	if (link) {
@@ -161,7 +161,7 @@ static void deliver_event(struct endpoint *endpoint, struct question *receiver, 
 static void fail_pending(struct endpoint *endpoint, struct question *call, status_t status)
 		REQUIRES(endpoint->lock)
 {
-	struct outcome outcome = { .status = status, .id = call->number,
+	struct ring_completion outcome = { .status = status, .id = call->number,
 			.detail = reason_detail(REASON_REVOKED, 0, 0, 0) };
 	struct call_transfer *transfer = call->transfer;
 	struct question_release release;
@@ -321,7 +321,7 @@ void endpoint_call(struct ring *ring, const struct ring_entry *entry, struct cap
 	struct export *export = container_of(target->object, struct export, object);
 	const struct endpoint *endpoint = export->endpoint;
 	struct transfer_item items[TRANSFER_CAPS_MAX];
-	struct outcome outcome = { .status = STATUS_OK, .id = entry->question };
+	struct ring_completion outcome = { .status = STATUS_OK, .id = entry->question };
 
 	if (unlikely(entry->msg_words > endpoint->message_words)) {
 		outcome.status = STATUS_TOO_LARGE;
@@ -426,12 +426,12 @@ static struct service *service_find(struct endpoint *endpoint, uint64_t id)
 
 static status_t answer_fits(const struct ring_entry *entry, const struct question *call, uint64_t *detail)
 {
-	if (entry->msg_words > call->reply_words) {
-		*detail = reason_detail(REASON_SIZE, 0, entry->msg_words, call->reply_words);
+	if (entry->msg_words > call->entry.reply_words) {
+		*detail = reason_detail(REASON_SIZE, 0, entry->msg_words, call->entry.reply_words);
 		return STATUS_REPLY_TOO_LARGE;
 	}
-	if (entry->cap_count > call->reply_caps) {
-		*detail = reason_detail(REASON_CAPABILITIES, 0, entry->cap_count, call->reply_caps);
+	if (entry->cap_count > call->entry.reply_caps) {
+		*detail = reason_detail(REASON_CAPABILITIES, 0, entry->cap_count, call->entry.reply_caps);
 		return STATUS_REPLY_TOO_LARGE;
 	}
 	return STATUS_OK;
@@ -444,7 +444,7 @@ static void answer_deliver(struct endpoint *endpoint, struct service *service, s
 {
 	struct question *call = service->call;
 	struct ring *to = call->ring;
-	struct outcome outcome = { .status = entry->method, .cap_count = entry->cap_count,
+	struct ring_completion outcome = { .status = entry->method, .cap_count = entry->cap_count,
 			.msg_words = entry->msg_words, .id = call->number };
 
 	if ((entry->flags & ENTRY_EXCEPTION) && entry->msg_words)
@@ -452,9 +452,9 @@ static void answer_deliver(struct endpoint *endpoint, struct service *service, s
 	memcpy(question_reply_message(call), ring->words + entry->msg_off, entry->msg_words * 8ul);
 	if (entry->cap_count)
 		call->reserved = (uint8_t)(call->reserved - transfer_deliver(items, entry->cap_count,
-				&ring->process->caps, &to->process->caps, NULL, to->words + call->reply_off));
+				&ring->process->caps, &to->process->caps, NULL, to->words + call->entry.reply_off));
 	service_free_locked(endpoint, service);
-	question_complete(call, &outcome, call->flags & ENTRY_SYNC, release);
+	question_complete(call, &outcome, call->entry.flags & ENTRY_SYNC, release);
 }
 
 /* OK: answered; GONE: nobody waits, the slot is free again; others: the call stays open. */
@@ -564,7 +564,7 @@ static struct question *sweep_one(struct endpoint *endpoint, const struct endpoi
 				link = link->next) {
 			struct question *call = container_of(link, struct question, link);
 
-			if (sweep->fail_fast_only && !(call->flags & ENTRY_FAIL_FAST))
+			if (sweep->fail_fast_only && !(call->entry.flags & ENTRY_FAIL_FAST))
 				continue;
 			pending_remove(endpoint, call);
 			call->call_state = CALL_DONE;
@@ -601,7 +601,7 @@ static struct question *sweep_one(struct endpoint *endpoint, const struct endpoi
 void endpoint_sweep(struct endpoint *endpoint, const struct endpoint_sweep *sweep)
 {
 	for (;;) {
-		struct outcome outcome = { .status = sweep->status, .detail = sweep->detail };
+		struct ring_completion outcome = { .status = sweep->status, .detail = sweep->detail };
 		struct question_release release = { 0 };
 		struct call_transfer *transfer;
 		struct question *question;

@@ -44,7 +44,7 @@ static struct question *satisfied_waiter(struct notification *notification, uint
 	for (struct list *link = notification->waiters.next; link != &notification->waiters; link = link->next) {
 		struct question *question = container_of(link, struct question, link);
 
-		*taken = notification->bits & question->interface;
+		*taken = notification->bits & question->entry.interface;
 		if (*taken) {
 			notification->bits &= ~*taken;
 			list_remove(link);
@@ -72,7 +72,7 @@ void notification_signal(struct notification *notification, uint64_t bits)
 status_t notification_wait(struct notification *notification, struct question *question, uint64_t *detail, bool *taken)
 {
 	spin_lock(&notification->lock);
-	*detail = notification->bits & question->interface;
+	*detail = notification->bits & question->entry.interface;
 	*taken = *detail != 0;
 	if (*taken)
 		notification->bits &= ~*detail;

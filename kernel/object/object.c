@@ -1,6 +1,6 @@
 /*
  * The two counts of every kernel object; see object.h. Nothing else changes them.
- * Always true: holds <= references; a count never wraps; an object at zero references is never revived.
+ * Always true: an object with holds has a reference for them; a count never wraps; an object at zero references is never revived.
  */
 #include "kernel/object/object.h"
 
@@ -43,8 +43,11 @@ void object_put(struct object *object)
 
 void object_hold(struct object *object)
 {
-	object_get(object);
-	__atomic_fetch_add(&object->holds, 1, __ATOMIC_RELAXED);
+	uint32_t before = __atomic_fetch_add(&object->holds, 1, __ATOMIC_RELAXED);
+
+	ASSERT(before != UINT32_MAX);
+	if (before == 0)
+		object_get(object);
 }
 
 void object_unhold(struct object *object)
@@ -52,7 +55,9 @@ void object_unhold(struct object *object)
 	uint32_t before = __atomic_fetch_sub(&object->holds, 1, __ATOMIC_ACQ_REL);
 
 	ASSERT(before != 0);
-	if (before == 1 && object->type->on_last_hold)
+	if (likely(before != 1))
+		return;
+	if (object->type->on_last_hold)
 		object->type->on_last_hold(object);
 	object_put(object);
 }

@@ -3,7 +3,7 @@
  *
  * References keep the memory; holds are entries in capability tables and capabilities in transit.
  * When the last hold goes, the type's `on_last_hold` closes the object (wakes waiters, ends calls);
- * when the last reference goes, its memory goes and the ledger is refunded. A hold counts as a reference too.
+ * when the last reference goes, its memory goes and the ledger is refunded. All holds together have one reference.
  * Only object.c changes the counts.
  */
 #ifndef KERNEL_OBJECT_OBJECT_H
@@ -48,7 +48,7 @@ void object_get(struct object *object);
 /* May destroy the object: call without locks. */
 void object_put(struct object *object);
 
-/* A hold and its reference. */
+/* One more hold; the first one takes a reference. The caller has a hold or a reference. */
 void object_hold(struct object *object);
 /* May close and destroy the object: call without locks. */
 void object_unhold(struct object *object);

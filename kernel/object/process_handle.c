@@ -28,7 +28,7 @@ void process_answer_waiter(struct process *process, struct question *question)
 	uint64_t words[EXIT_WORDS];
 	struct capnp_builder results;
 
-	if (question->flags & ENTRY_DEATH) {
+	if (question->entry.flags & ENTRY_DEATH) {
 		question_answer(question, STATUS_OK, 0, NULL, 0);
 		return;
 	}

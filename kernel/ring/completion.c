@@ -12,31 +12,22 @@
 #include "kernel/ring/ring.h"
 #include "kernel/sched/sched.h"
 
-static void reply_slot_write(struct ring *ring, uint64_t user_data, const struct outcome *outcome)
-{
-	struct ring_header *header = ring->header;
+STATIC_ASSERT(offsetof(struct ring_header, reply_detail) - offsetof(struct ring_header, reply_user_data) ==
+		offsetof(struct ring_completion, detail));
 
-	header->reply_user_data = user_data;
-	header->reply_status = outcome->status;
-	header->reply_flags = outcome->flags;
-	header->reply_cap_count = outcome->cap_count;
-	header->reply_msg_words = outcome->msg_words;
-	header->reply_id = outcome->id;
-	header->reply_detail = outcome->detail;
+static void reply_slot_write(struct ring *ring, uint64_t user_data, struct ring_completion *outcome)
+{
+	struct ring_completion *slot = (struct ring_completion *)&ring->header->reply_user_data;
+
+	outcome->user_data = user_data;
+	*slot = *outcome;
 	ring->sync_result = outcome->status;
 }
 
-static void queue_write(struct ring *ring, uint64_t user_data, const struct outcome *outcome)
+static void queue_write(struct ring *ring, uint64_t user_data, struct ring_completion *outcome)
 {
-	struct ring_completion *completion = &ring->cq[ring->cq_tail % RING_CQ_ENTRIES];
-
-	completion->user_data = user_data;
-	completion->status = outcome->status;
-	completion->flags = outcome->flags;
-	completion->cap_count = outcome->cap_count;
-	completion->msg_words = outcome->msg_words;
-	completion->id = outcome->id;
-	completion->detail = outcome->detail;
+	outcome->user_data = user_data;
+	ring->cq[ring->cq_tail % RING_CQ_ENTRIES] = *outcome;
 	ring->cq_tail++;
 	STORE_RELEASE(&ring->header->cq_tail, ring->cq_tail);
 }
@@ -56,7 +47,7 @@ static void wake_for_completions(struct ring *ring, bool handoff)
 	sched_wake(thread, handoff);
 }
 
-void ring_complete_entry(struct ring *ring, const struct ring_entry *entry, const struct outcome *outcome)
+void ring_complete_entry(struct ring *ring, const struct ring_entry *entry, struct ring_completion *outcome)
 {
 	if (entry->flags & ENTRY_SYNC) {
 		reply_slot_write(ring, entry->user_data, outcome);
@@ -69,7 +60,7 @@ void ring_complete_entry(struct ring *ring, const struct ring_entry *entry, cons
 	spin_unlock(&ring->lock);
 }
 
-void question_complete(struct question *question, const struct outcome *outcome, bool handoff,
+void question_complete(struct question *question, struct ring_completion *outcome, bool handoff,
 		struct question_release *release)
 {
 	struct ring *ring = question->ring;
@@ -79,24 +70,24 @@ void question_complete(struct question *question, const struct outcome *outcome,
 	if (question->reserved)
 		cap_table_unreserve(&ring->process->caps, question->reserved);
 	spin_lock(&ring->lock);
-	release->object = question->object;
+	release->object = question->kind == QUESTION_OBJECT ? question->object : NULL;
 	release->export = question->export;
 	question->object = NULL;
 	question->export = NULL;
 	question->kind = QUESTION_FREE;
 	question->call_state = CALL_NONE;
 	question->reserved = 0;
-	if (question->flags & ENTRY_SYNC) {
+	if (question->entry.flags & ENTRY_SYNC) {
 		DEBUG_ASSERT(ring->sync == question);
 		ring->sync = NULL;
-		reply_slot_write(ring, question->user_data, outcome);
+		reply_slot_write(ring, question->entry.user_data, outcome);
 		if (thread->state == THREAD_WAIT_SYNC) {
 			arch_context_set_result(&thread->context, outcome->status);
 			sched_wake(thread, handoff);
 		}
 	} else {
 		ring->in_flight--;
-		queue_write(ring, question->user_data, outcome);
+		queue_write(ring, question->entry.user_data, outcome);
 		wake_for_completions(ring, handoff);
 	}
 	spin_unlock(&ring->lock);
@@ -106,19 +97,19 @@ void question_release(struct question_release *release)
 {
 	if (release->export)
 		object_unhold((struct object *)release->export);
-	if (release->object)
+	else if (release->object)
 		object_put(release->object);
 }
 
 void question_answer(struct question *question, status_t status, uint64_t detail, const uint64_t *message,
 		uint32_t words)
 {
-	struct outcome outcome = { .status = status, .id = question->number, .detail = detail };
+	struct ring_completion outcome = { .status = status, .id = question->number, .detail = detail };
 	struct question_release release;
 
-	if (words > question->reply_words) {
+	if (words > question->entry.reply_words) {
 		outcome.status = STATUS_REPLY_TOO_LARGE;
-		outcome.detail = reason_detail(REASON_SIZE, 0, words, question->reply_words);
+		outcome.detail = reason_detail(REASON_SIZE, 0, words, question->entry.reply_words);
 	} else if (words) {
 		memcpy(question_reply_message(question), message, words * 8ul);
 		outcome.msg_words = words;
@@ -129,7 +120,7 @@ void question_answer(struct question *question, status_t status, uint64_t detail
 
 bool question_cancel(struct question *question, status_t status, uint64_t detail)
 {
-	struct outcome outcome = { .status = status, .id = question->number, .detail = detail };
+	struct ring_completion outcome = { .status = status, .id = question->number, .detail = detail };
 	struct question_release release;
 	struct object *object = question->object;
 

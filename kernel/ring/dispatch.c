@@ -40,7 +40,7 @@ struct ring_op {
 
 static void complete(struct ring *ring, const struct ring_entry *entry, status_t status, uint64_t detail)
 {
-	struct outcome outcome = { .status = status, .detail = detail };
+	struct ring_completion outcome = { .status = status, .detail = detail };
 
 	ring_complete_entry(ring, entry, &outcome);
 }
@@ -48,7 +48,7 @@ static void complete(struct ring *ring, const struct ring_entry *entry, status_t
 static void complete_id(struct ring *ring, const struct ring_entry *entry, status_t status, uint64_t detail,
 		uint32_t id)
 {
-	struct outcome outcome = { .status = status, .id = id, .detail = detail };
+	struct ring_completion outcome = { .status = status, .id = id, .detail = detail };
 
 	ring_complete_entry(ring, entry, &outcome);
 }
@@ -105,20 +105,13 @@ struct question *question_begin(struct ring *ring, const struct ring_entry *entr
 	struct question *question = &ring->questions[entry->question];
 
 	DEBUG_ASSERT(question->kind == QUESTION_FREE);
+	question->entry = *entry;
 	question->kind = (uint8_t)kind;
 	question->call_state = CALL_NONE;
-	question->flags = entry->flags;
-	question->reply_caps = entry->reply_caps;
 	question->reserved = entry->reply_caps;
-	question->reply_words = entry->reply_words;
-	question->reply_off = entry->reply_off;
-	question->msg_off = entry->msg_off;
-	question->msg_words = entry->msg_words;
-	question->method = entry->method;
-	question->user_data = entry->user_data;
-	question->interface = entry->interface;
 	question->object = object;
-	object_get(object);
+	if (kind == QUESTION_OBJECT)
+		object_get(object);
 	if (entry->flags & ENTRY_SYNC)
 		ring->sync = question;
 	else
@@ -198,32 +191,35 @@ static void recv_perform(struct ring *ring, const struct ring_entry *entry)
 		complete(ring, entry, status, detail);
 }
 
+/* Everything about a return that is wrong in itself, its receive included: refused before anything takes effect. */
+static status_t return_check(struct ring *ring, const struct ring_entry *entry)
+{
+	status_t status = message_span_check(entry);
+
+	if (status != STATUS_OK)
+		return status;
+	if (entry->flags & ENTRY_EXCEPTION ? entry->method < STATUS_FAILED || entry->method > STATUS_INVALID_ARGUMENT :
+			entry->method != 0)
+		return STATUS_BAD_ENTRY;
+	if (!(entry->flags & ENTRY_REARM))
+		return (entry->flags & ENTRY_SYNC) || entry->question || entry->reply_off || entry->reply_words ||
+				entry->reply_caps ? STATUS_BAD_ENTRY : STATUS_OK;
+	status = question_free(ring, entry->question);
+	return status == STATUS_OK ? reply_span_check(entry, RECV_HEADER_WORDS) : status;
+}
+
 static void return_perform(struct ring *ring, const struct ring_entry *entry)
 {
 	bool rearm = entry->flags & ENTRY_REARM;
-	struct outcome outcome = { .flags = rearm ? COMPLETION_RETURN : 0 };
+	struct ring_completion outcome = { .flags = rearm ? COMPLETION_RETURN : 0 };
 	struct endpoint *endpoint;
 
-	outcome.status = message_span_check(entry);
-	if (outcome.status == STATUS_OK && (entry->flags & ENTRY_SYNC) && !rearm)
-		outcome.status = STATUS_BAD_ENTRY;
-	if (outcome.status == STATUS_OK && !rearm && (entry->question || entry->reply_off || entry->reply_words ||
-			entry->reply_caps))
-		outcome.status = STATUS_BAD_ENTRY;
-	if (outcome.status == STATUS_OK && (entry->flags & ENTRY_EXCEPTION ? entry->method < STATUS_FAILED ||
-			entry->method > STATUS_INVALID_ARGUMENT : entry->method != 0))
-		outcome.status = STATUS_BAD_ENTRY;
-	if (outcome.status == STATUS_OK && rearm) {
-		/* Everything about the receive is refused before the return takes effect. */
-		outcome.status = question_free(ring, entry->question);
-		if (outcome.status == STATUS_OK)
-			outcome.status = reply_span_check(entry, RECV_HEADER_WORDS);
-	}
-	if (outcome.status == STATUS_OK)
+	outcome.status = return_check(ring, entry);
+	if (likely(outcome.status == STATUS_OK))
 		outcome.status = lookup_endpoint(ring, entry->target, &endpoint, &outcome.detail);
-	if (outcome.status == STATUS_OK)
+	if (likely(outcome.status == STATUS_OK))
 		outcome.status = endpoint_return(ring, entry, endpoint, &outcome.detail);
-	if (outcome.status == STATUS_OK && rearm)
+	if (likely(outcome.status == STATUS_OK && rearm))
 		return;
 	ring_complete_entry(ring, entry, &outcome);
 }
@@ -417,6 +413,7 @@ static void dispatch(struct ring *ring, union entry_words *entry)
 		return;
 	}
 	op = &ring_ops[entry->entry.op];
+#pragma clang loop unroll(full)
 	for (uint32_t i = 0; i < ENTRY_WORDS; i++)
 		wrong |= entry->words[i] & ~allowed[entry->entry.op].words[i];
 	if (unlikely(wrong)) {
@@ -454,6 +451,7 @@ bool ring_drain(struct ring *ring, bool sync_allowed)
 		const volatile uint64_t *shared = (const volatile uint64_t *)&ring->sq[ring->sq_head % RING_SQ_ENTRIES];
 		bool misplaced = false;
 
+#pragma clang loop unroll(full)
 		for (uint32_t i = 0; i < ENTRY_WORDS; i++)
 			entry.words[i] = shared[i];
 		if (entry.entry.flags & ENTRY_SYNC) {

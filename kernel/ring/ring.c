@@ -104,7 +104,7 @@ void ring_check(struct ring *ring)
 			continue;
 		}
 		ASSERT(question->object != NULL);
-		if (!(question->flags & ENTRY_SYNC))
+		if (!(question->entry.flags & ENTRY_SYNC))
 			in_flight++;
 		else
 			ASSERT(ring->sync == question);

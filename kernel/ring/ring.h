@@ -53,27 +53,19 @@ enum call_state {
  * I set when accepted, fixed while in flight   o under the lock of `object`   r under ring.lock
  */
 struct question {
+	struct ring_entry entry;        /* I, as accepted */
 	struct list      link;          /* o: pending queue, receivers, or the object's waiters */
 	struct ring     *ring;          /* fixed */
+	struct object   *object;        /* I, where it waits. Counted for kind OBJECT; a call's export and a receive's
+	                                 * capability keep their endpoint */
+	struct export   *export;        /* I, held: the target of a call */
+	struct call_transfer *transfer; /* o, capabilities on their way; NULL none */
 	uint16_t         number;        /* fixed */
 	uint8_t          kind;          /* r, enum question_kind */
 	uint8_t          call_state;    /* o, enum call_state */
-	uint8_t          flags;         /* I, of the entry */
-	uint8_t          reply_caps;    /* I, records that fit in the reply span */
-	uint8_t          reserved;      /* o, slots still set aside for them in the process' table */
-	uint16_t         reply_words;   /* I */
-	uint32_t         reply_off;     /* I, words */
-	uint32_t         msg_off;       /* I */
-	uint16_t         msg_words;     /* I */
-	uint16_t         method;        /* I */
-	uint64_t         user_data;     /* I */
-	uint64_t         interface;     /* I: interface id, or bits waited for */
-	struct object   *object;        /* I, counted: endpoint or kernel object */
-	struct export   *export;        /* I, held: the target of a call */
-	struct call_transfer *transfer; /* o, capabilities on their way; NULL none */
+	uint8_t          reserved;      /* o, reply slots still set aside in the process' table */
 	uint32_t         service;       /* o, slot in the endpoint while DELIVERED */
 	uint32_t         incarnation;   /* I, of the endpoint when a recv was armed */
-	uint64_t         value;         /* o, the object's own (deadline of a sleep, ...) */
 	struct timer_node timer;        /* queued while a sleep waits */
 };
 
@@ -117,17 +109,10 @@ static inline bool ring_span_valid(uint32_t off, uint32_t words)
 
 /* --- Completions (ring/completion.c) ------------------------------------------------------------ */
 
-struct outcome {
-	status_t status;
-	uint16_t flags;
-	uint16_t cap_count;
-	uint32_t msg_words;
-	uint32_t id;
-	uint64_t detail;
-};
+/* An outcome is the completion as the program reads it; user_data is filled in on the way out. */
 
 /* Completes an entry that has no question. SYNC entries of that kind go to the reply slot. */
-void ring_complete_entry(struct ring *ring, const struct ring_entry *entry, const struct outcome *outcome);
+void ring_complete_entry(struct ring *ring, const struct ring_entry *entry, struct ring_completion *outcome);
 
 /*
  * Ends a question: frees it (its object reference and export hold are handed to the caller through *release to drop after unlocking),
@@ -135,7 +120,7 @@ void ring_complete_entry(struct ring *ring, const struct ring_entry *entry, cons
  * Caller holds the lock of the question's object or owns the question otherwise.
  */
 struct question_release { struct object *object; struct export *export; };
-void question_complete(struct question *question, const struct outcome *outcome, bool handoff,
+void question_complete(struct question *question, struct ring_completion *outcome, bool handoff,
 		struct question_release *release);
 /* Drops what a completed question held; call without locks. */
 void question_release(struct question_release *release);
@@ -151,7 +136,7 @@ bool question_cancel(struct question *question, status_t status, uint64_t detail
 /* Message words and records of the reply span. */
 static inline uint64_t *question_reply_message(const struct question *question)
 {
-	return question->ring->words + question->reply_off + 2u * question->reply_caps;
+	return question->ring->words + question->entry.reply_off + 2u * question->entry.reply_caps;
 }
 
 void ring_check(struct ring *ring);

@@ -17,7 +17,7 @@ struct cpu {
 	uint32_t         number;            /* from 0 */
 	struct thread   *current;           /* NULL while idle */
 	struct thread   *loaded;            /* whose context arch.context names; NULL if it ended */
-	struct thread   *handoff;           /* runs next if the current one goes to sleep; under the run queue's lock */
+	struct thread *handoff; /* runs next if the current one goes to sleep */
 	struct thread   *charged;           /* uses processor time since `switch_ticks` */
 	uint64_t         switch_ticks;
 	bool             resched;           /* the current thread's turn is over */

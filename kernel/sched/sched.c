@@ -1,7 +1,7 @@
 /*
  * The scheduler; see sched.h. Called by core/entry.c on every way out, woken through by ring/completion.c.
  * Always true: a RUNNABLE thread is in the queue or in the handoff place; the RUNNING one is cpu->current; the slice
- * timer is armed whenever the queue is not empty, so an idle or alone processor gets no tick.
+ * timer is armed when a thread is queued, so an idle or alone processor gets no tick. The handoff place is its processor's own.
  */
 #include "kernel/sched/sched.h"
 
@@ -31,22 +31,24 @@ static void slice_arm(void)
 		timer_queue_add(&slice_timer, arch_time_ns() + SLICE_NS, slice_over);
 }
 
+/* Queues a runnable thread; the slice timer sees to it that it gets its turn. */
 static void enqueue(struct thread *thread)
 {
+	slice_arm();
+	spin_lock(&run_queue_lock);
 	list_append(&run_queue, &thread->run_link);
+	spin_unlock(&run_queue_lock);
 }
 
 void sched_wake(struct thread *thread, bool handoff)
 {
 	struct cpu *cpu = arch_cpu();
 
-	spin_lock(&run_queue_lock);
 	thread->state = THREAD_RUNNABLE;
 	if (handoff && !cpu->handoff)
 		cpu->handoff = thread;
 	else
 		enqueue(thread);
-	spin_unlock(&run_queue_lock);
 }
 
 void sched_remove(struct thread *thread)
@@ -83,11 +85,13 @@ static struct thread *take_next(struct cpu *cpu)
 	struct thread *next = cpu->handoff;
 	struct list *link;
 
-	if (next) {
+	if (likely(next)) {
 		cpu->handoff = NULL;
 		return next;
 	}
+	spin_lock(&run_queue_lock);
 	link = list_take(&run_queue);
+	spin_unlock(&run_queue_lock);
 	return link ? container_of(link, struct thread, run_link) : NULL;
 }
 
@@ -97,9 +101,7 @@ static struct thread *idle(struct cpu *cpu)
 	struct thread *next;
 
 	for (;;) {
-		spin_lock(&run_queue_lock);
 		next = take_next(cpu);
-		spin_unlock(&run_queue_lock);
 		if (next)
 			return next;
 		if (reaper_pending())
@@ -133,44 +135,42 @@ static void run(struct cpu *cpu, struct thread *next)
 	switches++;
 }
 
-struct arch_context *sched_resume(void)
+/* Another thread than the running one, which waits, ended, or has had its turn. */
+static struct arch_context *resume_next(struct cpu *cpu)
 {
-	struct cpu *cpu = arch_cpu();
-	struct thread *current, *next;
+	struct thread *next;
 
-	if (unlikely(reaper_pending()))
-		(void)reaper_step();
-	current = cpu->current;
-	spin_lock(&run_queue_lock);
-	if (likely(current && current->state == THREAD_RUNNING)) {
-		if (cpu->handoff) {
-			enqueue(cpu->handoff);
-			cpu->handoff = NULL;
-		}
-		if (likely(!cpu->resched || list_empty(&run_queue))) {
-			bool contended = !list_empty(&run_queue);
-
-			cpu->resched = false;
-			spin_unlock(&run_queue_lock);
-			if (contended)
-				slice_arm();
-			return &current->context;
-		}
-		current->state = THREAD_RUNNABLE;
-		enqueue(current);
-	}
 	cpu->resched = false;
 	next = take_next(cpu);
-	spin_unlock(&run_queue_lock);
 	if (unlikely(!next)) {
 		charge_time(cpu, NULL);
 		cpu->current = NULL;
 		next = idle(cpu);
 	}
-	if (unlikely(!list_empty(&run_queue)))
-		slice_arm();
 	run(cpu, next);
 	return &next->context;
+}
+
+struct arch_context *sched_resume(void)
+{
+	struct cpu *cpu = arch_cpu();
+	struct thread *current;
+
+	if (unlikely(reaper_pending()))
+		(void)reaper_step();
+	current = cpu->current;
+	if (!current || current->state != THREAD_RUNNING)
+		return resume_next(cpu);
+	/* Whom a call woke gets its turn in the queue, since the caller goes on. */
+	if (unlikely(cpu->handoff)) {
+		enqueue(cpu->handoff);
+		cpu->handoff = NULL;
+	}
+	if (likely(!cpu->resched))
+		return &current->context;
+	current->state = THREAD_RUNNABLE;
+	enqueue(current);
+	return resume_next(cpu);
 }
 
 void sched_timer(void)

@@ -18,7 +18,7 @@ static void pump(struct terminal *t);
 
 /* --- Output ----------------------------------------------------------------------------------- */
 
-void terminal_write(struct terminal *t, const char *bytes, uint32_t count)
+static void put(struct terminal *t, const char *bytes, uint32_t count)
 {
 	uint32_t from = 0;
 
@@ -35,6 +35,12 @@ void terminal_write(struct terminal *t, const char *bytes, uint32_t count)
 		t->ops->output(t->arg, bytes + from, count - from);
 }
 
+void terminal_write(struct terminal *t, const char *bytes, uint32_t count)
+{
+	t->drawn = true;
+	put(t, bytes, count);
+}
+
 /* Text with its control characters made visible; line feeds and tabs stay. */
 static void write_visible(struct terminal *t, const char *text, uint32_t bytes)
 {
@@ -48,21 +54,21 @@ static void write_visible(struct terminal *t, const char *text, uint32_t bytes)
 		if (c == '\n' || c == '\t' || (c >= 0x20 && c != 0x7F && !(c >= 0x80 && c < 0xA0) &&
 				c != UTF8_REPLACEMENT))
 			continue;
-		terminal_write(t, text + from, at - from);
+		put(t, text + from, at - from);
 		from = at + used;
 		if (c == 0x7F)
-			terminal_write(t, "^?", 2);
+			put(t, "^?", 2);
 		else if (c < 0x20)
-			terminal_write(t, shown, 2);
+			put(t, shown, 2);
 		else
-			terminal_write(t, "\xef\xbf\xbd", 3);
+			put(t, "\xef\xbf\xbd", 3);
 	}
-	terminal_write(t, text + from, bytes - from);
+	put(t, text + from, bytes - from);
 }
 
 static void editor_output(void *arg, const char *bytes, uint32_t count)
 {
-	terminal_write(arg, bytes, count);
+	put(arg, bytes, count);
 }
 
 /* --- Sessions and events ---------------------------------------------------------------------- */
@@ -131,15 +137,16 @@ void terminal_print(struct terminal *t, const char *text, uint32_t bytes)
 
 	if (line)
 		hide_line(s);
-	else if (keys)
-		terminal_write(t, "\r\x1b[J", 4);
+	else if (keys && t->drawn)
+		put(t, "\r\x1b[J", 4);
 	write_visible(t, text, bytes);
 	if (bytes == 0 || text[bytes - 1] != '\n')
-		terminal_write(t, "\n", 1);
+		put(t, "\n", 1);
 	if (line)
 		show_line(s);
-	else if (keys)
+	else if (keys && t->drawn)
 		send_event(t, s, TERMINAL_EVENT_REDRAW);
+	t->drawn = false;	/* until it has drawn again, there is nothing to erase or to tell */
 }
 
 bool terminal_session_open(struct terminal *t, uint32_t *session)

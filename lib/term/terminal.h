@@ -59,6 +59,7 @@ struct terminal {
 	uint32_t rows;
 	bool hung_up;
 	bool after_return;		/* of the output */
+	bool drawn;			/* a session has written since the last text was printed */
 	uint32_t next_order;
 	uint32_t first;			/* of the queue */
 	uint32_t queued;

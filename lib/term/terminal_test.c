@@ -288,6 +288,15 @@ static void printing_tells_a_key_reader_to_redraw(void **state)
 	assert_int_equal(answers[0].event, TERMINAL_EVENT_REDRAW);
 	sees(0, "news");
 	assert_int_equal(screen.column, 0);
+	/* It is told once, however much is printed before it has drawn again. */
+	assert_true(terminal_next_event(&term, 0, 51));
+	terminal_print(&term, "more", 4);
+	assert_int_equal(answer_count, 1);
+	terminal_write(&term, "> half", 6);
+	terminal_print(&term, "end", 3);
+	assert_int_equal(answer_count, 2);
+	sees(1, "more");
+	sees(2, "end");
 }
 
 static void a_line_feed_becomes_a_new_line_once(void **state)

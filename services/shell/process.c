@@ -148,13 +148,12 @@ static status_t await(void *arg, struct client_call *call)
 {
 	bool answered = false;
 
-	heard.interrupted = false;
 	client_then(call, on_answer, &answered);
 	while (!answered) {
-		wait_for_something();
 		if (heard.interrupted || heard.hung_up)
 			client_cancel(call);
 		heard.interrupted = false;
+		wait_for_something();
 	}
 	return client_wait(call);
 }
@@ -164,13 +163,12 @@ static status_t await_process(void *arg, struct client_call *call, uint32_t proc
 	struct process_handle_ref handle = { rt_ref(process) };
 	bool answered = false;
 
-	heard.interrupted = false;
 	client_then(call, on_answer, &answered);
 	while (!answered) {
-		wait_for_something();
 		if (heard.interrupted || heard.hung_up)
 			(void)process_handle_kill(handle, INTERRUPTED_STATUS);
 		heard.interrupted = false;
+		wait_for_something();
 	}
 	return client_wait(call);
 }
@@ -198,6 +196,8 @@ static bool attend(struct shell_process *p)
 		take_size(p);
 		term_editor_resize(&p->editor, p->shell.columns);
 	} else if (heard.redraw) {
+		/* Also right where the line was drawn after the other's text and before this was heard. */
+		process_say("\r\x1b[J");
 		term_editor_redraw(&p->editor);
 	}
 	heard.resized = false;

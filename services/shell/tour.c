@@ -64,7 +64,7 @@ void tour_run(struct shell_process *p)
 	for (uint32_t i = 0; i < ARRAY_LEN(steps); i++) {
 		process_say("\n");
 		process_say(steps[i].text);
-		process_say("\n  capos> ");
+		process_say(steps[i].text[0] ? "\n  capos> " : "  capos> ");
 		process_say(steps[i].command);
 		process_say("\n");
 		if (!go_on(p))

@@ -40,9 +40,12 @@ static int read_line(bool hidden)
 
 static int read_keys(void)
 {
-	struct terminal_session_read_keys_call call = terminal_session_read_keys_start(term, 1, true);
+	struct terminal_session_read_keys_call call;
 	char number[8];
 
+	if (show("waits", "", 0) != 0)
+		return 2;
+	call = terminal_session_read_keys_start(term, 1, true);
 	if (terminal_session_read_keys_wait(&call) != STATUS_OK)
 		return 2;
 	format_into(number, sizeof(number), "%u", (unsigned)terminal_session_read_keys_results_get_bytes(
@@ -60,6 +63,7 @@ int main(int argc, char **argv)
 	if (strcmp(how, "keys") == 0)
 		return read_keys();
 	if (strcmp(how, "mute") == 0)
-		return timer_sleep(RT_GRANT(timer, "timer"), UINT64_C(1000000000000)) == STATUS_OK ? 0 : 1;
+		return show("waits", "", 0) == 0 &&
+				timer_sleep(RT_GRANT(timer, "timer"), UINT64_C(1000000000000)) == STATUS_OK ? 0 : 1;
 	return read_line(strcmp(how, "hidden") == 0);
 }

@@ -37,3 +37,14 @@ FUZZ_capnp_generator   := tests/fuzz/capnp_generator_fuzz.c \
                           $(CAPNP_SOURCES) lib/capnp/capnp_file.c lib/capnp/schema.c
 CAPNP_FUZZ_OBJS        := $(foreach d,fuzz coverage,$(foreach t,reader text,$(HOST)/$d/tests/fuzz/capnp_$t_fuzz.o))
 $(CAPNP_FUZZ_OBJS): HOST_CFLAGS += -DGEN_DIRECTORY='"$(GEN)"'
+
+HOST_TESTS                += schema_check
+HOST_TEST_schema_check    := tests/capnp/schema_check_test.c
+$(HOST)/test/tests/capnp/schema_check_test.o: HOST_CFLAGS += -DGEN_DIRECTORY='"$(GEN)"' -DSCHEMA_CHECK='"$(HOST)/schema-check"'
+$(HOST)/test/bin/schema_check: | $(HOST)/schema-check
+
+# These tests and no others: builds and runs each.
+CAPNP_TESTS := $(foreach t,capnp capnp_text capnp_client capnp_official capnp_cost schema_check,$(HOST)/test/bin/$t)
+.PHONY: host-test-capnp
+host-test-capnp: $(CAPNP_TESTS)
+	@for t in $^; do CMOCKA_MESSAGE_OUTPUT=TAP $$t || exit 1; done

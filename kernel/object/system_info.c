@@ -1,5 +1,6 @@
 /*
- * SystemInfo: what machine and system this is, and what it has done since boot. Read only.
+ * SystemInfo: what machine and system this is, and what it has done since boot. Read only, but for two
+ * methods with which the tests of debug builds look into the kernel and let allocations fail.
  */
 #include "capos/kernel.server.h"
 #include "kernel/arch/arch.h"
@@ -9,8 +10,10 @@
 #include "kernel/mm/frame.h"
 #include "kernel/mm/slab.h"
 #include "kernel/object/call.h"
+#include "kernel/object/process.h"
 #include "kernel/object/roots.h"
 #include "kernel/sched/sched.h"
+#include "kernel/time/timer_queue.h"
 
 struct counters counters;
 
@@ -47,6 +50,35 @@ static status_t method_counters(void *self, struct call *call,
 	return STATUS_OK;
 }
 
+#if CONFIG_DEBUG
+static status_t method_check(void *self, struct call *call, struct system_info_check_params_reader in,
+		struct system_info_check_results_builder *out)
+{
+	struct process *process;
+	uint32_t id = 0;
+
+	while ((process = process_find(id + 1, true))) {
+		id = process->id;
+		process_check(process);
+		object_put(&process->object);
+	}
+	frame_check();
+	slab_check();
+	timer_queue_check();
+	return STATUS_OK;
+}
+
+static status_t method_fail_allocation(void *self, struct call *call,
+		struct system_info_fail_allocation_params_reader in,
+		struct system_info_fail_allocation_results_builder *out)
+{
+	bool waiting = allocation_fail_after(system_info_fail_allocation_params_get_number(in));
+
+	system_info_fail_allocation_results_set_waiting(*out, waiting);
+	return STATUS_OK;
+}
+#endif
+
 static status_t system_info_call(
 		struct object *object, struct call *call, uint64_t interface_id, uint16_t method)
 {
@@ -54,6 +86,10 @@ static status_t system_info_call(
 		.describe = method_describe,
 		.memory = method_memory,
 		.counters = method_counters,
+#if CONFIG_DEBUG
+		.check = method_check,
+		.fail_allocation = method_fail_allocation,
+#endif
 	};
 
 	return system_info_dispatch(&server, object, call, interface_id, method);

@@ -8,12 +8,13 @@ using import "annotations.capnp".local;
 using import "annotations.capnp".replyWords;
 using import "annotations.capnp".idempotent;
 using import "annotations.capnp".example;
+using import "annotations.capnp".debug;
 using import "status.capnp".ResourceClass;
 
 interface Console @0xc1a0e5b2d3f40601 {
   # Somewhere to print lines: the kernel's log, or a person's terminal.
   write @0 (text :Text) -> () $example("console.write(text = \"hi\")");
-  # Prints text. The kernel's console takes at most 960 bytes and adds a line end where there is none.
+  # Prints text. The kernel's console takes at most 960 bytes in 64 lines and adds a line end where there is none.
 }
 
 interface Timer @0xc1a0e5b2d3f40602 {
@@ -39,6 +40,11 @@ interface SystemInfo @0xc1a0e5b2d3f40604 {
   # Physical memory that the kernel manages, and what of it is free now.
   counters @2 () -> (contextSwitches :UInt64, slabAllocations :UInt64, interrupts :UInt64, calls :UInt64);
   # Totals since boot. The call path makes no slab allocation; the benchmark asserts it with these.
+  check @3 () -> () $debug;
+  # Walks every table, queue, tree and ledger of the kernel; a contradiction stops the system. Debug builds only.
+  failAllocation @4 (number :UInt64) -> (waiting :Bool) $debug;
+  # The kernel allocation of this number from now on fails, once; 0: none. waiting: an earlier order
+  # has not been met yet (it is replaced). Debug builds only.
 }
 
 # --- Memory -----------------------------------------------------------------------------------
@@ -65,7 +71,8 @@ interface MemoryObject @0xc1a0e5b2d3f40606 extends(MemoryView) $local {
 }
 
 interface VirtualMemory @0xc1a0e5b2d3f40607 $local {
-  # One process' address space. Addresses and sizes are multiples of the page size.
+  # One process' address space. Addresses and sizes are multiples of the page size. One commit, protect or map
+  # covers at most 4096 pages, and one unmap as many that have memory.
   reserve @0 (bytes :UInt64 $unit("bytes"), address :UInt64) -> (address :UInt64);
   # Sets a range aside; costs no memory. address 0 lets the kernel choose.
   commit @1 (address :UInt64, bytes :UInt64 $unit("bytes"), access :Access) -> ();
@@ -74,7 +81,7 @@ interface VirtualMemory @0xc1a0e5b2d3f40607 $local {
   map @3 (object :MemoryView, offset :UInt64, bytes :UInt64 $unit("bytes"), address :UInt64, access :Access) -> (address :UInt64);
   # Maps part of a memory object. address 0 lets the kernel choose; readWrite needs a MemoryObject.
   unmap @4 (address :UInt64, bytes :UInt64 $unit("bytes")) -> ();
-  # Ends mappings, commitments and reservations that lie wholly in the range.
+  # Ends mappings, commitments and reservations in the range; what reaches beyond it stays.
   info @5 () -> (reservedPages :UInt64 $unit("pages"), committedPages :UInt64 $unit("pages"), mappedPages :UInt64 $unit("pages"));
 }
 
@@ -83,7 +90,7 @@ interface VirtualMemory @0xc1a0e5b2d3f40607 $local {
 interface ObjectFactory @0xc1a0e5b2d3f40608 $local {
   # Makes kernel objects, charged to the caller's ledger. Holding one is no authority over anything else.
   memory @0 (bytes :UInt64 $unit("bytes")) -> (object :MemoryObject);
-  # Zeroed memory.
+  # Zeroed memory, at most 64 MiB.
   endpoint @1 (messageWords :UInt16, capabilities :UInt8, calls :UInt16) -> (endpoint :Endpoint);
   # messageWords and capabilities: the largest call it takes; calls: how many may be in service at once.
   notification @2 () -> (notification :Notification);

@@ -423,7 +423,6 @@ static status_t attempt_commit(void)
 static void fail_each_allocation(status_t (*attempt)(void))
 {
 	struct usage usage_before;
-	struct usage usage;
 	bool waiting = false;
 
 	check(attempt() == STATUS_OK, "the attempt succeeds");
@@ -436,8 +435,7 @@ static void fail_each_allocation(status_t (*attempt)(void))
 		REQUIRE_OK(system_info_fail_allocation(world.info, 0, &waiting));
 		check(status == (waiting ? STATUS_OK : STATUS_OVERLOADED),
 				"a failed allocation is refused");
-		usage = usage_self();
-		check(usage_equal(&usage, &usage_before), "nothing is left behind");
+		check(usage_settles(&usage_before), "nothing is left behind");
 		kernel_check();
 	}
 	check(waiting, "the attempt ends");

@@ -1,0 +1,355 @@
+/*
+ * Entries and queues: what every operation refuses, SYNC, spans, indices, completion credits.
+ */
+#include "tests/guest/tests.h"
+
+#include <string.h>
+
+#include "rt/capability.h"
+#include "rt/ring.h"
+
+static status_t outcome(struct ring_entry entry)
+{
+	return perform(entry).status;
+}
+
+static void nop_completes(void)
+{
+	struct ring_completion completion = perform(entry_of(CAP_OP_NOP, 0));
+
+	CHECK_EQUAL(completion.status, STATUS_OK);
+	CHECK_EQUAL(completion.flags, 0);
+	CHECK_EQUAL(completion.detail, 0);
+	CHECK_EQUAL(perform_sync(entry_of(CAP_OP_NOP, 0)).status, STATUS_OK);
+}
+
+static void quiet_is_silent_on_success_only(void)
+{
+	struct ring_header *header = ring_self()->header;
+	struct ring_entry entry = { .op = CAP_OP_NOP, .flags = ENTRY_QUIET };
+	struct ring_entry *place;
+	uint32_t tail;
+
+	ring_submit(ring_self());
+	tail = header->cq_tail;
+	place = ring_entry(ring_self(), CAP_OP_NOP, NULL);
+	place->flags = ENTRY_QUIET;
+	ring_submit(ring_self());
+	CHECK_EQUAL(header->cq_tail, tail);
+	entry = (struct ring_entry){ .op = CAP_OP_RELEASE, .flags = ENTRY_QUIET, .target = 0x7ff00001 };
+	CHECK_EQUAL(outcome(entry), STATUS_BAD_CAPABILITY);
+}
+
+static void operations_of_the_future_are_unimplemented(void)
+{
+	static const uint8_t ops[] = { CAP_OP_FORWARD, CAP_OP_FINISH, CAP_OP_PARK, CAP_OP_UNPARK, 16, 17, 100, 255 };
+
+	for (uint32_t i = 0; i < ARRAY_LEN(ops); i++) {
+		struct ring_completion completion = perform(entry_of(ops[i], 0));
+
+		CHECK_EQUAL(completion.status, STATUS_UNIMPLEMENTED);
+		CHECK_EQUAL(reason_of(completion.detail), REASON_NOT_BUILT);
+	}
+}
+
+static void flags_of_the_future_are_unimplemented(void)
+{
+	uint32_t notification = notification_new(), endpoint = endpoint_new(), export = export_new(endpoint, 1, false);
+	struct ring_entry entry = entry_call(export, Q0);
+
+	entry.flags = ENTRY_KEEP;
+	CHECK_EQUAL(outcome(entry), STATUS_UNIMPLEMENTED);
+	entry.flags = ENTRY_PIPELINED;
+	CHECK_EQUAL(outcome(entry), STATUS_UNIMPLEMENTED);
+	entry.flags = 0;
+	entry.deadline_ns = 1;
+	CHECK_EQUAL(outcome(entry), STATUS_UNIMPLEMENTED);
+	entry.deadline_ns = 0;
+	entry.path_len = 1;
+	CHECK_EQUAL(outcome(entry), STATUS_UNIMPLEMENTED);
+	entry = entry_of(CAP_OP_WAIT, notification);
+	entry.question = Q0;
+	entry.interface = 1;
+	entry.flags = ENTRY_MULTISHOT;
+	CHECK_EQUAL(outcome(entry), STATUS_UNIMPLEMENTED);
+	CHECK_EQUAL(release(export), STATUS_OK);
+	CHECK_EQUAL(release(endpoint), STATUS_OK);
+	CHECK_EQUAL(release(notification), STATUS_OK);
+}
+
+#define ALL8  0xff
+#define ALL16 0xffff
+#define ALL32 0xffffffff
+#define ALL64 0xffffffffffffffffull
+
+/* What docs/ring.md lets each operation use, besides operation, flags and user data. */
+static const struct ring_entry used[] = {
+	{ .op = CAP_OP_NOP },
+	{ .op = CAP_OP_YIELD },
+	{ .op = CAP_OP_RELEASE, .target = ALL32 },
+	{ .op = CAP_OP_COPY, .target = ALL32 },
+	{ .op = CAP_OP_NARROW, .target = ALL32, .interface = ALL64 },
+	{ .op = CAP_OP_SIGNAL, .target = ALL32, .interface = ALL64 },
+	{ .op = CAP_OP_CANCEL, .question = ALL16 },
+	{ .op = CAP_OP_WAIT, .target = ALL32, .interface = ALL64, .question = ALL16 },
+	{ .op = CAP_OP_RETIRE, .target = ALL32, .interface = ALL64, .deadline_ns = ALL64 },
+	{ .op = CAP_OP_RECV, .target = ALL32, .question = ALL16, .reply_off = ALL32, .reply_words = ALL16,
+	  .reply_caps = ALL8 },
+	{ .op = CAP_OP_RETURN, .method = ALL16, .target = ALL32, .interface = ALL64, .msg_off = ALL32,
+	  .msg_words = ALL16, .reply_off = ALL32, .reply_words = ALL16, .reply_caps = ALL8, .caps_off = ALL32,
+	  .question = ALL16, .cap_count = ALL8 },
+	{ .op = CAP_OP_CALL, .method = ALL16, .target = ALL32, .interface = ALL64, .deadline_ns = ALL64,
+	  .msg_off = ALL32, .msg_words = ALL16, .reply_off = ALL32, .reply_words = ALL16, .reply_caps = ALL8,
+	  .caps_off = ALL32, .question = ALL16, .cap_count = ALL8, .path_len = ALL8,
+	  .path = { ALL16, ALL16, ALL16, ALL16 } },
+};
+
+static void unused_bytes_are_refused(void)
+{
+	for (uint32_t row = 0; row < ARRAY_LEN(used); row++) {
+		for (uint32_t at = offsetof(struct ring_entry, method); at < sizeof(struct ring_entry); at++) {
+			struct ring_entry entry = entry_of(used[row].op, 0);
+			bool is_user_data = at >= 8 && at < 16;
+			status_t status;
+
+			if (is_user_data || ((const uint8_t *)&used[row])[at])
+				continue;
+			((uint8_t *)&entry)[at] = 0x80;
+			status = outcome(entry);
+			if (status != STATUS_BAD_ENTRY)
+				tap_note("operation %u with byte %u set", used[row].op, at);
+			CHECK_EQUAL(status, STATUS_BAD_ENTRY);
+		}
+	}
+}
+
+static void flags_without_meaning_are_refused(void)
+{
+	static const struct {
+		uint8_t op;
+		uint8_t allowed;
+	} rows[] = {
+		{ CAP_OP_NOP, ENTRY_SYNC | ENTRY_QUIET }, { CAP_OP_RELEASE, ENTRY_SYNC | ENTRY_QUIET },
+		{ CAP_OP_CALL, ENTRY_SYNC | ENTRY_KEEP | ENTRY_FAIL_FAST | ENTRY_PIPELINED },
+		{ CAP_OP_RECV, ENTRY_SYNC }, { CAP_OP_COPY, ENTRY_SYNC }, { CAP_OP_NARROW, ENTRY_SYNC },
+		{ CAP_OP_RETURN, ENTRY_SYNC | ENTRY_EXCEPTION | ENTRY_REARM | ENTRY_QUIET },
+		{ CAP_OP_WAIT, ENTRY_SYNC | ENTRY_DEATH | ENTRY_MULTISHOT },
+		{ CAP_OP_SIGNAL, ENTRY_SYNC | ENTRY_QUIET }, { CAP_OP_YIELD, ENTRY_SYNC | ENTRY_QUIET },
+		{ CAP_OP_CANCEL, ENTRY_SYNC | ENTRY_QUIET }, { CAP_OP_RETIRE, ENTRY_SYNC | ENTRY_QUIET },
+	};
+
+	for (uint32_t row = 0; row < ARRAY_LEN(rows); row++) {
+		for (uint32_t bit = 0; bit < 8; bit++) {
+			struct ring_entry entry = { .op = rows[row].op, .flags = (uint8_t)(1u << bit) };
+
+			if (!(rows[row].allowed >> bit & 1))
+				CHECK_EQUAL(outcome(entry), STATUS_BAD_ENTRY);
+		}
+	}
+}
+
+/* A SYNC entry that is not the last, and one beside a wait for completions. */
+static void misplaced_sync_is_an_ordinary_refusal(void)
+{
+	struct ring *ring = ring_self();
+	struct ring_operation first = { 0 }, second = { 0 };
+
+	ring_entry(ring, CAP_OP_NOP, &first)->flags = ENTRY_SYNC;
+	(void)ring_entry(ring, CAP_OP_NOP, &second);
+	ring_wait(ring, &second);
+	CHECK(first.done);
+	CHECK_EQUAL(first.completion.status, STATUS_BAD_ENTRY);
+	CHECK_EQUAL(second.completion.status, STATUS_OK);
+	first = (struct ring_operation){ 0 };
+	ring_entry(ring, CAP_OP_NOP, &first)->flags = ENTRY_SYNC;
+	ring_wait(ring, &first);       /* with min_complete 1 */
+	CHECK_EQUAL(first.completion.status, STATUS_BAD_ENTRY);
+	CHECK_EQUAL(perform(entry_of(CAP_OP_NOP, 0)).status, STATUS_OK);
+}
+
+static void sync_outcomes_are_in_the_reply_slot(void)
+{
+	uint32_t id = copy_of(rt_id(world.console.ref));
+	struct ring_completion reply = perform_sync(entry_of(CAP_OP_COPY, id));
+
+	CHECK_EQUAL(reply.status, STATUS_OK);
+	CHECK(reply.id != 0 && reply.id != id);
+	CHECK_EQUAL(release(reply.id), STATUS_OK);
+	CHECK_EQUAL(perform_sync(entry_of(CAP_OP_RELEASE, id)).status, STATUS_OK);
+	CHECK_EQUAL(perform_sync(entry_of(CAP_OP_RELEASE, id)).status, STATUS_BAD_CAPABILITY);
+	CHECK_EQUAL(perform_sync((struct ring_entry){ .op = 99 }).status, STATUS_UNIMPLEMENTED);
+	CHECK_EQUAL(perform_sync((struct ring_entry){ .op = CAP_OP_NOP, .method = 1 }).status, STATUS_BAD_ENTRY);
+	CHECK_EQUAL(perform_sync((struct ring_entry){ .op = CAP_OP_RETURN }).status, STATUS_BAD_ENTRY);
+}
+
+/* --- Spans -------------------------------------------------------------------------------------- */
+
+static status_t call_with_message(uint32_t target, uint32_t off, uint32_t words)
+{
+	struct ring_entry entry = entry_call(target, Q0);
+
+	entry.msg_off = off;
+	entry.msg_words = (uint16_t)words;
+	entry.flags = ENTRY_FAIL_FAST;
+	return outcome(entry);
+}
+
+static status_t call_with_reply(uint32_t target, uint32_t off, uint32_t words, uint32_t caps)
+{
+	struct ring_entry entry = entry_call(target, Q0);
+
+	entry.reply_off = off;
+	entry.reply_words = (uint16_t)words;
+	entry.reply_caps = (uint8_t)caps;
+	entry.flags = ENTRY_FAIL_FAST;
+	return outcome(entry);
+}
+
+static void spans_lie_in_the_arena(void)
+{
+	const struct ring_header *header = ring_self()->header;
+	uint32_t first = header->arena_off, end = header->arena_end;
+	uint32_t endpoint = endpoint_sized(2048, 4, 4), export = export_new(endpoint, 1, false);
+	static const uint32_t bad[] = { 0, 1, 64, 63, 600, 1000, 4096, 4097, 8192, 0x7fffffff, 0xffffffff, 0xfffffff0 };
+
+	REQUIRE(export != 0);
+	CHECK_EQUAL(call_with_message(export, first, 1), STATUS_DISCONNECTED);
+	CHECK_EQUAL(call_with_message(export, end - 1, 1), STATUS_DISCONNECTED);
+	CHECK_EQUAL(call_with_message(export, first, 2048), STATUS_DISCONNECTED);
+	CHECK_EQUAL(call_with_message(export, first, 2049), STATUS_BAD_SPAN);
+	CHECK_EQUAL(call_with_message(export, first, 0xffff), STATUS_BAD_SPAN);
+	CHECK_EQUAL(call_with_message(export, end - 1, 2), STATUS_BAD_SPAN);
+	CHECK_EQUAL(call_with_message(export, end, 1), STATUS_BAD_SPAN);
+	CHECK_EQUAL(call_with_message(export, first - 1, 2), STATUS_BAD_SPAN);
+	CHECK_EQUAL(call_with_message(export, first, 0), STATUS_BAD_SPAN);
+	for (uint32_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct ring_entry entry = entry_call(export, Q0);
+
+		CHECK_EQUAL(call_with_message(export, bad[i], 4), STATUS_BAD_SPAN);
+		CHECK_EQUAL(call_with_reply(export, bad[i], 4, 0), STATUS_BAD_SPAN);
+		CHECK_EQUAL(call_with_reply(export, bad[i], 0, 1), STATUS_BAD_SPAN);
+		entry.caps_off = bad[i];
+		entry.cap_count = 1;
+		CHECK_EQUAL(outcome(entry), STATUS_BAD_SPAN);
+		entry = entry_recv(endpoint, Q0);
+		entry.reply_off = bad[i];
+		CHECK_EQUAL(outcome(entry), STATUS_BAD_SPAN);
+	}
+	CHECK_EQUAL(call_with_reply(export, end - 6, 4, 1), STATUS_DISCONNECTED);
+	CHECK_EQUAL(call_with_reply(export, end - 5, 4, 1), STATUS_BAD_SPAN);
+	CHECK_EQUAL(call_with_reply(export, first, 2049, 0), STATUS_BAD_SPAN);
+	CHECK_EQUAL(call_with_reply(export, 0, 0, 0), STATUS_DISCONNECTED);
+	CHECK_EQUAL(release(export), STATUS_OK);
+	CHECK_EQUAL(release(endpoint), STATUS_OK);
+}
+
+/* The kernel reads the message and then writes the answer: a span over itself is the program's own affair. */
+static void spans_may_overlap(void)
+{
+	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 7, false);
+	struct ring_entry call = entry_call(export, Q0), recv = entry_recv(endpoint, Q0 + 1);
+	struct ring_completion completion;
+
+	start(recv);
+	call.msg_off = seat_off(Q0);
+	call.msg_words = 4;
+	memset(seat_words(Q0), 0x11, 32);
+	start(call);
+	completion = finish(Q0 + 1);
+	CHECK_EQUAL(completion.msg_words, 4);
+	CHECK_EQUAL(seat_message(Q0 + 1, true)[3], 0x1111111111111111);
+	call = entry_return(endpoint, completion.id);
+	call.msg_off = seat_off(Q0);
+	call.msg_words = MESSAGE_WORDS;
+	CHECK_EQUAL(outcome(call), STATUS_OK);
+	CHECK_EQUAL(finish(Q0).msg_words, MESSAGE_WORDS);
+	CHECK_EQUAL(release(export), STATUS_OK);
+	CHECK_EQUAL(release(endpoint), STATUS_OK);
+}
+
+static void questions_are_bounded_and_exclusive(void)
+{
+	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, false);
+	struct ring_entry entry = entry_call(export, Q0);
+
+	entry.question = (uint16_t)ring_self()->header->questions;
+	CHECK_EQUAL(outcome(entry), STATUS_BAD_ENTRY);
+	entry.question = 0xffff;
+	CHECK_EQUAL(outcome(entry), STATUS_BAD_ENTRY);
+	entry = entry_cancel((uint16_t)ring_self()->header->questions);
+	CHECK_EQUAL(outcome(entry), STATUS_BAD_ENTRY);
+	start(entry_call(export, Q0));
+	CHECK(!is_done(Q0));
+	CHECK_EQUAL(outcome(entry_call(export, Q0)), STATUS_QUESTION_BUSY);
+	CHECK_EQUAL(outcome(entry_recv(endpoint, Q0)), STATUS_QUESTION_BUSY);
+	entry = entry_return_rearm(endpoint, 1, Q0);
+	CHECK_EQUAL(outcome(entry), STATUS_QUESTION_BUSY);
+	CHECK_EQUAL(outcome(entry_cancel(Q0)), STATUS_OK);
+	CHECK_EQUAL(finish(Q0).status, STATUS_CANCELLED);
+	CHECK_EQUAL(outcome(entry_cancel(Q0)), STATUS_GONE);
+	CHECK_EQUAL(release(export), STATUS_OK);
+	CHECK_EQUAL(release(endpoint), STATUS_OK);
+}
+
+/* --- Queues, by a child: its ring is spoiled afterwards ------------------------------------------ */
+
+static void child_passes(const char *role)
+{
+	struct child_spec spec = { .role = role, .grants = { { "timer", rt_id(world.timer.ref) } } };
+	struct child_end end = child_finish(child_start(&spec));
+
+	CHECK_EQUAL(end.state, PROCESS_STATE_EXITED);
+	CHECK_EQUAL(end.status, 0);      /* else: the number of the step that failed */
+}
+
+static void credits_hold_entries_back(void)
+{
+	child_passes("credits");
+}
+
+static void a_corrupt_tail_is_clamped(void)
+{
+	child_passes("bad-tail");
+}
+
+static void a_corrupt_head_is_clamped(void)
+{
+	child_passes("bad-head");
+}
+
+static void enter_checks_its_arguments(void)
+{
+	child_passes("enter-arguments");
+}
+
+static void deadlines_of_enter_pass(void)
+{
+	child_passes("deadline");
+}
+
+static void vector_and_scratch_registers_leak_nothing(void)
+{
+	child_passes("registers");
+}
+
+static const struct test tests[] = {
+	{ "nop completes", nop_completes },
+	{ "quiet is silent on success only", quiet_is_silent_on_success_only },
+	{ "operations of the future are unimplemented", operations_of_the_future_are_unimplemented },
+	{ "flags of the future are unimplemented", flags_of_the_future_are_unimplemented },
+	{ "unused bytes are refused", unused_bytes_are_refused },
+	{ "flags without meaning are refused", flags_without_meaning_are_refused },
+	{ "misplaced sync is an ordinary refusal", misplaced_sync_is_an_ordinary_refusal },
+	{ "sync outcomes are in the reply slot", sync_outcomes_are_in_the_reply_slot },
+	{ "spans lie in the arena", spans_lie_in_the_arena },
+	{ "spans may overlap", spans_may_overlap },
+	{ "questions are bounded and exclusive", questions_are_bounded_and_exclusive },
+	{ "credits hold entries back", credits_hold_entries_back },
+	{ "a corrupt tail is clamped", a_corrupt_tail_is_clamped },
+	{ "a corrupt head is clamped", a_corrupt_head_is_clamped },
+	{ "enter checks its arguments", enter_checks_its_arguments },
+	{ "deadlines of enter pass", deadlines_of_enter_pass },
+	{ "registers leak nothing", vector_and_scratch_registers_leak_nothing },
+};
+
+TEST_LIST(entry_tests, tests);

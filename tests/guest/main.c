@@ -1,0 +1,47 @@
+/*
+ * The functional tests of ring, capabilities, endpoints, grants, ledgers, memory and processes: the first
+ * process of the package test-guest, or a child of it in a role.
+ * Always true: each test leaves the ledger of this process as it found it.
+ */
+#include "tests/guest/tests.h"
+
+#include "rt/program.h"
+
+static struct usage usage_before;
+
+static void before(void)
+{
+	usage_before = usage_self();
+}
+
+static void after(void)
+{
+	CHECK(usage_settles(&usage_before));
+	kernel_check();
+}
+
+static void run(const struct test_list *list)
+{
+	tap_run(list->tests, list->count, before, after);
+}
+
+int main(int argc, char **argv)
+{
+	role_main(argc, argv, peer_roles, peer_role_count);
+	world_init(true);
+	/* What the runtime keeps for good is there before the first ledger is read. */
+	(void)now_ns();
+	(void)child_finish(child_start(&(struct child_spec){ .role = "end" }));
+	run(&entry_tests);
+	run(&call_tests);
+	run(&transfer_tests);
+	run(&export_tests);
+	run(&grant_tests);
+	run(&process_tests);
+	run(&death_tests);
+	run(&ledger_tests);
+	run(&memory_tests);
+	/* Makes page tables, which stay: its ledger is not compared. */
+	tap_run(object_tests.tests, object_tests.count, NULL, kernel_check);
+	tap_end();
+}

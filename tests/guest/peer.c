@@ -1,0 +1,443 @@
+/*
+ * The roles that children of the guest tests play. A role's result is the child's exit status: 0 if all went as it
+ * should, else the number of the step that did not.
+ *
+ * Roles that spoil their ring leave with process_exit, without the runtime's last look at it.
+ */
+#include "tests/guest/tests.h"
+
+#include <string.h>
+
+#include "abi/syscall.h"
+#include "rt/capability.h"
+#include "rt/program.h"
+
+#define STEP(number, condition) \
+	do { \
+		if (!(condition)) \
+			process_exit(number); \
+	} while (0)
+
+static int end(const char *arg)
+{
+	return (int)number_of(arg);
+}
+
+/* --- Queues ------------------------------------------------------------------------------------- */
+
+static struct ring_header *header(void)
+{
+	return ring_self()->header;
+}
+
+static void raw_put(struct ring_entry entry)
+{
+	ring_self()->entries[header()->sq_tail % header()->sq_entries] = entry;
+	STORE_RELEASE(&header()->sq_tail, header()->sq_tail + 1);
+}
+
+static uint32_t unread(void)
+{
+	return header()->cq_tail - header()->cq_head;
+}
+
+static int credits(const char *arg)
+{
+	const struct ring_entry nop = { .op = CAP_OP_NOP };
+	uint32_t head;
+
+	for (uint32_t i = 0; i < header()->cq_entries; i++) {
+		raw_put(nop);
+		STEP(1, cap_enter(0, 0, 0) == i + 1);
+	}
+	head = header()->sq_head;
+	for (uint32_t i = 0; i < 10; i++)
+		raw_put(nop);
+	STEP(2, cap_enter(0, 0, 0) == header()->cq_entries);
+	STEP(3, header()->sq_head == head && unread() == header()->cq_entries);
+	header()->cq_head += 4;
+	STEP(4, cap_enter(0, 0, 0) == header()->cq_entries);
+	STEP(5, header()->sq_head == head + 4);
+	/* A SYNC entry behind entries without credit is not reached. */
+	raw_put((struct ring_entry){ .op = CAP_OP_NOP, .flags = ENTRY_SYNC, .user_data = 77 });
+	STEP(6, cap_enter(0, 0, 0) == header()->cq_entries);
+	STEP(7, header()->reply_user_data != 77);
+	header()->cq_head = header()->cq_tail;
+	STEP(8, cap_enter(0, 0, 0) == STATUS_OK);
+	STEP(9, header()->reply_user_data == 77 && header()->sq_head == header()->sq_tail && unread() == 6);
+	process_exit(0);
+}
+
+static int bad_tail(const char *arg)
+{
+	static const uint32_t wrong[] = { 1000, 65, 0x80000000, 0xffffffff };
+
+	for (uint32_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		uint32_t head = header()->sq_head;
+
+		header()->cq_head = header()->cq_tail;
+		header()->sq_tail = head + wrong[i];
+		memset(ring_self()->entries, 0, header()->sq_entries * sizeof(struct ring_entry));
+		STEP(1, cap_enter(0, 0, 0) == header()->sq_entries);
+		STEP(2, header()->clamped == i + 1);
+		STEP(3, header()->sq_head == head + header()->sq_entries);
+		header()->sq_tail = header()->sq_head;
+	}
+	header()->cq_head = header()->cq_tail;
+	raw_put((struct ring_entry){ .op = CAP_OP_NOP });
+	STEP(4, cap_enter(0, 0, 0) == 1);
+	process_exit(0);
+}
+
+static int bad_head(const char *arg)
+{
+	static const uint32_t wrong[] = { 1, 1000, 0x80000000, 0xffffffff };
+	uint32_t clamped;
+
+	for (uint32_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		uint32_t good;
+
+		raw_put((struct ring_entry){ .op = CAP_OP_NOP });
+		(void)cap_enter(0, 0, 0);
+		good = header()->cq_tail;
+		header()->cq_head = good;
+		STEP(1, cap_enter(0, 0, 0) == 0);
+		clamped = header()->clamped;
+		header()->cq_head = good + wrong[i];
+		STEP(2, cap_enter(0, 0, 0) == 0);
+		STEP(3, header()->clamped > clamped);
+		header()->cq_head = good;
+	}
+	process_exit(0);
+}
+
+static int64_t system_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c)
+{
+	int64_t result;
+
+	__asm__ volatile("syscall" : "=a"(result), "+D"(a), "+S"(b), "+d"(c) : "0"(number)
+			: "rcx", "r8", "r9", "r10", "r11", "memory");
+	return result;
+}
+
+static int enter_arguments(const char *arg)
+{
+	STEP(1, cap_enter(1, 0, 0) == STATUS_BAD_ENTRY);
+	STEP(2, cap_enter(1ull << 63, 0, 0) == STATUS_BAD_ENTRY);
+	STEP(3, cap_enter(0, header()->cq_entries + 1, 0) == STATUS_BAD_ENTRY);
+	STEP(4, cap_enter(0, UINT64_MAX, 0) == STATUS_BAD_ENTRY);
+	STEP(5, cap_enter(0, 1ull << 32, 1) == STATUS_BAD_ENTRY);
+	STEP(6, system_call(2, 0, 0, 0) == STATUS_UNIMPLEMENTED);
+	STEP(7, system_call(UINT64_MAX, 0, 0, 0) == STATUS_UNIMPLEMENTED);
+	STEP(8, system_call(1ull << 32, 0, 0, 0) == STATUS_UNIMPLEMENTED);
+	STEP(9, cap_enter(0, 0, 0) == 0);
+	return 0;
+}
+
+static int deadline(const char *arg)
+{
+	uint64_t started = now_ns();
+
+	STEP(1, started != 0);
+	STEP(2, cap_enter(0, 1, 1) == STATUS_DEADLINE_EXCEEDED);
+	STEP(3, cap_enter(0, 1, started + 3000000) == STATUS_DEADLINE_EXCEEDED);
+	STEP(4, now_ns() >= started + 3000000);
+	ring_entry(ring_self(), CAP_OP_NOP, NULL);
+	STORE_RELEASE(&header()->sq_tail, header()->sq_tail + 1);
+	STEP(5, cap_enter(0, 1, 1) == 1);
+	STEP(6, cap_enter(0, 2, 1) == STATUS_DEADLINE_EXCEEDED);
+	process_exit(0);
+}
+
+/* What is kept is kept, and nothing else has an address of the kernel in it. */
+static int registers(const char *arg)
+{
+	uint64_t scratch[9], kept[2];
+	register uint64_t *scratch_at __asm__("r15") = scratch;
+
+	__asm__ volatile(
+			"push %%rbp\n\t"
+			"mov $0x1111, %%ebx; mov $0x2222, %%ebp; mov $0x3333, %%r12d\n\t"
+			"mov $0x4444, %%r13d; mov $0x5555, %%r14d\n\t"
+			"xor %%eax, %%eax; xor %%edi, %%edi; xor %%esi, %%esi; xor %%edx, %%edx\n\t"
+			"syscall\n\t"
+			"mov %%rdi, 0(%0); mov %%rsi, 8(%0); mov %%rdx, 16(%0)\n\t"
+			"mov %%r8, 24(%0); mov %%r9, 32(%0); mov %%r10, 40(%0)\n\t"
+			"mov %%r12, 48(%0); mov %%r13, 56(%0); mov %%r14, 64(%0)\n\t"
+			"mov %%rbp, %%rax; pop %%rbp"
+			: "+r"(scratch_at), "=&a"(kept[1]), "=&b"(kept[0])
+			:
+			: "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "memory");
+	STEP(1, kept[0] == 0x1111 && kept[1] == 0x2222);
+	STEP(2, scratch[6] == 0x3333 && scratch[7] == 0x4444 && scratch[8] == 0x5555);
+	for (int i = 0; i < 6; i++)
+		STEP(3 + i, scratch[i] >> 47 == 0);
+	return 0;
+}
+
+/* --- Clients -------------------------------------------------------------------------------------- */
+
+/* Calls "service" arg times and ends; the first failure ends it with that status (positive), and a revoked or
+ * restarted service with 100 and the kernel's reason. */
+static int calls(const char *arg)
+{
+	uint64_t count = number_of(arg);
+
+	for (uint64_t i = 0; count == 0 || i < count; i++) {
+		struct ring_completion reply = perform_sync(entry_call(grant_id("service"), Q0));
+
+		if (reply.status != STATUS_OK)
+			return (int)(100 + reason_of(reply.detail));
+	}
+	return 0;
+}
+
+/* Has arg calls to "service" under way at once, for ever. */
+static int flood(const char *arg)
+{
+	uint16_t count = (uint16_t)number_of(arg);
+
+	for (uint16_t i = 0; i < count; i++)
+		start(entry_call(grant_id("service"), (uint16_t)(Q0 + i)));
+	for (;;) {
+		(void)ring_turn(ring_self(), 0);
+		for (uint16_t i = 0; i < count; i++) {
+			if (is_done((uint16_t)(Q0 + i)))
+				start(entry_call(grant_id("service"), (uint16_t)(Q0 + i)));
+		}
+	}
+}
+
+/* Sends a copy of "service" to "sink", then calls "service" as `calls` does. */
+static int pass_on(const char *arg)
+{
+	struct ring_entry entry = entry_call(grant_id("sink"), Q0);
+
+	send_cap(&entry, TRANSFER_KIND_COPY, grant_id("service"));
+	if (perform_sync(entry).status != STATUS_OK)
+		return 1;
+	return calls("0");
+}
+
+/* Receives one capability at "endpoint", answers, and calls it until it is refused. */
+static int receiver_of_one(const char *arg)
+{
+	uint32_t endpoint = grant_id("endpoint"), id;
+
+	if (perform_sync(entry_recv(endpoint, Q0)).status != STATUS_OK)
+		return 1;
+	id = seat_records(Q0, true)[0].id;
+	if (perform(entry_return(endpoint, ring_reply(ring_self())->id)).status != STATUS_OK)
+		return 2;
+	for (;;) {
+		struct ring_completion reply = perform_sync(entry_call(id, Q0));
+
+		if (reply.status != STATUS_OK)
+			return (int)(100 + reason_of(reply.detail));
+	}
+}
+
+/* Waits for the end of what "service" leads to. */
+static int await_death(const char *arg)
+{
+	struct ring_entry entry = entry_of(CAP_OP_WAIT, grant_id("service"));
+
+	entry.flags = ENTRY_DEATH;
+	entry.question = Q0;
+	if (*arg && perform_sync(entry_call(grant_id("service"), Q0)).status != STATUS_OK)
+		return 1;
+	return perform_sync(entry).status == STATUS_OK ? 0 : 2;
+}
+
+/* Moves a capability to "service" in a call that is never received, and waits. */
+static int send_and_hang(const char *arg)
+{
+	struct ring_entry entry = entry_call(grant_id("service"), Q0);
+
+	send_cap(&entry, TRANSFER_KIND_MOVE, grant_id("gift"));
+	return perform_sync(entry).status == STATUS_OK ? 0 : 1;
+}
+
+/* --- Servers -------------------------------------------------------------------------------------- */
+
+/* Serves "endpoint" for ever: each call is answered at once with its own words. */
+static int echo(const char *arg)
+{
+	uint32_t endpoint = grant_id("endpoint");
+	struct ring_completion reply = perform_sync(entry_recv(endpoint, Q0));
+
+	while (reply.status == STATUS_OK) {
+		struct ring_entry entry = entry_return_rearm(endpoint, reply.id, Q0);
+
+		entry.msg_off = reply.msg_words ? seat_off(Q0) + 8 + RECORDS_WORDS : 0;
+		entry.msg_words = (uint16_t)reply.msg_words;
+		reply = perform_sync(entry);
+	}
+	return (int)(100 + reason_of(reply.detail));
+}
+
+/* Receives arg calls and ends without an answer; "let-go" gives the receive side back before. */
+static int take_calls(uint64_t count, bool let_go)
+{
+	uint32_t endpoint = grant_id("endpoint");
+
+	for (uint64_t i = 0; i < count; i++) {
+		if (perform_sync(entry_recv(endpoint, Q0)).status != STATUS_OK)
+			return 1;
+	}
+	if (let_go && release(endpoint) != STATUS_OK)
+		return 2;
+	process_exit(0);
+}
+
+static int take_and_end(const char *arg)
+{
+	return take_calls(number_of(arg), false);
+}
+
+static int take_let_go_and_end(const char *arg)
+{
+	return take_calls(number_of(arg), true);
+}
+
+/* Receives for ever and never answers. */
+static int take_and_hang(const char *arg)
+{
+	for (;;)
+		(void)perform_sync(entry_recv(grant_id("endpoint"), Q0));
+}
+
+static int arm_and_hang(const char *arg)
+{
+	for (uint16_t i = 0; i < 3; i++)
+		start(entry_recv(grant_id("endpoint"), (uint16_t)(Q0 + i)));
+	for (;;)
+		(void)cap_enter(0, 128, 0);
+}
+
+/* Answers a call by calling "service", whose server waits for this very answer. */
+static int call_back(const char *arg)
+{
+	uint32_t endpoint = grant_id("endpoint");
+	struct ring_completion reply = perform_sync(entry_recv(endpoint, Q0));
+	status_t status = perform_sync(entry_call(grant_id("service"), Q0 + 1)).status;
+
+	(void)perform(entry_return(endpoint, reply.id));
+	return status == STATUS_WOULD_DEADLOCK ? 0 : 1;
+}
+
+/* --- Others ------------------------------------------------------------------------------------------ */
+
+static int spin(const char *arg)
+{
+	for (;;)
+		(void)perform(entry_of(CAP_OP_YIELD, 0));
+}
+
+static int hang(const char *arg)
+{
+	for (;;)
+		(void)cap_enter(0, 1, 0);
+}
+
+static int crash(const char *arg)
+{
+	switch (*arg) {
+	case 'w':
+		*(volatile uint64_t *)0x10 = 1;
+		break;
+	case 'x':
+		((void (*)(void))(uintptr_t)ring_self()->words)();
+		break;
+	case 't':
+		*(volatile uint8_t *)(uintptr_t)crash = 0x90;      /* text */
+		break;
+	case 'd':
+		__asm__ volatile("xor %%ecx, %%ecx; div %%ecx" : : : "eax", "ecx", "edx");
+		break;
+	case 'u':
+		__asm__ volatile("ud2");
+		break;
+	case 'b':
+		__asm__ volatile("int3");
+		break;
+	case 'p':
+		__asm__ volatile("hlt");
+		break;
+	}
+	return 0;
+}
+
+/* Uses up one class of its ledger; ends with the class that was named. */
+static int exhaust(const char *arg)
+{
+	struct ring_completion last = { .status = STATUS_OK };
+	status_t status = STATUS_OK;
+	uint64_t address = 0, detail = 0;
+	uint32_t endpoint = 0, id;
+
+	if (*arg == 'e')
+		endpoint = endpoint_new();
+	if (*arg == 'f')
+		(void)!virtual_memory_reserve(world.memory, 1 << 30, 0, &address);
+	for (uint32_t i = 0; i < 5000 && status == STATUS_OK; i++) {
+		switch (*arg) {
+		case 'f':
+			status = virtual_memory_commit(world.memory, address + i * 4096ul, 4096, ACCESS_READ_WRITE);
+			detail = rt_detail();
+			break;
+		case 's':
+			last = perform(entry_of(CAP_OP_COPY, rt_id(world.timer.ref)));
+			status = last.status;
+			detail = last.detail;
+			break;
+		case 'o':
+			status = notification_new() ? STATUS_OK : STATUS_OVERLOADED;
+			detail = rt_detail();
+			break;
+		case 'e':
+			status = export_status(endpoint, i, false, &id);
+			detail = rt_detail();
+			break;
+		case 'c':
+			status = endpoint_sized(4, 0, 16) ? STATUS_OK : STATUS_OVERLOADED;
+			detail = rt_detail();
+			break;
+		case 't': {
+			struct ring_entry entry = entry_call(rt_id(world.timer.ref), (uint16_t)(Q0 + i % SEATS));
+
+			if (i == SEATS)
+				return 97;
+			entry.interface = TIMER_INTERFACE_ID;
+			entry.method = TIMER_METHOD_SLEEP;
+			entry.reply_caps = 0;
+			entry.msg_off = world.message_off;
+			entry.msg_words = 2;
+			message()[0] = 1ull << 32;                /* a struct of one word */
+			message()[1] = 1000000000000;
+			start(entry);
+			if (is_done(entry.question)) {
+				status = finish(entry.question).status;
+				detail = finish(entry.question).detail;
+			}
+			break;
+		}
+		default:
+			return 99;
+		}
+	}
+	if (status != STATUS_OVERLOADED || reason_of(detail) != REASON_LEDGER)
+		return 98;
+	return (int)class_of(detail);
+}
+
+const struct role peer_roles[] = {
+	{ "end", end }, { "credits", credits }, { "bad-tail", bad_tail }, { "bad-head", bad_head },
+	{ "enter-arguments", enter_arguments }, { "deadline", deadline }, { "registers", registers },
+	{ "calls", calls }, { "flood", flood }, { "pass-on", pass_on }, { "receiver-of-one", receiver_of_one },
+	{ "await-death", await_death }, { "send-and-hang", send_and_hang }, { "echo", echo },
+	{ "take-and-end", take_and_end }, { "take-let-go-and-end", take_let_go_and_end },
+	{ "take-and-hang", take_and_hang }, { "arm-and-hang", arm_and_hang }, { "call-back", call_back },
+	{ "spin", spin }, { "hang", hang }, { "crash", crash }, { "exhaust", exhaust },
+};
+const uint32_t peer_role_count = ARRAY_LEN(peer_roles);

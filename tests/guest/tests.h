@@ -1,0 +1,22 @@
+/*
+ * The lists of guest tests, one a file, and the roles that children of theirs play.
+ */
+#ifndef TESTS_GUEST_TESTS_H
+#define TESTS_GUEST_TESTS_H
+
+#include "tests/guest/tap.h"
+#include "tests/guest/world.h"
+
+struct test_list {
+	const struct test *tests;
+	uint32_t count;
+};
+
+extern const struct test_list entry_tests, call_tests, transfer_tests, export_tests, death_tests, grant_tests,
+		ledger_tests, memory_tests, process_tests, object_tests;
+extern const struct role peer_roles[];
+extern const uint32_t peer_role_count;
+
+#define TEST_LIST(name, array) const struct test_list name = { array, ARRAY_LEN(array) }
+
+#endif

@@ -67,33 +67,38 @@ void call_close(struct call *call)
 
 struct capnp_message *call_params(struct call *call)
 {
-	ASSERT(call->state == CALL_HANDLING);
+	DEBUG_ASSERT(call->state == CALL_HANDLING);
 	return &call->server->params;
+}
+
+/* A span of the call's own: for long results, and for those of a deferred call. Answers its words. */
+static COLD uint32_t results_take_span(struct call *call, uint32_t words, uint32_t *off)
+{
+	call->span_words = words + DESCRIPTORS_WORDS;
+	if (!ring_span_take(ring_self(), call->span_words, &call->span_off)) {
+		call->span_words = 0;
+		words = 0;
+	}
+	*off = call->span_off;
+	return words;
 }
 
 /* The server's own span while the handler runs; otherwise one of the call's. */
 static void results_open(struct call *call)
 {
-	struct ring *ring = ring_self();
 	uint32_t words = MIN(call->reply_words, MESSAGE_WORDS_MAX);
 	uint32_t off = call->server->results_off;
 
-	if (call->state != CALL_HANDLING || words > SERVER_RESULTS_WORDS) {
-		call->span_words = words + DESCRIPTORS_WORDS;
-		if (!ring_span_take(ring, call->span_words, &call->span_off)) {
-			call->span_words = 0;
-			words = 0;
-		}
-		off = call->span_off;
-	}
-	capnp_builder_init(&call->results, ring_words_at(ring, off), words, call->result_slots,
+	if (unlikely(call->state != CALL_HANDLING || words > SERVER_RESULTS_WORDS))
+		words = results_take_span(call, words, &off);
+	capnp_builder_init(&call->results, ring_words_at(ring_self(), off), words, call->result_slots,
 			MIN(call->reply_caps, SERVER_MESSAGE_CAPS));
 	call->has_results = true;
 }
 
 struct capnp_builder *call_results(struct call *call)
 {
-	ASSERT(call->state == CALL_HANDLING || call->state == CALL_DEFERRED);
+	DEBUG_ASSERT(call->state == CALL_HANDLING || call->state == CALL_DEFERRED);
 	if (!call->has_results)
 		results_open(call);
 	return &call->results;

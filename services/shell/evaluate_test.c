@@ -352,6 +352,36 @@ static void every_help_fits_eighty_columns(void **state)
 	}
 }
 
+/* Every $example of the schemas is a line of the language that names a method there is. */
+static void every_example_can_be_typed(void **state)
+{
+	uint32_t examples = 0;
+
+	for (uint32_t i = 0; i < schema_node_count(&schema); i++) {
+		struct schema_node node = schema_node_at(&schema, i);
+
+		for (uint32_t m = 0; schema_node_kind(node) == SCHEMA_INTERFACE && m < schema_method_count(node); m++) {
+			struct schema_member method = schema_method_at(node, m);
+			struct capnp_struct_reader value;
+			struct shell_line line;
+			struct capnp_text text;
+
+			if (!schema_annotation_find(schema_member_annotations(method), SCHEMA_ANNOTATION_EXAMPLE, &value))
+				continue;
+			text = capnp_any_text(schema_value_pointer(value));
+			sh.arena = (struct shell_arena){ sh.arena_bytes, sizeof(sh.arena_bytes), 0 };
+			shell_parse(&sh.arena, text.chars, text.bytes, &line);
+			if (!line.ok || !line.statements || !line.statements->chain)
+				fail_msg("%.*s", (int)text.bytes, text.chars);
+			assert_true(capnp_text_is(schema_member_name(method),
+					capnp_text_of(line.statements->chain->steps->name.chars,
+							line.statements->chain->steps->name.bytes)));
+			examples++;
+		}
+	}
+	assert_true(examples > 3);
+}
+
 static const char *completions(const char *line)
 {
 	static struct term_candidates c;
@@ -443,6 +473,7 @@ int main(void)
 		TEST(caps_lists_what_is_held),
 		TEST(help_comes_from_the_schemas),
 		TEST(every_help_fits_eighty_columns),
+		TEST(every_example_can_be_typed),
 		TEST(completion_knows_names_methods_fields_and_words),
 		TEST(sensitive_values_are_noticed_and_names_are_bounded),
 		TEST(exit_leaves_with_a_status),

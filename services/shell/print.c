@@ -479,6 +479,8 @@ static void put_row(struct page *p, struct schema_node node, const struct thing 
 			put_cell(p, name.chars, name.bytes, width[c], right, c + 1 == count);
 		}
 	}
+	while (p->used > 0 && p->bytes[p->used - 1] == ' ')
+		p->used--;
 	putf(p, "\n");
 }
 

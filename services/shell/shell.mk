@@ -12,5 +12,8 @@ HOST_TEST_shell_parse    := services/shell/parse_test.c services/shell/parse.c
 HOST_TEST_shell_evaluate := services/shell/evaluate_test.c $(SHELL_TEST)
 FUZZ_TARGETS             += shell_parse
 FUZZ_shell_parse         := tests/fuzz/shell_parse_fuzz.c services/shell/parse.c
+FUZZ_TARGETS             += shell_line
+FUZZ_shell_line          := tests/fuzz/shell_line_fuzz.c $(SHELL_TEST)
 
+$(HOST)/fuzz/services/shell/schemas_test_data.o $(HOST)/coverage/services/shell/schemas_test_data.o \
 $(HOST)/test/services/shell/schemas_test_data.o: $(GEN)/schemas.bin

@@ -240,6 +240,8 @@ static status_t remove_in_state(struct cap_table *table, uint32_t id, enum cap_s
 	spin_unlock(&table->lock);
 	ledger_refund(table->ledger, RESOURCE_CLASS_SLOTS, 1);
 	facet_put(facet);
+	if (unlikely(object->type->on_release))
+		object->type->on_release(object, table);
 	object_unhold(object);
 	return STATUS_OK;
 }

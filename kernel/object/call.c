@@ -47,7 +47,7 @@ status_t call_argument(struct call *call, struct capnp_cap cap, uint64_t interfa
 		found = call->caps[cap.index];
 	if (!found || (type && found->object->type != type) ||
 			(interface_id && !facet_has_interface(found->facet, interface_id)))
-		return call_refuse(call, STATUS_INVALID_ARGUMENT, REASON_WRONG_TYPE, cap.index + 1, 0, 0);
+		return call_refuse(call, STATUS_INVALID_ARGUMENT, REASON_WRONG_TYPE, cap.index, 0, 0);
 	*entry = found;
 	return STATUS_OK;
 }

@@ -10,6 +10,7 @@
 #include "kernel/object/call.h"
 #include "kernel/object/process.h"
 #include "kernel/object/roots.h"
+#include "kernel/ring/ring.h"
 
 #define PROCESS_ROWS 16u
 #define HOLDER_ROWS 24u
@@ -124,6 +125,34 @@ static status_t manager_holders(void *self, struct call *call, struct capability
 	return STATUS_OK;
 }
 
+/* Ends the waits of one ring that hang on a revoked grant: for a death wait that is the end it waits for. */
+static void end_revoked_waits(struct ring *ring)
+{
+	for (uint32_t i = 0; i < RING_QUESTIONS; i++) {
+		struct question *question = &ring->questions[i];
+
+		if (question->kind == QUESTION_FREE || !question->grant || !grant_is_revoked(question->grant))
+			continue;
+		if (question->entry.flags & ENTRY_DEATH)
+			(void)question_cancel(question, STATUS_OK, 0);
+		else
+			(void)question_cancel(question, STATUS_DISCONNECTED, reason_detail(REASON_REVOKED, 0, 0, 0));
+	}
+}
+
+static void revoked(void)
+{
+	struct process *process;
+	uint32_t next = 0;
+
+	while ((process = process_find(next, true))) {
+		next = process->id + 1;
+		if (process->thread)
+			end_revoked_waits(process->thread->ring);
+		object_put(&process->object);
+	}
+}
+
 static status_t manager_revoke(void *self, struct call *call, struct capability_manager_revoke_params_reader in,
 		struct capability_manager_revoke_results_builder *out)
 {
@@ -134,11 +163,17 @@ static status_t manager_revoke(void *self, struct call *call, struct capability_
 
 	if (!process)
 		return call_refuse(call, STATUS_INVALID_ARGUMENT, REASON_NOT_FOUND, 0, 0, 0);
+	status = call_ready(call);
+	if (status != STATUS_OK) {
+		object_put(&process->object);
+		return status;
+	}
 	status = cap_table_lookup(&process->caps, (uint32_t)name, &entry);
 	if (status == STATUS_OK) {
 		spin_lock(&grant_lock);
 		capability_manager_revoke_results_set_revoked(*out, grant_revoke_locked(entry->grant));
 		spin_unlock(&grant_lock);
+		revoked();
 	} else if (status == STATUS_DISCONNECTED) {
 		status = STATUS_OK;      /* already revoked: 0 */
 	} else {
@@ -155,11 +190,14 @@ static status_t manager_revoke_derived(void *self, struct call *call,
 	struct cap_entry *entry;
 	status_t status = call_argument(call, capability_manager_revoke_derived_params_get_capability(in), 0, NULL, &entry);
 
+	if (status == STATUS_OK)
+		status = call_ready(call);
 	if (status != STATUS_OK)
 		return status;
 	spin_lock(&grant_lock);
 	capability_manager_revoke_derived_results_set_revoked(*out, grant_revoke_derived_locked(entry->grant));
 	spin_unlock(&grant_lock);
+	revoked();
 	return STATUS_OK;
 }
 

@@ -56,11 +56,11 @@ static status_t limits_check(uint16_t message_words, uint8_t capabilities, uint1
 	STATIC_ASSERT(RECV_HEADER_WORDS + 2 * ENDPOINT_CAPS_MAX + MESSAGE_WORDS_MAX <= RING_WORDS - RING_ARENA_OFF);
 	STATIC_ASSERT(ENDPOINT_CALLS_MAX < 1u << SERVICE_SLOT_BITS);
 	if (message_words > MESSAGE_WORDS_MAX)
-		*detail = reason_detail(REASON_ARGUMENT, 1, 0, MESSAGE_WORDS_MAX);
+		*detail = reason_detail(REASON_ARGUMENT, 0, 0, MESSAGE_WORDS_MAX);
 	else if (capabilities > ENDPOINT_CAPS_MAX)
-		*detail = reason_detail(REASON_ARGUMENT, 2, 0, ENDPOINT_CAPS_MAX);
+		*detail = reason_detail(REASON_ARGUMENT, 1, 0, ENDPOINT_CAPS_MAX);
 	else if (calls < 1 || calls > ENDPOINT_CALLS_MAX)
-		*detail = reason_detail(REASON_ARGUMENT, 3, 0, ENDPOINT_CALLS_MAX);
+		*detail = reason_detail(REASON_ARGUMENT, 2, 0, ENDPOINT_CALLS_MAX);
 	else
 		return STATUS_OK;
 	return STATUS_INVALID_ARGUMENT;
@@ -443,6 +443,7 @@ void endpoint_process_ended(struct endpoint *endpoint, const struct process *pro
 	struct process *server = NULL;
 
 	endpoint_sweep(endpoint, &sweep);
+	endpoint_pump(endpoint);      /* its service slots are free for whom others receive */
 	spin_lock(&endpoint->lock);
 	if (endpoint->server == process)
 		server = take_server(endpoint);
@@ -453,6 +454,24 @@ void endpoint_process_ended(struct endpoint *endpoint, const struct process *pro
 			.status = STATUS_DISCONNECTED, .detail = reason_detail(REASON_NO_RECEIVER, 0, 0, 0) };
 	endpoint_sweep(endpoint, &sweep);
 	object_put(&server->object);
+}
+
+/* Who lets go of the receive side cannot answer any more: as if that process had ended. */
+static void endpoint_on_release(struct object *object, struct cap_table *table)
+{
+	bool end;
+	uint32_t id;
+
+	for (uint32_t slot = 1;; slot++) {
+		const struct cap_entry *entry = cap_table_slot(table, slot, &id, &end);
+
+		if (end)
+			break;
+		if (entry && entry->object == object)
+			return;
+	}
+	endpoint_process_ended(container_of(object, struct endpoint, object),
+			container_of(table, struct process, caps));
 }
 
 void endpoint_check(struct endpoint *endpoint)
@@ -547,15 +566,21 @@ static status_t endpoint_method_export(void *self, struct call *call, struct end
 static status_t endpoint_method_reset(void *self, struct call *call, struct endpoint_reset_params_reader in,
 		struct endpoint_reset_results_builder *out)
 {
-	endpoint_reset_results_set_incarnation(*out, endpoint_reset(self));
-	return STATUS_OK;
+	status_t status = call_ready(call);
+
+	if (status == STATUS_OK)
+		endpoint_reset_results_set_incarnation(*out, endpoint_reset(self));
+	return status;
 }
 
 static status_t endpoint_method_close(void *self, struct call *call, struct endpoint_close_params_reader in,
 		struct endpoint_close_results_builder *out)
 {
-	endpoint_close(self);
-	return STATUS_OK;
+	status_t status = call_ready(call);
+
+	if (status == STATUS_OK)
+		endpoint_close(self);
+	return status;
 }
 
 static status_t endpoint_method_info(void *self, struct call *call, struct endpoint_info_params_reader in,
@@ -588,6 +613,7 @@ static status_t endpoint_object_call(struct object *object, struct call *call, u
 const struct object_type endpoint_type = {
 	.name = "endpoint",
 	.call = endpoint_object_call,
+	.on_release = endpoint_on_release,
 	.on_last_hold = endpoint_on_last_hold,
 	.destroy = endpoint_destroy,
 	.cancel = endpoint_cancel,

@@ -566,6 +566,8 @@ static struct question *sweep_one(struct endpoint *endpoint, const struct endpoi
 
 			if (sweep->fail_fast_only && !(call->entry.flags & ENTRY_FAIL_FAST))
 				continue;
+			if (sweep->stale_only && !export_is_stale_locked(call->export))
+				continue;
 			pending_remove(endpoint, call);
 			call->call_state = CALL_DONE;
 			return call;

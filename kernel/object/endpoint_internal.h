@@ -13,6 +13,7 @@ void endpoint_pump(struct endpoint *endpoint);
 struct endpoint_sweep {
 	bool pending;                   /* queued calls */
 	bool fail_fast_only;            /* of these, only those that do not wait for a service */
+	bool stale_only;                /* of these, only those whose export has ended */
 	bool receivers;
 	bool all_services;              /* every call in service; else: */
 	const struct process *server;   /* calls in service with this process, if not NULL */

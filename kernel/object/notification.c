@@ -97,15 +97,22 @@ static bool notification_cancel(struct object *object, struct question *question
 static status_t notification_method_signal(void *self, struct call *call, struct signal_signal_params_reader in,
 		struct signal_signal_results_builder *out)
 {
-	notification_signal(self, signal_signal_params_get_bits(in));
-	return STATUS_OK;
+	uint64_t bits = signal_signal_params_get_bits(in);
+	status_t status = call_ready(call);
+
+	if (status == STATUS_OK)
+		notification_signal(self, bits);
+	return status;
 }
 
 static status_t notification_method_take(void *self, struct call *call, struct notification_take_params_reader in,
 		struct notification_take_results_builder *out)
 {
 	struct notification *notification = self;
+	status_t status = call_ready(call);
 
+	if (status != STATUS_OK)
+		return status;
 	spin_lock(&notification->lock);
 	notification_take_results_set_bits(*out, notification->bits);
 	notification->bits = 0;

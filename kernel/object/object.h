@@ -13,6 +13,7 @@
 #include "abi/status.h"
 
 struct call;
+struct cap_table;
 struct ledger;
 struct object;
 struct question;
@@ -23,6 +24,8 @@ struct object_type {
 	status_t (*call)(struct object *object, struct call *call, uint64_t interface_id, uint16_t method);
 	/* No capability refers to the object any more. No lock is held. May be NULL. */
 	void (*on_last_hold)(struct object *object);
+	/* `table` has dropped one capability to the object. No lock is held. May be NULL. */
+	void (*on_release)(struct object *object, struct cap_table *table);
 	/* The memory goes. No lock is held. */
 	void (*destroy)(struct object *object);
 	/* Takes back a question that waits at this object (a deferred call or a wait): unlink it if it still

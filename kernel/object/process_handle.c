@@ -135,8 +135,12 @@ static status_t method_usage(void *self, struct call *call, struct process_obser
 static status_t method_kill(void *self, struct call *call, struct process_handle_kill_params_reader in,
 		struct process_handle_kill_results_builder *out)
 {
-	process_end(self, PROCESS_STATE_KILLED, process_handle_kill_params_get_status(in), NULL);
-	return STATUS_OK;
+	int64_t number = process_handle_kill_params_get_status(in);
+	status_t status = call_ready(call);
+
+	if (status == STATUS_OK)
+		process_end(self, PROCESS_STATE_KILLED, number, NULL);
+	return status;
 }
 
 static status_t process_object_call(struct object *object, struct call *call, uint64_t interface_id, uint16_t method)

@@ -36,10 +36,11 @@ static const struct object_type builder_type;
 
 /* --- Builder ------------------------------------------------------------------------------------ */
 
-static status_t builder_refuse_started(struct call *call, const struct process *process)
+/* Refuses a builder whose process runs already, and what call_ready refuses. */
+static status_t builder_ready(struct call *call, const struct process *process)
 {
 	if (process->phase == PROCESS_BUILDING)
-		return STATUS_OK;
+		return call_ready(call);
 	return call_refuse(call, STATUS_FAILED, REASON_STATE, 0, 0, 0);
 }
 
@@ -48,7 +49,7 @@ static status_t builder_memory(void *self, struct call *call, struct process_bui
 {
 	struct process *process = ((struct process_builder_object *)self)->process;
 	struct capnp_cap cap;
-	status_t status = builder_refuse_started(call, process);
+	status_t status = builder_ready(call, process);
 
 	if (status != STATUS_OK)
 		return status;
@@ -79,7 +80,7 @@ static status_t builder_grant(void *self, struct call *call, struct process_buil
 	struct process *process = ((struct process_builder_object *)self)->process;
 	struct cap_entry *entry;
 	uint32_t id;
-	status_t status = builder_refuse_started(call, process);
+	status_t status = builder_ready(call, process);
 
 	if (status == STATUS_OK)
 		status = call_argument(call, process_builder_grant_params_get_capability(in), 0, NULL, &entry);
@@ -96,7 +97,7 @@ static status_t builder_grant_memory(void *self, struct call *call, struct proce
 	struct process *process = ((struct process_builder_object *)self)->process;
 	struct facet *facet;
 	uint32_t id;
-	status_t status = builder_refuse_started(call, process);
+	status_t status = builder_ready(call, process);
 
 	if (status != STATUS_OK)
 		return status;
@@ -117,14 +118,14 @@ static status_t builder_start(void *self, struct call *call, struct process_buil
 	uint64_t entry = process_builder_start_params_get_entry(in);
 	uint64_t stack = process_builder_start_params_get_stack(in);
 	struct capnp_cap cap;
-	status_t status = builder_refuse_started(call, process);
+	status_t status = builder_ready(call, process);
 
 	if (status != STATUS_OK)
 		return status;
 	if (entry < USER_BASE || entry >= USER_END)
-		return call_fail_argument(call, 1, USER_END);
+		return call_fail_argument(call, 0, USER_END);
 	if (stack < USER_BASE || stack > USER_END)
-		return call_fail_argument(call, 2, USER_END);
+		return call_fail_argument(call, 1, USER_END);
 	/* The handle first: after the start nothing may fail. */
 	object_hold(&process->object);
 	status = call_give(call, &process->object, &process_handle_interface, false, &cap);
@@ -180,13 +181,13 @@ static status_t limits_read(struct call *call, struct capnp_list list, uint64_t 
 	for (uint32_t i = 0; i < LEDGER_CLASSES; i++)
 		limit[i] = default_limits[i];
 	if (list.count > LEDGER_CLASSES)
-		return call_fail_argument(call, 2, LEDGER_CLASSES);
+		return call_fail_argument(call, 1, LEDGER_CLASSES);
 	for (uint32_t i = 0; i < list.count; i++) {
 		struct resource_limit_reader row = resource_limit_at(list, i);
 		uint32_t class_ = (uint32_t)resource_limit_get_class(row);
 
 		if (class_ >= LEDGER_CLASSES)
-			return call_fail_argument(call, 2, LEDGER_CLASSES - 1);
+			return call_fail_argument(call, 1, LEDGER_CLASSES - 1);
 		limit[class_] = resource_limit_get_limit(row);
 	}
 	return STATUS_OK;
@@ -204,10 +205,10 @@ static status_t spawner_create(void *self, struct call *call, struct process_spa
 	if (status != STATUS_OK)
 		return status;
 	if (name.bytes == 0 || name.bytes >= PROCESS_NAME_MAX)
-		return call_fail_argument(call, 1, PROCESS_NAME_MAX - 1);
+		return call_fail_argument(call, 0, PROCESS_NAME_MAX - 1);
 	for (uint32_t i = 0; i < name.bytes; i++) {
 		if (name.chars[i] <= ' ' || name.chars[i] > '~')
-			return call_fail_argument(call, 1, i);
+			return call_fail_argument(call, 0, PROCESS_NAME_MAX - 1);
 	}
 	status = call_charge_object(call);
 	if (status != STATUS_OK)

@@ -67,6 +67,12 @@ void question_complete(struct question *question, struct ring_completion *outcom
 	struct thread *thread = ring->thread;
 
 	DEBUG_ASSERT(question->kind != QUESTION_FREE && !question->transfer);
+	if (unlikely(question->grant)) {
+		spin_lock(&grant_lock);
+		grant_unuse_locked(question->grant);
+		spin_unlock(&grant_lock);
+		question->grant = NULL;
+	}
 	if (question->reserved)
 		cap_table_unreserve(&ring->process->caps, question->reserved);
 	spin_lock(&ring->lock);

@@ -306,6 +306,10 @@ static void wait_perform(struct ring *ring, const struct ring_entry *entry)
 		return;
 	}
 	question = question_begin(ring, entry, QUESTION_OBJECT, target->object);
+	question->grant = target->grant;
+	spin_lock(&grant_lock);
+	grant_use_locked(question->grant);
+	spin_unlock(&grant_lock);
 	if (death)
 		status = type->wait_death(target->object, question, &ended);
 	else

@@ -60,6 +60,7 @@ struct question {
 	                                 * capability keep their endpoint */
 	struct export   *export;        /* I, held: the target of a call */
 	struct call_transfer *transfer; /* o, capabilities on their way; NULL none */
+	struct grant    *grant;         /* I, one use: what a wait hangs on; NULL otherwise */
 	uint16_t         number;        /* fixed */
 	uint8_t          kind;          /* r, enum question_kind */
 	uint8_t          call_state;    /* o, enum call_state */

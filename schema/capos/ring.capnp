@@ -62,6 +62,7 @@ const entryKeep :UInt8 = 2;        # Keep the answer addressable until finish. N
 const entryFailFast :UInt8 = 4;    # Call: fail instead of waiting for a service that is not running.
 const entryException :UInt8 = 8;   # Return: the message is an Exception.
 const entryRearm :UInt8 = 16;      # Return: then receive again; reply* name the span, userData is the recv's.
+const entryPipelined :UInt8 = 16;  # Call: target is a question, path leads to the capability in its answer. Not built yet.
 const entryDeath :UInt8 = 32;      # Wait: for the end of the object.
 const entryMultishot :UInt8 = 64;  # Wait: keep waiting. Not built yet.
 const entryQuiet :UInt8 = 128;     # No completion when it succeeds (return, release, signal, retire, finish).

@@ -57,8 +57,8 @@ enum Reason {
   noReceiver @8 $sentence("the service is not running");
   size @9 $sentence("{id} words were offered where {limit} are taken");
   capabilities @10 $sentence("{id} capabilities were offered where {limit} are taken");
-  argument @11 $sentence("argument {class} is out of range (limit {limit})");
-  wrongType @12 $sentence("capability argument {class} does not have the interface needed");
+  argument @11 $sentence("parameter {class} is out of range (limit {limit})");
+  wrongType @12 $sentence("capability {class} of the parameters does not have the interface needed");
   state @13 $sentence("the object is not in a state that allows this");
   notFound @14 $sentence("no such name");
   overlap @15 $sentence("the range overlaps one in use");

@@ -89,7 +89,8 @@ static status_t transport_begin(struct transport *transport, const struct client
 	struct ring_transport *self = transport_of(transport);
 	uint16_t taken = ring_question_take(self->ring);
 	struct question *question;
-	uint32_t caps_words = TRANSPORT_PARAM_CAPS * DESCRIPTOR_WORDS;
+	/* A message of one word is a root without anything in it. */
+	uint32_t caps_words = what->params_words > 1 ? TRANSPORT_PARAM_CAPS * DESCRIPTOR_WORDS : 0;
 	uint32_t words = what->params_words + caps_words + TRANSPORT_REPLY_CAPS * RECORD_WORDS +
 			what->reply_words;
 
@@ -109,7 +110,7 @@ static status_t transport_begin(struct transport *transport, const struct client
 	question->operation.ready = NULL;
 	question->reply_off = question->span_off + what->params_words + caps_words;
 	capnp_builder_init(&question->params, ring_words_at(self->ring, question->span_off),
-			what->params_words, question->param_slots, TRANSPORT_PARAM_CAPS);
+			what->params_words, question->param_slots, caps_words / DESCRIPTOR_WORDS);
 	*number = taken;
 	return STATUS_OK;
 }

@@ -394,7 +394,8 @@ static struct process *take_server(struct endpoint *endpoint)
 
 uint32_t endpoint_reset(struct endpoint *endpoint)
 {
-	struct endpoint_sweep sweep = { .receivers = true, .all_services = true, .status = STATUS_DISCONNECTED,
+	struct endpoint_sweep sweep = { .pending = true, .stale_only = true, .receivers = true, .all_services = true,
+			.status = STATUS_DISCONNECTED,
 			.detail = reason_detail(REASON_INCARNATION, 0, 0, 0) };
 	struct process *server;
 	uint32_t incarnation;

@@ -84,6 +84,9 @@ static status_t builder_grant(void *self, struct call *call, struct process_buil
 
 	if (status == STATUS_OK)
 		status = call_argument(call, process_builder_grant_params_get_capability(in), 0, NULL, &entry);
+	/* A builder in the table of a process that has not started would keep that process alive for ever. */
+	if (status == STATUS_OK && entry->object->type == &builder_type)
+		status = call_refuse(call, STATUS_INVALID_ARGUMENT, REASON_WRONG_TYPE, 0, 0, 0);
 	if (status == STATUS_OK)
 		status = child_insert(call, process, entry->object, entry->facet, entry->grant, &id);
 	if (status == STATUS_OK)

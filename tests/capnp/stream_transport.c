@@ -180,16 +180,18 @@ static void far_call(const struct frame *frame)
 			frame->cap_count);
 	capnp_builder_init(&call->results, call->words, MESSAGE_WORDS, call->out_caps, CAPS_MAX);
 	if (target->worker != NULL)
-		status = worker_call(target->worker, call, frame->interface_id,
-				(uint16_t)frame->method);
+		status = worker_dispatch(&worker_handlers, target->worker, call,
+				frame->interface_id, (uint16_t)frame->method);
 	if (!call->is_deferred)
 		worker_host_answer(call, status);
 }
 
 static void far_cancel(uint32_t question)
 {
-	if (calls[question].is_used)
-		worker_host_answer(&calls[question], STATUS_CANCELLED);
+	if (!calls[question].is_used)
+		return;
+	worker_forget(&calls[question]);
+	worker_host_answer(&calls[question], STATUS_CANCELLED);
 }
 
 static void far_run(void)
@@ -320,15 +322,17 @@ static void near_run(void)
 		answer_take(&frame);
 }
 
+void client_host_run(void)
+{
+	near_run();
+}
+
 static status_t near_wait(struct transport *t, uint32_t question)
 {
 	struct question *q = &questions[question];
 
-	while (q->state == QUESTION_SENT) {
-		near_run();
-		if (q->state == QUESTION_SENT)
-			worker_answer_later();
-	}
+	/* The far end does all that it can in one go: what is not answered then waits for us. */
+	near_run();
 	return q->state == QUESTION_ANSWERED ? q->answer.status : STATUS_GONE;
 }
 

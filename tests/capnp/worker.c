@@ -23,6 +23,11 @@ struct worker *worker_make(struct capnp_text name)
 	return NULL;
 }
 
+uint32_t worker_index(const struct worker *worker)
+{
+	return (uint32_t)(worker - workers);
+}
+
 void worker_drop(struct worker *worker)
 {
 	worker->is_used = false;
@@ -35,6 +40,23 @@ uint32_t workers_used(void)
 	for (uint32_t i = 0; i < WORKERS_MAX; i++)
 		count += workers[i].is_used;
 	return count;
+}
+
+static void answer_later(void)
+{
+	struct call *call = later_call;
+
+	later_call = NULL;
+	if (call == NULL)
+		return;
+	worker_later_results_set_value(worker_later_results_init_root(call_results(call)), 4711);
+	worker_host_answer(call, STATUS_OK);
+}
+
+void worker_forget(struct call *call)
+{
+	if (later_call == call)
+		later_call = NULL;
 }
 
 static status_t worker_do_add(void *self, struct call *call, struct worker_add_params_reader in,
@@ -50,6 +72,7 @@ static status_t worker_do_name(void *self, struct call *call, struct worker_name
 {
 	const struct worker *worker = self;
 
+	answer_later();
 	worker_name_results_set_name(*out, capnp_text_of(worker->name, worker->name_bytes));
 	return STATUS_OK;
 }
@@ -112,17 +135,6 @@ static status_t worker_do_later(void *self, struct call *call, struct worker_lat
 	return STATUS_OK;
 }
 
-void worker_answer_later(void)
-{
-	struct call *call = later_call;
-
-	later_call = NULL;
-	if (call == NULL)
-		return;
-	worker_later_results_set_value(worker_later_results_init_root(call_results(call)), 4711);
-	worker_host_answer(call, STATUS_OK);
-}
-
 static status_t worker_do_fail(void *self, struct call *call, struct worker_fail_params_reader in,
 		struct worker_fail_results_builder *out)
 {
@@ -130,7 +142,7 @@ static status_t worker_do_fail(void *self, struct call *call, struct worker_fail
 	return STATUS_FAILED;
 }
 
-static const struct worker_server server = {
+const struct worker_server worker_handlers = {
 	.add = worker_do_add,
 	.name = worker_do_name,
 	.child = worker_do_child,
@@ -141,9 +153,3 @@ static const struct worker_server server = {
 	.later = worker_do_later,
 	.fail = worker_do_fail,
 };
-
-status_t worker_call(struct worker *worker, struct call *call, uint64_t interface_id,
-		uint16_t method)
-{
-	return worker_dispatch(&server, worker, call, interface_id, method);
-}

@@ -27,11 +27,17 @@ struct worker *worker_make(struct capnp_text name);
 void worker_drop(struct worker *worker);
 uint32_t workers_used(void);
 
-/* Runs a call on a worker; as the generated dispatch functions. */
-status_t worker_call(struct worker *worker, struct call *call, uint64_t interface_id,
-		uint16_t method);
-/* Answers every call of `later`. */
-void worker_answer_later(void);
+/* Below WORKERS_MAX. */
+uint32_t worker_index(const struct worker *worker);
+
+/* Workers' handlers. A call of `later` is answered when somebody calls `name`. */
+extern const struct worker_server worker_handlers;
+/* The deferred call of `later` has been answered by the host. */
+void worker_forget(struct call *call);
+
+/* --- Supplied by the client's end --- */
+/* Lets everything run that is ready, callbacks above all. */
+void client_host_run(void);
 
 /* --- Supplied by the host --- */
 /* A capability for the results of this call; the receiver holds the worker. */

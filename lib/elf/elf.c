@@ -1,11 +1,11 @@
 /*
  * ELF parser: checks every field that the loaders rely on before any segment is handed out.
  *
- * Callers are kernel/core (init) and lib/rt/launch.c (everything else). The layouts are those of the
- * System V ABI, "Object Files"; x86_64 numbers are from its processor supplement. Always true: no byte
- * outside [file, file + file_bytes) is read, and sums of foreign numbers are formed only after a
- * comparison has shown that they cannot wrap. The mem* builtins become calls to what the kernel, the
- * runtime or the host's library supplies.
+ * Callers are kernel/core (init) and lib/rt/launch.c (everything else). The layouts are those of
+ * the System V ABI, "Object Files"; x86_64 numbers are from its processor supplement. Always
+ * true: no byte outside [file, file + file_bytes) is read, and sums of foreign numbers are formed
+ * only after a comparison has shown that they cannot wrap. The mem* builtins become calls to what
+ * the kernel, the runtime or the host's library supplies.
  */
 #include "elf/elf.h"
 
@@ -245,7 +245,8 @@ static bool entry_is_code(const struct elf_image *image)
 	for (i = 0; i < image->segment_count; i++) {
 		const struct elf_segment *segment = &image->segments[i];
 
-		if (segment->access == ELF_ACCESS_READ_EXECUTE && image->entry >= segment->address &&
+		if (segment->access == ELF_ACCESS_READ_EXECUTE &&
+				image->entry >= segment->address &&
 				image->entry - segment->address < segment->file_bytes)
 			return true;
 	}
@@ -272,10 +273,12 @@ static enum elf_error image_fill(const uint8_t *file, size_t file_bytes,
 
 	for (i = 0; i < header.program_header_count; i++) {
 		struct elf_program_header program_header;
-		const uint8_t *from = file + header.program_header_offset + i * sizeof(program_header);
+		const uint8_t *from = file + header.program_header_offset +
+				i * sizeof(program_header);
 
 		__builtin_memcpy(&program_header, from, sizeof(program_header));
-		error = program_header_take(&program_header, file_bytes, limits, image, &memory_bytes);
+		error = program_header_take(
+				&program_header, file_bytes, limits, image, &memory_bytes);
 		if (error != ELF_OK)
 			return error;
 	}

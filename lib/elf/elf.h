@@ -1,10 +1,10 @@
 /*
  * ELF: what a strict reader accepts as a program, and where its parts go.
  *
- * The kernel loads init with this parser and the user loader (lib/rt/launch.c) everything else, so a
- * file means the same to both. It reads a byte buffer, allocates nothing and keeps no pointer to the
- * buffer. A program is a static ELF64 executable for x86_64 whose segments have one protection a page
- * and are never both writable and executable.
+ * The kernel loads init with this parser and the user loader (lib/rt/launch.c) everything else,
+ * so a file means the same to both. It reads a byte buffer, allocates nothing and keeps no
+ * pointer to the buffer. A program is a static ELF64 executable for x86_64 whose segments have
+ * one protection a page and are never both writable and executable.
  */
 #ifndef LIB_ELF_H
 #define LIB_ELF_H

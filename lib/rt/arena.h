@@ -1,6 +1,7 @@
 /*
- * Arena: which parts of a ring's message arena are in use. Spans are counted in words from the start
- * of the ring; each lies within one chunk, as the kernel demands. A bitmap holds one bit per granule.
+ * Arena: which parts of a ring's message arena are in use. Spans are counted in words from the
+ * start of the ring; each lies within one chunk, as the kernel demands. A bitmap holds one bit
+ * per granule.
  *
  * Pure: it never looks at the words themselves. lib/rt/ring.c is the only caller.
  */
@@ -16,7 +17,8 @@
 #define ARENA_GRANULES_MAX (ARENA_CHUNKS_MAX * ARENA_CHUNK_WORDS / ARENA_GRANULE_WORDS)
 
 struct arena {
-	uint64_t used[ARENA_GRANULES_MAX / 64]; /* a bit a granule, counted from word 0 of the ring */
+	uint64_t used[ARENA_GRANULES_MAX /
+			64]; /* a bit a granule, counted from word 0 of the ring */
 	uint32_t first; /* granules below it and from `end` on are never given out */
 	uint32_t end;
 	uint32_t used_count;

@@ -71,7 +71,8 @@ struct capnp_message *call_params(struct call *call)
 	return &call->server->params;
 }
 
-/* A span of the call's own: for long results, and for those of a deferred call. Answers its words. */
+/* A span of the call's own: for long results, and for those of a deferred call. Answers its
+ * words. */
 static COLD uint32_t results_take_span(struct call *call, uint32_t words, uint32_t *off)
 {
 	call->span_words = words + DESCRIPTORS_WORDS;
@@ -91,8 +92,8 @@ static void results_open(struct call *call)
 
 	if (unlikely(call->state != CALL_HANDLING || words > SERVER_RESULTS_WORDS))
 		words = results_take_span(call, words, &off);
-	capnp_builder_init(&call->results, ring_words_at(ring_self(), off), words, call->result_slots,
-			MIN(call->reply_caps, SERVER_MESSAGE_CAPS));
+	capnp_builder_init(&call->results, ring_words_at(ring_self(), off), words,
+			call->result_slots, MIN(call->reply_caps, SERVER_MESSAGE_CAPS));
 	call->has_results = true;
 }
 
@@ -233,7 +234,8 @@ status_t call_outcome(struct call *call, status_t status)
 	if (status == STATUS_OK && call->state == CALL_HANDLING)
 		status = call->server->params.status;
 	if (status == STATUS_OK && call_results(call)->status != STATUS_OK)
-		return call_fail(call, STATUS_FAILED, "the answer does not fit where the caller wants it");
+		return call_fail(call, STATUS_FAILED,
+				"the answer does not fit where the caller wants it");
 	if (status == STATUS_OK)
 		return STATUS_OK;
 	if (!call->failed_in_words)

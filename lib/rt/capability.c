@@ -1,5 +1,6 @@
 /*
- * Operations on capabilities: one entry each, sent as SYNC except for release, which nobody waits for.
+ * Operations on capabilities: one entry each, sent as SYNC except for release, which nobody waits
+ * for.
  */
 #include "rt/capability.h"
 

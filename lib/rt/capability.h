@@ -2,8 +2,8 @@
  * What a process can do with a capability that it holds, besides calling it. Each of these is one
  * entry in the ring; all of them wait for its outcome.
  *
- * Capabilities are named here by their number in the process' table; 0 is null. rt_ref and rt_id lead to
- * references of typed clients and back.
+ * Capabilities are named here by their number in the process' table; 0 is null. rt_ref and rt_id
+ * lead to references of typed clients and back.
  */
 #ifndef LIB_RT_CAPABILITY_H
 #define LIB_RT_CAPABILITY_H
@@ -38,8 +38,8 @@ MUST_USE status_t rt_wait_end(uint32_t capability);
 /* Sets bits of a Notification, through any of its facets. */
 MUST_USE status_t rt_signal(uint32_t notification, uint64_t bits);
 
-/* Why the kernel refused the last call, copy, narrow or wait of this thread: the Reason in the low 8 bits (see
- * schema/capos/status.capnp), 0 if it did not say. */
+/* Why the kernel refused the last call, copy, narrow or wait of this thread: the Reason in the
+ * low 8 bits (see schema/capos/status.capnp), 0 if it did not say. */
 uint64_t rt_detail(void);
 
 /* Lets others run. */

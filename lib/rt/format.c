@@ -76,7 +76,8 @@ static void put_number(struct output *out, const struct spec *spec, uint64_t val
 		text[--at] = '0';
 	count = sizeof(text) - at;
 	put_field(out, spec, sign, text + at, count,
-			spec->has_precision && spec->precision > count ? spec->precision - count : 0);
+			spec->has_precision && spec->precision > count ? spec->precision - count
+								       : 0);
 }
 
 static uint64_t unsigned_cut(uint64_t value, unsigned int bytes)
@@ -189,16 +190,16 @@ static void convert(struct output *out, struct spec *spec, char conversion, va_l
 		put_signed(out, spec, take_integer(spec, args));
 		break;
 	case 'u':
-		put_number(out, spec, unsigned_cut((uint64_t)take_integer(spec, args), spec->bytes), 10,
-				"0123456789", "");
+		put_number(out, spec, unsigned_cut((uint64_t)take_integer(spec, args), spec->bytes),
+				10, "0123456789", "");
 		break;
 	case 'x':
-		put_number(out, spec, unsigned_cut((uint64_t)take_integer(spec, args), spec->bytes), 16,
-				"0123456789abcdef", spec->prefix ? "0x" : "");
+		put_number(out, spec, unsigned_cut((uint64_t)take_integer(spec, args), spec->bytes),
+				16, "0123456789abcdef", spec->prefix ? "0x" : "");
 		break;
 	case 'X':
-		put_number(out, spec, unsigned_cut((uint64_t)take_integer(spec, args), spec->bytes), 16,
-				"0123456789ABCDEF", spec->prefix ? "0X" : "");
+		put_number(out, spec, unsigned_cut((uint64_t)take_integer(spec, args), spec->bytes),
+				16, "0123456789ABCDEF", spec->prefix ? "0X" : "");
 		break;
 	case 'p':
 		put_number(out, spec, (uint64_t)(uintptr_t)va_arg(*args, void *), 16,

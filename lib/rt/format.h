@@ -1,8 +1,9 @@
 /*
  * Formatting numbers and strings into a caller's buffer.
  *
- * Conversions: %d %i %u %x %X %c %s %p %%, sizes h hh l ll z j t, flags '-', '0', '+', ' ' and '#', a width and
- * a precision, both also as '*'. No floating point, no %n. The result is always terminated.
+ * Conversions: %d %i %u %x %X %c %s %p %%, sizes h hh l ll z j t, flags '-', '0', '+', ' ' and
+ * '#', a width and a precision, both also as '*'. No floating point, no %n. The result is always
+ * terminated.
  */
 #ifndef LIB_RT_FORMAT_H
 #define LIB_RT_FORMAT_H

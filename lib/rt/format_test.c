@@ -25,7 +25,8 @@ static void conversions_agree_with_the_host(void **state)
 	SAME("plain %% text");
 	SAME("%d %i %d %d", 0, -1, INT32_MAX, INT32_MIN);
 	SAME("%ld %lld %zu", INT64_MIN, (long long)INT64_MAX, SIZE_MAX);
-	SAME("%hhd %hd %hhu %hu", (signed char)-3, (short)-300, (unsigned char)250, (unsigned short)65000);
+	SAME("%hhd %hd %hhu %hu", (signed char)-3, (short)-300, (unsigned char)250,
+			(unsigned short)65000);
 	SAME("[%5d] [%-5d] [%05d] [%+d] [% d]", 42, 42, -42, 42, 42);
 	SAME("[%8.3d] [%-8.3d] [%.0d]", 7, -7, 0);
 	SAME("%x %X %#x %08x", 0xbeefu, 0xbeefu, 0xbeefu, 0xbeefu);

@@ -3,10 +3,10 @@
  *
  *   | header | payload ........ | header | payload ... | last header |
  *
- * Always true: the blocks fill [start, end) without gaps; each header says how large its block and the
- * one before it are; no two neighbours are both free; a free block is in the bin of its size; the
- * last header stands for an empty block in use, so that joining stops there. A header's mark tells
- * a block in use, a free one and foreign bytes apart.
+ * Always true: the blocks fill [start, end) without gaps; each header says how large its block
+ * and the one before it are; no two neighbours are both free; a free block is in the bin of its
+ * size; the last header stands for an empty block in use, so that joining stops there. A header's
+ * mark tells a block in use, a free one and foreign bytes apart.
  */
 #include "rt/heap.h"
 
@@ -19,7 +19,7 @@
 #define MARK_FREE 0x65657246u
 
 struct heap_block {
-	uint32_t units;          /* of HEAP_ALIGNMENT bytes, header included; 1 only in the last header */
+	uint32_t units; /* of HEAP_ALIGNMENT bytes, header included; 1 only in the last header */
 	uint32_t previous_units; /* of the block before; 0 for the first */
 	uint32_t mark;
 	uint32_t reserved;
@@ -161,7 +161,8 @@ void heap_init(struct heap *heap, void *start, size_t bytes,
 {
 	struct heap_block *first = start;
 
-	ASSERT((uintptr_t)start % HEAP_ALIGNMENT == 0 && bytes >= 64 && bytes % HEAP_ALIGNMENT == 0);
+	ASSERT((uintptr_t)start % HEAP_ALIGNMENT == 0 && bytes >= 64 &&
+			bytes % HEAP_ALIGNMENT == 0);
 	ASSERT(grow_bytes % HEAP_ALIGNMENT == 0);
 	memset(heap, 0, sizeof(*heap));
 	heap->start = start;

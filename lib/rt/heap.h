@@ -30,7 +30,8 @@ struct heap {
 	size_t used_bytes; /* in blocks that are taken, their headers included */
 };
 
-/* Begins with `bytes` usable bytes at start (HEAP_ALIGNMENT; at least 64 bytes). grow may be NULL. */
+/* Begins with `bytes` usable bytes at start (HEAP_ALIGNMENT; at least 64 bytes). grow may be
+ * NULL. */
 void heap_init(struct heap *heap, void *start, size_t bytes,
 		bool (*grow)(void *context, uint8_t *end, size_t bytes), void *context,
 		size_t grow_bytes);

@@ -1,8 +1,10 @@
 /*
- * The program loader: what launch.h promises, by calls to ProcessSpawner, ObjectFactory and the two address
- * spaces. The child's ledger pays for its stack, the caller's for the memory object behind the image.
+ * The program loader: what launch.h promises, by calls to ProcessSpawner, ObjectFactory and the
+ * two address spaces. The child's ledger pays for its stack, the caller's for the memory object
+ * behind the image.
  *
- * Until start, everything hangs on the builder and on the memory object: releasing both undoes all of it.
+ * Until start, everything hangs on the builder and on the memory object: releasing both undoes
+ * all of it.
  */
 #include "rt/launch.h"
 
@@ -26,10 +28,10 @@ struct launching {
 	uint64_t mapped_address;        /* the object in the caller's memory; 0: not mapped */
 };
 
-/* --- Interfaces --------------------------------------------------------------------------------- */
+/* --- Interfaces ----------------------------------------------------------------------------- */
 
-static uint16_t ancestor_bits(const struct capnp_interface *interface, const struct launch_row *rows,
-		uint32_t count)
+static uint16_t ancestor_bits(const struct capnp_interface *interface,
+		const struct launch_row *rows, uint32_t count)
 {
 	uint16_t bits = 0;
 	uint32_t row;
@@ -63,7 +65,7 @@ uint32_t launch_rows(const struct capnp_interface *interface, struct launch_row 
 	return count;
 }
 
-/* --- Launch parameters -------------------------------------------------------------------------- */
+/* --- Launch parameters ---------------------------------------------------------------------- */
 
 static uint32_t grant_row_count(const struct launch_grant *grant)
 {
@@ -86,8 +88,9 @@ static uint64_t parameter_words(const struct launch_request *request)
 	for (i = 0; i < request->grant_count; i++)
 		words += NAMED_GRANT_DATA_WORDS + NAMED_GRANT_POINTERS + 1 +
 				TEXT_WORDS(request->grants[i].name.bytes) +
-				(uint64_t)MAX(grant_row_count(&request->grants[i]), LAUNCH_ROWS_MAX) *
-				(INTERFACE_ROW_DATA_WORDS + INTERFACE_ROW_POINTERS);
+				(uint64_t)MAX(grant_row_count(&request->grants[i]),
+						LAUNCH_ROWS_MAX) *
+						(INTERFACE_ROW_DATA_WORDS + INTERFACE_ROW_POINTERS);
 	if (!capnp_any_is_null(request->config))
 		words += request->config.message->count;
 	return words;
@@ -120,7 +123,8 @@ static void grant_describe(struct named_grant_builder described, const struct la
 	else if (grant->row_list.count != 0)
 		named_grant_set_interfaces(described, grant->row_list);
 	else if (grant->own_memory)
-		rows_write(described, rows, launch_rows(&virtual_memory_interface, rows, LAUNCH_ROWS_MAX));
+		rows_write(described, rows,
+				launch_rows(&virtual_memory_interface, rows, LAUNCH_ROWS_MAX));
 }
 
 /* Gives one capability to the child; answers its number there. */
@@ -133,7 +137,8 @@ static status_t grant_give(const struct launching *launching, const struct launc
 }
 
 /* Fills in the grants while giving them: each answers the number that the child must know. */
-static status_t grants_write(const struct launching *launching, struct launch_parameters_builder root)
+static status_t grants_write(
+		const struct launching *launching, struct launch_parameters_builder root)
 {
 	const struct launch_request *request = launching->request;
 	struct capnp_list_builder list = launch_parameters_init_grants(root, request->grant_count);
@@ -162,7 +167,8 @@ static void args_write(const struct launch_request *request, struct launch_param
 	for (i = 0; i < request->arg_count; i++)
 		capnp_list_set_text(args, i, request->args[i]);
 	for (i = 0; i < request->env_count; i++) {
-		struct environment_variable_builder variable = environment_variable_builder_at(env, i);
+		struct environment_variable_builder variable = environment_variable_builder_at(
+				env, i);
 
 		environment_variable_set_name(variable, request->env[i].name);
 		environment_variable_set_value(variable, request->env[i].value);
@@ -195,7 +201,7 @@ static status_t parameters_write(const struct launching *launching)
 	return builder.status;
 }
 
-/* --- Memory ------------------------------------------------------------------------------------- */
+/* --- Memory --------------------------------------------------------------------------------- */
 
 /* The object with the image and the parameters, mapped into the caller. */
 static status_t object_open(struct launching *launching)
@@ -206,8 +212,9 @@ static status_t object_open(struct launching *launching)
 
 	if (status != STATUS_OK)
 		return status;
-	return virtual_memory_map(authority->memory, memory_object_as_memory_view(launching->object), 0,
-			bytes, 0, ACCESS_READ_WRITE, &launching->mapped_address);
+	return virtual_memory_map(authority->memory,
+			memory_object_as_memory_view(launching->object), 0, bytes, 0,
+			ACCESS_READ_WRITE, &launching->mapped_address);
 }
 
 static void object_unmap(struct launching *launching)
@@ -239,8 +246,9 @@ static status_t child_memory(struct launching *launching)
 	for (i = 0; status == STATUS_OK && i < image->segment_count; i++) {
 		const struct elf_segment *segment = &image->segments[i];
 
-		status = child_map(launching, layout->segment_offset[i], elf_segment_page_bytes(segment),
-				elf_segment_page_address(segment), (enum access)segment->access);
+		status = child_map(launching, layout->segment_offset[i],
+				elf_segment_page_bytes(segment), elf_segment_page_address(segment),
+				(enum access)segment->access);
 	}
 	if (status == STATUS_OK)
 		status = child_map(launching, layout->parameters_offset, layout->parameters_bytes,
@@ -254,7 +262,7 @@ static status_t child_memory(struct launching *launching)
 	return status;
 }
 
-/* --- The steps ---------------------------------------------------------------------------------- */
+/* --- The steps ------------------------------------------------------------------------------ */
 
 static status_t fail(struct launching *launching, enum launch_step step, status_t status)
 {
@@ -377,7 +385,7 @@ const char *launch_sentence(const struct launch_result *result)
 	return "launching failed";
 }
 
-/* --- Files of the boot package ------------------------------------------------------------------- */
+/* --- Files of the boot package -------------------------------------------------------------- */
 
 status_t launch_file_open(struct boot_package_ref package, struct virtual_memory_ref memory,
 		struct capnp_text name, struct launch_file *file)
@@ -393,8 +401,9 @@ status_t launch_file_open(struct boot_package_ref package, struct virtual_memory
 	if (status != STATUS_OK || !found)
 		return status;
 	if (count != 0)
-		status = virtual_memory_map(memory, view, 0, ALIGN_UP(count, (uint64_t)ELF_PAGE_BYTES), 0,
-				ACCESS_READ, &address);
+		status = virtual_memory_map(memory, view, 0,
+				ALIGN_UP(count, (uint64_t)ELF_PAGE_BYTES), 0, ACCESS_READ,
+				&address);
 	client_release(view.ref);
 	if (status != STATUS_OK)
 		return status;
@@ -409,7 +418,8 @@ void launch_file_close(struct virtual_memory_ref memory, struct launch_file *fil
 	status_t status;
 
 	if (file->mapped_bytes != 0) {
-		status = virtual_memory_unmap(memory, (uint64_t)(uintptr_t)file->bytes, file->mapped_bytes);
+		status = virtual_memory_unmap(
+				memory, (uint64_t)(uintptr_t)file->bytes, file->mapped_bytes);
 		ASSERT(status == STATUS_OK);
 	}
 	*file = (struct launch_file){ 0 };

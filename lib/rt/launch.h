@@ -1,10 +1,10 @@
 /*
- * Launching programs: from an ELF image in memory to a running process with exactly the capabilities that
- * its launcher names. A library, not an authority: everything is done with capabilities that the
- * caller holds.
+ * Launching programs: from an ELF image in memory to a running process with exactly the
+ * capabilities that its launcher names. A library, not an authority: everything is done with
+ * capabilities that the caller holds.
  *
- * The new process gets: its segments, a stack with an unmapped page below it, its launch parameters (read-only),
- * and the grants. Whatever fails, nothing is left behind.
+ * The new process gets: its segments, a stack with an unmapped page below it, its launch
+ * parameters (read-only), and the grants. Whatever fails, nothing is left behind.
  */
 #ifndef LIB_RT_LAUNCH_H
 #define LIB_RT_LAUNCH_H
@@ -105,8 +105,8 @@ struct launch_file {
 	uint64_t mapped_bytes;
 };
 /* STATUS_OK with bytes NULL: there is no such file. */
-MUST_USE status_t launch_file_open(struct boot_package_ref package, struct virtual_memory_ref memory,
-		struct capnp_text name, struct launch_file *file);
+MUST_USE status_t launch_file_open(struct boot_package_ref package,
+		struct virtual_memory_ref memory, struct capnp_text name, struct launch_file *file);
 void launch_file_close(struct virtual_memory_ref memory, struct launch_file *file);
 
 #endif

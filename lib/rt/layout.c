@@ -27,7 +27,8 @@ bool launch_layout_make(const struct elf_image *image, uint64_t parameter_words,
 	uint64_t offset = 0;
 	uint32_t i;
 
-	if (parameter_words > LAUNCH_PARAMETERS_BYTES_MAX / 8 || stack_bytes > LAUNCH_STACK_BYTES_MAX)
+	if (parameter_words > LAUNCH_PARAMETERS_BYTES_MAX / 8 ||
+			stack_bytes > LAUNCH_STACK_BYTES_MAX)
 		return false;
 	memset(layout, 0, sizeof(*layout));
 	for (i = 0; i < image->segment_count; i++) {

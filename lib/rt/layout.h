@@ -1,5 +1,6 @@
 /*
- * Where a launched program has what, and how its image is put together. Pure; launch.c does the calls.
+ * Where a launched program has what, and how its image is put together. Pure; launch.c does the
+ * calls.
  *
  *   LAUNCH_PARAMETERS    launch parameters, read-only
  *   ...                  free

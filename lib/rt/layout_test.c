@@ -52,8 +52,8 @@ static void too_much_is_refused(void **state)
 	struct launch_layout layout;
 
 	(void)state;
-	assert_true(launch_layout_make(&image, LAUNCH_PARAMETERS_BYTES_MAX / 8, LAUNCH_STACK_BYTES_MAX,
-			&layout));
+	assert_true(launch_layout_make(
+			&image, LAUNCH_PARAMETERS_BYTES_MAX / 8, LAUNCH_STACK_BYTES_MAX, &layout));
 	assert_true(layout.reserved_address >= LAUNCH_PARAMETERS + layout.parameters_bytes);
 	assert_false(launch_layout_make(&image, LAUNCH_PARAMETERS_BYTES_MAX / 8 + 1, 0, &layout));
 	assert_false(launch_layout_make(&image, 1, LAUNCH_STACK_BYTES_MAX + 1, &layout));

@@ -21,7 +21,7 @@ void loop_stop(struct loop *loop, status_t status)
 	loop->status = status;
 }
 
-/* --- Timers ------------------------------------------------------------------------------------- */
+/* --- Timers --------------------------------------------------------------------------------- */
 
 void loop_timer_stop(struct loop *loop, struct loop_timer *timer)
 {
@@ -74,7 +74,7 @@ static void fire_timers(struct loop *loop, uint64_t now_ns)
 	}
 }
 
-/* --- Watches ------------------------------------------------------------------------------------ */
+/* --- Watches -------------------------------------------------------------------------------- */
 
 static void watch_ready(struct ring_operation *operation);
 
@@ -151,7 +151,7 @@ void loop_watch_stop(struct loop_watch *watch)
 	watch->armed = false;
 }
 
-/* --- Running ------------------------------------------------------------------------------------ */
+/* --- Running -------------------------------------------------------------------------------- */
 
 /* Goes to sleep until something has completed or a timer is due. */
 static void loop_sleep(struct loop *loop)

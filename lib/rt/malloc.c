@@ -1,6 +1,6 @@
 /*
- * malloc: the heap of lib/rt/heap.c over the process' own address space, or over a few static bytes for a
- * process that was not granted it.
+ * malloc: the heap of lib/rt/heap.c over the process' own address space, or over a few static
+ * bytes for a process that was not granted it.
  *
  * Address space is reserved once, which costs no memory; memory is committed as the heap grows.
  */
@@ -28,7 +28,8 @@ static void uncommit(struct virtual_memory_ref memory, uint64_t address, size_t 
 	if (bytes == 0)
 		return;
 	for (size_t done = 0; done < bytes; done += COMMIT_BYTES)
-		(void)!virtual_memory_unmap(memory, address + done, MIN(bytes - done, COMMIT_BYTES));
+		(void)!virtual_memory_unmap(
+				memory, address + done, MIN(bytes - done, COMMIT_BYTES));
 	(void)!virtual_memory_reserve(memory, bytes, address, &address);
 }
 
@@ -40,8 +41,8 @@ static status_t commit(uint8_t *from, size_t bytes)
 	status_t status = STATUS_OK;
 
 	for (size_t done = 0; done < bytes && status == STATUS_OK; done += COMMIT_BYTES) {
-		status = virtual_memory_commit(memory, address + done, MIN(bytes - done, COMMIT_BYTES),
-				ACCESS_READ_WRITE);
+		status = virtual_memory_commit(memory, address + done,
+				MIN(bytes - done, COMMIT_BYTES), ACCESS_READ_WRITE);
 		if (status != STATUS_OK)
 			uncommit(memory, address, done);
 	}

@@ -2,9 +2,9 @@
  * Objects of a server: minting capabilities to them, finding them again by the tags of calls and
  * events, and ending their exports when nobody holds them.
  *
- * The tag of an export minted here is the address of its object: the kernel delivers no tag that this
- * process did not mint, and an object stays in place until its export has ended. Roots, whose
- * capabilities others minted, have small tags and stand in a list.
+ * The tag of an export minted here is the address of its object: the kernel delivers no tag that
+ * this process did not mint, and an object stays in place until its export has ended. Roots,
+ * whose capabilities others minted, have small tags and stand in a list.
  */
 #include "capos/kernel.client.h"
 #include "rt/capability.h"

@@ -1,6 +1,6 @@
 /*
- * The end of a program that found itself broken. It may be in any state, so little is relied on: a second
- * panic on the way out says nothing more.
+ * The end of a program that found itself broken. It may be in any state, so little is relied on:
+ * a second panic on the way out says nothing more.
  */
 #include "rt/panic.h"
 

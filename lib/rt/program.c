@@ -1,5 +1,6 @@
 /*
- * The launch parameters as a program sees them: name, arguments, environment, configuration, grants.
+ * The launch parameters as a program sees them: name, arguments, environment, configuration,
+ * grants.
  */
 #include "rt/program.h"
 
@@ -13,8 +14,8 @@
 static struct capnp_message message;
 static struct launch_parameters_reader parameters;
 
-/* A word with the message's length stands before it. The launcher is not distrusted (it could as well have
- * given another program), but its message is read like any other. */
+/* A word with the message's length stands before it. The launcher is not distrusted (it could as
+ * well have given another program), but its message is read like any other. */
 void program_parameters_open(const uint64_t *words)
 {
 	static const uint64_t none;
@@ -101,7 +102,8 @@ struct client_ref rt_grant(const char *name, uint64_t interface_id)
 	for (i = 0; i < count; i++) {
 		struct rt_grant_info grant = rt_grant_at(i);
 
-		if (capnp_text_equals(grant.name, name) && interfaces_have(grant.interfaces, interface_id))
+		if (capnp_text_equals(grant.name, name) &&
+				interfaces_have(grant.interfaces, interface_id))
 			return rt_ref(grant.id);
 	}
 	return rt_ref(0);

@@ -1,7 +1,7 @@
 /*
- * What a program starts with: its arguments, environment, configuration and the capabilities that it
- * was granted by name. start.c fills this from the launch parameters before main runs; all of it is
- * read-only and lives as long as the process.
+ * What a program starts with: its arguments, environment, configuration and the capabilities that
+ * it was granted by name. start.c fills this from the launch parameters before main runs; all of
+ * it is read-only and lives as long as the process.
  *
  * A program has nothing else. A grant that was not given is a null reference, and whether to go on
  * without it is the program's decision.
@@ -19,8 +19,8 @@
 
 #define PROGRAM_ARGS_MAX 64u
 
-/* The program's own. argv[argc] is NULL; argv[0] is the first of the launch parameters' args, which by
- * convention is the program's name. The result is the exit status of the process. */
+/* The program's own. argv[argc] is NULL; argv[0] is the first of the launch parameters' args,
+ * which by convention is the program's name. The result is the exit status of the process. */
 int main(int argc, char **argv);
 
 /* The name that the launcher gave, for people. */
@@ -33,11 +33,12 @@ struct capnp_text rt_env(const char *name);
  *     struct bank_config_reader config = bank_config_of_any(rt_config()); */
 struct capnp_any rt_config(void);
 
-/* The capability granted as `name`, if it has the interface (as its own or as an ancestor). The null
- * reference otherwise. The process holds it; the reference is borrowed. */
+/* The capability granted as `name`, if it has the interface (as its own or as an ancestor). The
+ * null reference otherwise. The process holds it; the reference is borrowed. */
 struct client_ref rt_grant(const char *name, uint64_t interface_id);
 
-/* The same with the type of a generated client: struct console_ref c = RT_GRANT(console, "console"); */
+/* The same with the type of a generated client: struct console_ref c = RT_GRANT(console,
+ * "console"); */
 #define RT_GRANT(type, name) ((struct type##_ref){ rt_grant(name, type##_interface.id) })
 
 /* Every grant, in the order of the launch parameters. `interfaces` is a List(InterfaceRow). */

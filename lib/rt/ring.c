@@ -1,9 +1,9 @@
 /*
  * Ring client. The only file that touches the ring's indices and calls cap_enter.
  *
- * The pairs of barriers: sq_tail is released here and acquired by the kernel after the entries are filled;
- * cq_tail is acquired here after the kernel has filled completions; cq_head is released here after
- * they were copied.
+ * The pairs of barriers: sq_tail is released here and acquired by the kernel after the entries
+ * are filled; cq_tail is acquired here after the kernel has filled completions; cq_head is
+ * released here after they were copied.
  */
 #include "rt/ring.h"
 
@@ -94,7 +94,8 @@ void ring_reap(struct ring *ring)
 	uint32_t tail = LOAD_ACQUIRE(&ring->header->cq_tail);
 
 	for (; ring->cq_head != tail; ring->cq_head++) {
-		const struct ring_completion *from = &ring->completions[ring->cq_head & ring->cq_mask];
+		const struct ring_completion *from =
+				&ring->completions[ring->cq_head & ring->cq_mask];
 		struct ring_operation *operation =
 				(struct ring_operation *)(uintptr_t)from->user_data;
 

@@ -1,13 +1,14 @@
 /*
  * Ring client: this thread's side of the ring that it shares with the kernel (docs/ring.md).
  *
- * Everything above it (transport.c, capability.c, server.c) makes requests in three steps: ring_entry
- * gives a zeroed entry, the caller fills it, and ring_sync, ring_wait or ring_turn goes into the kernel.
- * Nothing reaches the kernel before one of those.
+ * Everything above it (transport.c, capability.c, server.c) makes requests in three steps:
+ * ring_entry gives a zeroed entry, the caller fills it, and ring_sync, ring_wait or ring_turn
+ * goes into the kernel. Nothing reaches the kernel before one of those.
  *
- * Always true: sq_tail here is ahead of or equal to the header's; what lies between them has been filled
- * but not handed over. Each entry that is not SYNC carries a `struct ring_operation` as its
- * user data, or 0 if nobody cares. Completions are copied out of the queue when they are reaped.
+ * Always true: sq_tail here is ahead of or equal to the header's; what lies between them has been
+ * filled but not handed over. Each entry that is not SYNC carries a `struct ring_operation` as
+ * its user data, or 0 if nobody cares. Completions are copied out of the queue when they are
+ * reaped.
  *
  * One ring per thread; the header's `runtime` word leads from the GS base to this state.
  */
@@ -28,8 +29,8 @@
 
 /* Something that will complete. Embed it in what waits for it. */
 struct ring_operation {
-	/* Run once by ring_run_ready (from a loop) after completion; NULL: only ring_wait looks at it.
-	 * Set with ring_set_ready. */
+	/* Run once by ring_run_ready (from a loop) after completion; NULL: only ring_wait looks
+	 * at it. Set with ring_set_ready. */
 	void (*ready)(struct ring_operation *operation);
 	struct ring_operation *next_ready;
 	struct ring_completion completion;
@@ -68,13 +69,13 @@ static inline struct ring *ring_self(void)
 	return ring;
 }
 
-/* --- Entries --------------------------------------------------------------------------------- */
+/* --- Entries -------------------------------------------------------------------------------- */
 
 /* Enters the kernel until there is room for an entry. */
 void ring_make_room(struct ring *ring);
 
-/* The next entry, zeroed but for the operation and the user data. The operation begins anew, without `ready`.
- * Enters the kernel only if the queue is full. */
+/* The next entry, zeroed but for the operation and the user data. The operation begins anew,
+ * without `ready`. Enters the kernel only if the queue is full. */
 static inline struct ring_entry *ring_entry(struct ring *ring, uint8_t op,
 		struct ring_operation *operation)
 {
@@ -89,8 +90,8 @@ static inline struct ring_entry *ring_entry(struct ring *ring, uint8_t op,
 	return entry;
 }
 
-/* Makes the entry that was filled last SYNC, hands everything over and waits for that one. Answers its
- * outcome; the completion is in the reply slot (ring_reply). */
+/* Makes the entry that was filled last SYNC, hands everything over and waits for that one.
+ * Answers its outcome; the completion is in the reply slot (ring_reply). */
 status_t ring_sync(struct ring *ring);
 
 /* The outcome of the last ring_sync; valid until the next. */
@@ -108,12 +109,13 @@ static inline const struct ring_completion *ring_reply(const struct ring *ring)
 /* Hands over what was filled; does not wait. */
 void ring_submit(struct ring *ring);
 
-/* Waits until the operation is done. Other completions are reaped meanwhile; those with `ready` wait for
- * ring_run_ready. */
+/* Waits until the operation is done. Other completions are reaped meanwhile; those with `ready`
+ * wait for ring_run_ready. */
 void ring_wait(struct ring *ring, struct ring_operation *operation);
 
-/* One turn of a loop: hands over, sleeps until there is a completion or the deadline (0: none) has passed,
- * reaps. Answers false if the deadline passed first. Does not sleep if something is ready already. */
+/* One turn of a loop: hands over, sleeps until there is a completion or the deadline (0: none)
+ * has passed, reaps. Answers false if the deadline passed first. Does not sleep if something is
+ * ready already. */
 bool ring_turn(struct ring *ring, uint64_t deadline_ns);
 
 /* Copies all completions out of the queue and marks their operations. */
@@ -126,13 +128,14 @@ bool ring_run_ready(struct ring *ring);
 void ring_set_ready(struct ring *ring, struct ring_operation *operation,
 		void (*ready)(struct ring_operation *operation));
 
-/* Whether the entry that was filled when sq_tail became `tail` is the last and was not handed over. */
+/* Whether the entry that was filled when sq_tail became `tail` is the last and was not handed
+ * over. */
 static inline bool ring_is_last(const struct ring *ring, uint32_t tail)
 {
 	return ring->sq_tail == tail && ring->header->sq_tail != tail;
 }
 
-/* --- Questions and spans ------------------------------------------------------------------------ */
+/* --- Questions and spans -------------------------------------------------------------------- */
 
 /* A question number that is not in use, or RING_NO_QUESTION. */
 static inline uint16_t ring_question_take(struct ring *ring)

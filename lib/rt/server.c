@@ -1,13 +1,13 @@
 /*
  * Servers: the one receive of each endpoint, what arrives by it, and the returns.
  *
- * A call that is answered by its handler and gives no capability away is returned and the receive armed
- * again by one entry; if nothing else is waited for, that entry is SYNC, so that kernel and caller can
- * switch directly. All other returns are entries of their own whose completions are looked at, because
- * a return that fails leaves given capabilities here.
+ * A call that is answered by its handler and gives no capability away is returned and the receive
+ * armed again by one entry; if nothing else is waited for, that entry is SYNC, so that kernel and
+ * caller can switch directly. All other returns are entries of their own whose completions are
+ * looked at, because a return that fails leaves given capabilities here.
  *
- * Always true: a server's receive is armed, or its completion is being handled, or it is closed. Words
- * of results stay untouched until a later completion shows that the kernel has read them.
+ * Always true: a server's receive is armed, or its completion is being handled, or it is closed.
+ * Words of results stay untouched until a later completion shows that the kernel has read them.
  */
 #include "rt/panic.h"
 #include "rt/server_internal.h"
@@ -54,7 +54,7 @@ static void server_arm(struct server *server)
 		(void)receive_entry(server, CAP_OP_RECV);
 }
 
-/* --- Returns ------------------------------------------------------------------------------------ */
+/* --- Returns -------------------------------------------------------------------------------- */
 
 /* Adds the answer to a return entry. */
 static void answer_fill(struct ring_entry *entry, const struct call *call, status_t status)
@@ -152,8 +152,8 @@ void server_return(struct call *call, status_t status, bool rearm)
 		server_arm(server);
 }
 
-/* Refuses a call for which there is no `struct call`, or whose return was refused. That such a return is refused
- * in turn changes nothing here. */
+/* Refuses a call for which there is no `struct call`, or whose return was refused. That such a
+ * return is refused in turn changes nothing here. */
 static COLD void refuse(struct server *server, uint32_t call_id, status_t status)
 {
 	struct ring_entry *entry = receive_entry(server, CAP_OP_RETURN);
@@ -164,7 +164,7 @@ static COLD void refuse(struct server *server, uint32_t call_id, status_t status
 	server->returning_id = 0;
 }
 
-/* --- What arrives ------------------------------------------------------------------------------- */
+/* --- What arrives --------------------------------------------------------------------------- */
 
 static const struct recv_header *header_of(const struct server *server)
 {
@@ -178,9 +178,10 @@ static void params_open(struct server *server, const struct recv_header *header,
 	uint32_t count = MIN(header->cap_count, SERVER_MESSAGE_CAPS);
 
 	if (count != 0)
-		records_read((const struct cap_record *)(const void *)records, server->param_slots, count);
-	capnp_message_init(&server->params, records + RECORDS_WORDS, MIN(words, SERVER_MESSAGE_WORDS),
-			server->param_slots, count);
+		records_read((const struct cap_record *)(const void *)records, server->param_slots,
+				count);
+	capnp_message_init(&server->params, records + RECORDS_WORDS,
+			MIN(words, SERVER_MESSAGE_WORDS), server->param_slots, count);
 }
 
 static void handle_call(struct server *server, const struct ring_completion *completion)
@@ -200,7 +201,8 @@ static void handle_call(struct server *server, const struct ring_completion *com
 	call_open(call, header, completion->id);
 	server->handling = call;
 	if (object != NULL)
-		status = object->class->dispatch(object->self, call, header->interface, header->method);
+		status = object->class->dispatch(
+				object->self, call, header->interface, header->method);
 	server->handling = NULL;
 	if (server->params.cap_count != 0)
 		slots_release(server->param_slots, server->params.cap_count);
@@ -282,7 +284,7 @@ void server_received(struct server *server, const struct ring_completion *comple
 		server_close(server);
 }
 
-/* --- Starting ----------------------------------------------------------------------------------- */
+/* --- Starting ------------------------------------------------------------------------------- */
 
 static bool server_take_spans(struct server *server, struct ring *ring)
 {

@@ -9,11 +9,12 @@
  *        \--- callbacks of started client calls (`_then`)
  *
  * A loop belongs to one thread and runs everything on it, one thing after the other; nothing here
- * is called from elsewhere. Handlers may make blocking calls to objects of other processes; while one
- * waits, the loop does not serve. A call to an object of the same process would wait for itself and
- * answers wouldDeadlock.
+ * is called from elsewhere. Handlers may make blocking calls to objects of other processes; while
+ * one waits, the loop does not serve. A call to an object of the same process would wait for
+ * itself and answers wouldDeadlock.
  *
- * Storage is the caller's: structs below are embedded or static and must stay in place while in use.
+ * Storage is the caller's: structs below are embedded or static and must stay in place while in
+ * use.
  */
 #ifndef LIB_RT_SERVER_H
 #define LIB_RT_SERVER_H
@@ -28,8 +29,8 @@
 #include "capnp/server.h"
 #include "rt/ring.h"
 
-/* What an endpoint takes by convention: whoever makes an endpoint with ObjectFactory for a server of
- * this runtime passes these, and loop_serve offers room for as much. */
+/* What an endpoint takes by convention: whoever makes an endpoint with ObjectFactory for a server
+ * of this runtime passes these, and loop_serve offers room for as much. */
 #define SERVER_MESSAGE_WORDS 256u
 #define SERVER_MESSAGE_CAPS  8u
 #define SERVER_CALLS         32u
@@ -38,19 +39,19 @@ struct loop;
 struct server;
 struct call;
 
-/* --- Objects --------------------------------------------------------------------------------- */
+/* --- Objects -------------------------------------------------------------------------------- */
 
 /* What a kind of object does. Make one with SERVER_CLASS. */
 struct server_class {
 	const struct capnp_interface *interface;
 	status_t (*dispatch)(void *self, struct call *call, uint64_t interface_id, uint16_t method);
-	/* Nobody holds a capability to the object any more and nobody can again: its export has ended.
-	 * The object may be freed or exported afresh. NULL: nothing to do. */
+	/* Nobody holds a capability to the object any more and nobody can again: its export has
+	 * ended. The object may be freed or exported afresh. NULL: nothing to do. */
 	void (*on_no_holders)(void *self);
 };
 
-/* Defines `static const struct server_class name` for interface `type` of a generated X.server.h with
- * the table of handlers `&table` (struct <type>_server):
+/* Defines `static const struct server_class name` for interface `type` of a generated X.server.h
+ * with the table of handlers `&table` (struct <type>_server):
  *     SERVER_CLASS(account_class, account, account_handlers, account_on_no_holders); */
 #define SERVER_CLASS(name, type, table, no_holders)                                            \
 	static status_t name##_dispatch(void *self, struct call *call, uint64_t interface_id,  \
@@ -80,12 +81,12 @@ struct server_object *server_object_of_tag(uint64_t tag);
 void server_root(struct server *server, struct server_object *object, uint64_t tag,
 		const struct server_class *class, void *self);
 
-/* Mints a capability to an object. The caller owns it and normally gives it away in a result; while the
- * caller keeps it, the object has a holder. May be repeated for the same object. */
+/* Mints a capability to an object. The caller owns it and normally gives it away in a result;
+ * while the caller keeps it, the object has a holder. May be repeated for the same object. */
 MUST_USE status_t server_export(struct server *server, struct server_object *object,
 		const struct server_class *class, void *self, uint32_t *capability);
 
-/* --- Calls ----------------------------------------------------------------------------------- */
+/* --- Calls ---------------------------------------------------------------------------------- */
 
 /* A session as this process may know it: opaque, comparable, the same for all calls of one caller's
  * session. All zero while the system has no sessions. */
@@ -95,28 +96,29 @@ struct call_session {
 	uint64_t epoch;
 };
 
-/* call_params and call_results are declared in capnp/server.h. Parameters, with everything borrowed from
- * them, end when the handler returns, also when the call is deferred. */
+/* call_params and call_results are declared in capnp/server.h. Parameters, with everything
+ * borrowed from them, end when the handler returns, also when the call is deferred. */
 
 uint64_t call_tag(const struct call *call);
 struct call_session call_session(const struct call *call);
 
-/* Capabilities among the parameters: a reference that is good until the handler returns, or one that
- * the server owns from then on. Both are null for a null capability and for one of the server's own. */
+/* Capabilities among the parameters: a reference that is good until the handler returns, or one
+ * that the server owns from then on. Both are null for a null capability and for one of the
+ * server's own. */
 struct client_ref call_borrow(struct call *call, struct capnp_cap cap);
 struct client_ref call_take(struct call *call, struct capnp_cap cap);
 
-/* The object of this server, of that class, behind a capability among the parameters (a capability that
- * comes home takes no place in the table); NULL if it is anything else. */
+/* The object of this server, of that class, behind a capability among the parameters (a
+ * capability that comes home takes no place in the table); NULL if it is anything else. */
 void *call_own_object(struct call *call, struct capnp_cap cap, const struct server_class *class);
 
-/* A capability for a setter of the results: call_give parts with the server's own (which it keeps if the
- * answer cannot be delivered: it is released then), call_copy keeps it. */
+/* A capability for a setter of the results: call_give parts with the server's own (which it keeps
+ * if the answer cannot be delivered: it is released then), call_copy keeps it. */
 struct capnp_cap call_give(struct call *call, struct client_ref ref);
 struct capnp_cap call_copy(struct call *call, struct client_ref ref);
 
-/* Exports the object (see server_export) and gives the capability. Null, with the failure in *status, if
- * that fails. */
+/* Exports the object (see server_export) and gives the capability. Null, with the failure in
+ * *status, if that fails. */
 struct capnp_cap call_export(struct call *call, struct server_object *object,
 		const struct server_class *class, void *self, status_t *status);
 
@@ -125,8 +127,8 @@ struct capnp_cap call_export(struct call *call, struct server_object *object,
  * call_answer. Deferring cannot fail. */
 void call_defer(struct call *call);
 
-/* Answers a deferred call: STATUS_OK sends the results built, an exception status sends that. The call
- * must not be used afterwards. */
+/* Answers a deferred call: STATUS_OK sends the results built, an exception status sends that. The
+ * call must not be used afterwards. */
 void call_answer(struct call *call, status_t status);
 
 /* Fails a call with a sentence of the server's: `return call_fail(call, STATUS_FAILED, "no ...");`
@@ -138,7 +140,7 @@ status_t call_fail(struct call *call, status_t status, const char *sentence);
 void call_on_cancel(struct call *call, void (*fn)(struct call *call, void *context),
 		void *context);
 
-/* --- Timers and watches ---------------------------------------------------------------------- */
+/* --- Timers and watches --------------------------------------------------------------------- */
 
 struct loop_timer {
 	uint64_t deadline_ns;
@@ -168,30 +170,31 @@ void loop_at(struct loop *loop, struct loop_timer *timer, uint64_t deadline_ns,
 void loop_timer_stop(struct loop *loop, struct loop_timer *timer);
 
 /* Runs fn each time bits of the mask were set, until loop_watch_stop or a failure. */
-MUST_USE status_t loop_watch_bits(struct loop *loop, struct loop_watch *watch, uint32_t notification,
-		uint64_t mask, void (*fn)(void *context, status_t status, uint64_t bits),
-		void *context);
+MUST_USE status_t loop_watch_bits(struct loop *loop, struct loop_watch *watch,
+		uint32_t notification, uint64_t mask,
+		void (*fn)(void *context, status_t status, uint64_t bits), void *context);
 /* Runs fn once, when the object has ended. */
 MUST_USE status_t loop_watch_end(struct loop *loop, struct loop_watch *watch, uint32_t capability,
 		void (*fn)(void *context, status_t status, uint64_t bits), void *context);
 /* fn will not run again. Waits for the kernel to let go. */
 void loop_watch_stop(struct loop_watch *watch);
 
-/* --- The loop -------------------------------------------------------------------------------- */
+/* --- The loop ------------------------------------------------------------------------------- */
 
 void loop_init(struct loop *loop);
 
 /* Begins to receive at an Endpoint capability (borrowed until the loop ends). */
 MUST_USE status_t loop_serve(struct loop *loop, struct server *server, uint32_t endpoint);
 
-/* Serves until loop_stop; answers the status given there. Ends by itself with STATUS_DISCONNECTED when
- * the only endpoint was closed or taken away, with STATUS_OK when nothing is left to wait for. */
+/* Serves until loop_stop; answers the status given there. Ends by itself with STATUS_DISCONNECTED
+ * when the only endpoint was closed or taken away, with STATUS_OK when nothing is left to wait
+ * for. */
 MUST_USE status_t loop_run(struct loop *loop);
 
 /* Lets loop_run return once the present handler is done. */
 void loop_stop(struct loop *loop, status_t status);
 
-/* --- Layouts: fields are the runtime's own ------------------------------------------------------ */
+/* --- Layouts: fields are the runtime's own -------------------------------------------------- */
 
 enum call_state { CALL_FREE, CALL_HANDLING, CALL_DEFERRED, CALL_RETURNING };
 
@@ -209,7 +212,7 @@ struct call {
 	bool failed_in_words;                   /* the results are an Exception */
 	bool is_refusal;                        /* the return carries nothing but a code */
 	bool cancelled;
-	uint32_t span_off;                      /* words; of the results if not the server's own span */
+	uint32_t span_off; /* words; of the results if not the server's own span */
 	uint32_t span_words;                    /* 0: none */
 	struct capnp_builder results;
 	struct capnp_cap_slot result_slots[SERVER_MESSAGE_CAPS];
@@ -222,7 +225,7 @@ struct server {
 	struct loop *loop;
 	struct server *next;
 	uint32_t endpoint;
-	uint32_t returning_id;                  /* the call of the last return with re-arm; 0: a refusal */
+	uint32_t returning_id; /* the call of the last return with re-arm; 0: a refusal */
 	uint32_t receive_off;                   /* words; span of the one receive */
 	uint32_t results_off;                   /* words; span of results that are sent at once */
 	uint32_t sent_off;                      /* a larger one, until the kernel has read it */

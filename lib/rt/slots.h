@@ -1,6 +1,6 @@
 /*
- * Capabilities beside messages: what the slots of a capability table mean in this runtime, and their forms in
- * the ring: transfer descriptors on the way out, records on the way in.
+ * Capabilities beside messages: what the slots of a capability table mean in this runtime, and
+ * their forms in the ring: transfer descriptors on the way out, records on the way in.
  */
 #ifndef LIB_RT_SLOTS_H
 #define LIB_RT_SLOTS_H

@@ -1,8 +1,8 @@
 /*
  * Start-up and ending of a program.
  *
- * Nothing here runs with the final stack guard except main: rt_start does not return, so changing the guard
- * under it is safe.
+ * Nothing here runs with the final stack guard except main: rt_start does not return, so changing
+ * the guard under it is safe.
  */
 #include "rt/start.h"
 
@@ -19,8 +19,8 @@ uintptr_t __stack_chk_guard = 0x5bd1e995a1b2c300u;
 static struct ring main_ring;
 static char *args[PROGRAM_ARGS_MAX + 1];
 
-/* Unpredictable only as far as the processor's counter is. The low byte is zero, so that a string that runs
- * over the end of its buffer cannot write the guard. */
+/* Unpredictable only as far as the processor's counter is. The low byte is zero, so that a string
+ * that runs over the end of its buffer cannot write the guard. */
 static uintptr_t guard_make(const struct ring_header *header)
 {
 	uint64_t counter = __builtin_ia32_rdtsc();

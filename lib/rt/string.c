@@ -1,10 +1,10 @@
 /*
- * Bytes and strings: what the compiler may call on its own account (memcpy, memmove, memset, memcmp)
- * and the few string functions that programs use.
+ * Bytes and strings: what the compiler may call on its own account (memcpy, memmove, memset,
+ * memcmp) and the few string functions that programs use.
  *
- * Blocks up to 16 bytes are moved by two words that may overlap, larger ones by vectors of which the last
- * may overlap the one before. Only what is much larger uses the processor's string instructions, whose start
- * costs more than a short move.
+ * Blocks up to 16 bytes are moved by two words that may overlap, larger ones by vectors of which
+ * the last may overlap the one before. Only what is much larger uses the processor's string
+ * instructions, whose start costs more than a short move.
  */
 #include <string.h>
 
@@ -14,8 +14,8 @@
 
 #define STRING_INSTRUCTION_BYTES 4096u
 
-/* Keeps the compiler from turning a loop back into a call of the function that contains it, and from
- * unrolling what is short in practice. */
+/* Keeps the compiler from turning a loop back into a call of the function that contains it, and
+ * from unrolling what is short in practice. */
 #define NO_LOOP_IDIOM __attribute__((no_builtin("memcpy", "memmove", "memset", "memcmp", "strlen")))
 #define PLAIN_LOOP _Pragma("clang loop vectorize(disable) unroll(disable)")
 

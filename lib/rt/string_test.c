@@ -1,6 +1,7 @@
 /*
- * Tests of bytes and strings: every length around the places where the method changes, every overlap,
- * against plain loops. The functions get other names here, so that the host's own stay in use.
+ * Tests of bytes and strings: every length around the places where the method changes, every
+ * overlap, against plain loops. The functions get other names here, so that the host's own stay
+ * in use.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -108,14 +109,16 @@ static void comparisons_agree_with_the_host(void **state)
 
 			assert_int_equal(sign(rt_strcmp(a, b)), sign(strcmp(a, b)));
 			assert_int_equal(sign(rt_strncmp(a, b, 2)), sign(strncmp(a, b, 2)));
-			assert_int_equal(sign(rt_memcmp(a, b, shorter)), sign(memcmp(a, b, shorter)));
+			assert_int_equal(sign(rt_memcmp(a, b, shorter)),
+					sign(memcmp(a, b, shorter)));
 			assert_ptr_equal(rt_strstr(a, b), strstr(a, b));
 		}
 		assert_int_equal(rt_strlen(strings[i]), strlen(strings[i]));
 		assert_int_equal(rt_strnlen(strings[i], 2), strnlen(strings[i], 2));
 		assert_ptr_equal(rt_strchr(strings[i], 'b'), strchr(strings[i], 'b'));
 		assert_ptr_equal(rt_strrchr(strings[i], 'a'), strrchr(strings[i], 'a'));
-		assert_ptr_equal(rt_memchr(strings[i], 0, 7), memchr(strings[i], 0, strlen(strings[i]) + 1));
+		assert_ptr_equal(rt_memchr(strings[i], 0, 7),
+				memchr(strings[i], 0, strlen(strings[i]) + 1));
 	}
 }
 

@@ -1,16 +1,17 @@
 /*
  * The ring as a transport of typed clients.
  *
- * A question's span holds, one after the other: parameters, transfer descriptors, capability records of the
- * answer, the answer. Spans of usual size stay with the question after the call, so that the next
- * call with that number takes no search; they are given up when the arena runs short.
+ * A question's span holds, one after the other: parameters, transfer descriptors, capability
+ * records of the answer, the answer. Spans of usual size stay with the question after the call,
+ * so that the next call with that number takes no search; they are given up when the arena runs
+ * short.
  *
  *   QUESTION_FREE -begin-> BUILDING -send-> SENT -completion-> ANSWERED -done-> FREE
  *
  * Calls on places in answers that are still to come (pipelining) wait here for those answers.
  *
- * The way of a blocking call is straight; what is rare stands in functions of its own (COLD), so that it costs
- * the others not even a register.
+ * The way of a blocking call is straight; what is rare stands in functions of its own (COLD), so
+ * that it costs the others not even a register.
  */
 #include "rt/transport.h"
 
@@ -49,7 +50,7 @@ static struct question *question_of(struct transport *transport, uint32_t number
 	return question;
 }
 
-/* --- Spans --------------------------------------------------------------------------------------- */
+/* --- Spans ---------------------------------------------------------------------------------- */
 
 static COLD void question_drop_span(struct ring *ring, struct question *question)
 {
@@ -81,7 +82,7 @@ static COLD bool question_take_span(struct ring_transport *self, struct question
 	return true;
 }
 
-/* --- The life of a call -------------------------------------------------------------------------- */
+/* --- The life of a call --------------------------------------------------------------------- */
 
 static status_t transport_begin(struct transport *transport, const struct client_begin *what,
 		uint32_t *number)
@@ -98,7 +99,8 @@ static status_t transport_begin(struct transport *transport, const struct client
 		return STATUS_OVERLOADED;
 	question = &self->questions[taken];
 	if (what->params_words > MESSAGE_WORDS_MAX || what->reply_words > MESSAGE_WORDS_MAX ||
-			(question->span_words < words && !question_take_span(self, question, words))) {
+			(question->span_words < words &&
+					!question_take_span(self, question, words))) {
 		ring_question_give(self->ring, taken);
 		return STATUS_OVERLOADED;
 	}
@@ -134,10 +136,11 @@ static void question_answer(const struct ring_transport *self, struct question *
 	if (!question->has_message)
 		detail_note(completion->detail);
 	if (count != 0)
-		records_read((const struct cap_record *)(const void *)records, question->reply_slots, count);
+		records_read((const struct cap_record *)(const void *)records,
+				question->reply_slots, count);
 	capnp_message_init(&question->reply, records + TRANSPORT_REPLY_CAPS * RECORD_WORDS,
-			MIN(completion->msg_words, question->what.reply_words), question->reply_slots,
-			count);
+			MIN(completion->msg_words, question->what.reply_words),
+			question->reply_slots, count);
 }
 
 static status_t transport_wait(struct transport *transport, uint32_t number)
@@ -188,7 +191,8 @@ static struct capnp_cap transport_put(struct transport *transport, uint32_t numb
 		const struct client_ref *ref, bool is_given)
 {
 	struct question *question = question_of(transport, number);
-	struct capnp_cap_slot slot = { .kind = is_given ? SLOT_MOVE : SLOT_COPY, .id = ref->target };
+	struct capnp_cap_slot slot = { .kind = is_given ? SLOT_MOVE : SLOT_COPY,
+		.id = ref->target };
 	status_t status = STATUS_OK;
 
 	if (client_ref_is_pipelined(*ref)) {
@@ -234,7 +238,8 @@ static status_t transport_send(struct transport *transport, uint32_t number, uin
 	if (params->cap_count != 0) {
 		entry->cap_count = (uint8_t)params->cap_count;
 		entry->caps_off = caps_off;
-		descriptors_write((struct cap_descriptor *)(void *)ring_words_at(self->ring, caps_off),
+		descriptors_write((struct cap_descriptor *)(void *)ring_words_at(
+						  self->ring, caps_off),
 				question->param_slots, params->cap_count);
 	}
 	question->entry_tail = self->ring->sq_tail;
@@ -280,7 +285,7 @@ static status_t transport_take(struct transport *transport, uint32_t number, str
 	return STATUS_OK;
 }
 
-/* --- Callbacks, cancelling, ending ---------------------------------------------------------------- */
+/* --- Callbacks, cancelling, ending ---------------------------------------------------------- */
 
 static void question_ready(struct ring_operation *operation)
 {

@@ -1,8 +1,8 @@
 /*
  * The ring as a transport of typed clients (lib/capnp/client.h).
  *
- * State is kept by question number. A call's entry is filled by send and handed to the kernel at the
- * latest by wait; a call that is waited for right after it was sent goes as a SYNC entry.
+ * State is kept by question number. A call's entry is filled by send and handed to the kernel at
+ * the latest by wait; a call that is waited for right after it was sent goes as a SYNC entry.
  */
 #ifndef LIB_RT_TRANSPORT_H
 #define LIB_RT_TRANSPORT_H

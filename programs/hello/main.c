@@ -1,6 +1,6 @@
 /*
- * hello: the smallest program. It says one line if it was given a console, and can do nothing at all if it
- * was not: then only its exit status speaks.
+ * hello: the smallest program. It says one line if it was given a console, and can do nothing at
+ * all if it was not: then only its exit status speaks.
  */
 #include "capos/kernel.client.h"
 #include "rt/program.h"
@@ -14,7 +14,8 @@ int main(int argc, char **argv)
 
 	if (client_ref_is_null(console.ref))
 		return STATUS_NO_CONSOLE;
-	if (console_write(console, capnp_text("Hello from a program that holds one console.\n")) != STATUS_OK)
+	if (console_write(console, capnp_text("Hello from a program that holds one console.\n")) !=
+			STATUS_OK)
 		return STATUS_CONSOLE_FAILED;
 	return 0;
 }

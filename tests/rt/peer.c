@@ -1,7 +1,7 @@
 /*
- * The peer: a server in another process with something of everything. Its counter defers (`reach`), its
- * bank exports objects, and what became of them can be asked: `value` answers accounts in being times
- * 1000 plus calls that their callers cancelled.
+ * The peer: a server in another process with something of everything. Its counter defers
+ * (`reach`), its bank exports objects, and what became of them can be asked: `value` answers
+ * accounts in being times 1000 plus calls that their callers cancelled.
  */
 #include <stdlib.h>
 
@@ -28,7 +28,8 @@ static uint64_t sum;
 static uint64_t accounts;
 static uint64_t cancels;
 
-/* --- The counter ------------------------------------------------------------------------------- */
+/* --- The counter -------------------------------------------------------------------------------
+ * */
 
 static void answer_waiting(void)
 {
@@ -86,7 +87,8 @@ static const struct counter_server counter_handlers = {
 };
 SERVER_CLASS(counter_class, counter, counter_handlers, NULL);
 
-/* --- The bank ---------------------------------------------------------------------------------- */
+/* --- The bank ----------------------------------------------------------------------------------
+ * */
 
 static void account_no_holders(void *self)
 {

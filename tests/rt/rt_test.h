@@ -1,5 +1,6 @@
 /*
- * The guest test of the runtime: one program in several roles. `main` launches the others and judges.
+ * The guest test of the runtime: one program in several roles. `main` launches the others and
+ * judges.
  */
 #ifndef TESTS_RT_RT_TEST_H
 #define TESTS_RT_RT_TEST_H

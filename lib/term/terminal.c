@@ -1,7 +1,8 @@
 /*
  * Terminal; see terminal.h.
  * Input: terminal_input() queues, pump() gives the top session what it waits for. Ctrl-C and Ctrl-Z
- * act when they arrive if a program is waiting for the event, else when a read comes to them.
+ * act when they arrive if a program is waiting for the event, else when a read comes to them. Ctrl-\
+ * is never left to the program in the foreground.
  */
 #include "term/terminal.h"
 
@@ -12,6 +13,7 @@
 
 #define CTRL_C 0x03
 #define CTRL_Z 0x1A
+#define CTRL_BACKSLASH 0x1C
 #define NO_SESSION UINT32_MAX
 
 static void pump(struct terminal *t);
@@ -94,6 +96,23 @@ static void send_event(struct terminal *t, struct terminal_session *s, enum term
 	}
 	s->event_waiter = 0;
 	t->ops->answer_event(t->arg, who, event);
+}
+
+/* Interrupts the oldest session that waits for events, unless it is the one in the foreground. */
+static bool interrupt_oldest(struct terminal *t)
+{
+	struct terminal_session *oldest = NULL;
+
+	for (uint32_t i = 0; i < TERMINAL_SESSIONS_MAX; i++) {
+		struct terminal_session *s = &t->session[i];
+
+		if (s->open && s->event_waiter && (!oldest || s->order < oldest->order))
+			oldest = s;
+	}
+	if (!oldest || oldest == &t->session[top(t)])
+		return false;
+	send_event(t, oldest, TERMINAL_EVENT_INTERRUPT);
+	return true;
 }
 
 /* Gives interrupt or suspend to the newest session that waits for events; false: none does. */
@@ -379,6 +398,8 @@ static bool acts_now(struct terminal *t, char byte)
 {
 	uint32_t above = top(t);
 
+	if (byte == CTRL_BACKSLASH)
+		return interrupt_oldest(t);
 	if (byte != CTRL_C && byte != CTRL_Z)
 		return false;
 	if (above != NO_SESSION && t->session[above].read != TERMINAL_READ_NONE)

@@ -199,6 +199,28 @@ static void a_child_that_reads_keys_without_control_keys_can_be_interrupted(void
 	assert_string_equal(answers[1].text, "q");
 }
 
+static void ctrl_backslash_cannot_be_kept_from_the_parent(void **state)
+{
+	uint32_t child = open_session();
+
+	assert_true(terminal_next_event(&term, 0, 50));
+	assert_true(terminal_next_event(&term, child, 51));
+	assert_true(terminal_read_keys(&term, child, 60, 100, true));
+	type("\x03");
+	assert_int_equal(answers[0].who, 60);
+	type("\x1c");
+	assert_int_equal(answers[1].who, 50);
+	assert_int_equal(answers[1].event, TERMINAL_EVENT_INTERRUPT);
+}
+
+static void ctrl_backslash_is_a_key_for_the_only_session(void **state)
+{
+	assert_true(terminal_next_event(&term, 0, 50));
+	assert_true(terminal_read_keys(&term, 0, 60, 100, true));
+	type("\x1c");
+	assert_int_equal(answers[0].who, 60);
+}
+
 static void input_goes_to_the_foreground_and_comes_back(void **state)
 {
 	uint32_t child;
@@ -405,6 +427,8 @@ int main(void)
 		cmocka_unit_test_setup(ctrl_c_while_nobody_reads_is_an_event_and_drops_what_was_typed, begin),
 		cmocka_unit_test_setup(ctrl_c_without_anybody_waiting_stays_a_key, begin),
 		cmocka_unit_test_setup(a_child_that_reads_keys_without_control_keys_can_be_interrupted, begin),
+		cmocka_unit_test_setup(ctrl_backslash_cannot_be_kept_from_the_parent, begin),
+		cmocka_unit_test_setup(ctrl_backslash_is_a_key_for_the_only_session, begin),
 		cmocka_unit_test_setup(input_goes_to_the_foreground_and_comes_back, begin),
 		cmocka_unit_test_setup(sessions_are_bounded_and_reused, begin),
 		cmocka_unit_test_setup(one_read_and_one_event_call_wait_at_a_time, begin),

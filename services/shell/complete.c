@@ -212,12 +212,30 @@ static void frame_fields(struct completer *c)
 	}
 }
 
+/* The names that a parameter of this interface could be given, with their @. */
+static void capabilities_of(struct completer *c, struct schema_type type)
+{
+	for (uint32_t i = 0; i < c->sh->name_count; i++) {
+		char text[SHELL_NAME_BYTES + 1] = "@";
+		struct thing cap;
+
+		if (!thing_as_capability(c->sh->names[i].thing, &cap))
+			continue;
+		if (!schema_type_is_capability(type) && !shell_interface_is(cap.node, schema_type_id(type)))
+			continue;
+		memcpy(text + 1, c->sh->names[i].name, strlen(c->sh->names[i].name) + 1);
+		add_word(c, text, "");
+	}
+}
+
 static void values_of(struct completer *c, struct schema_type type)
 {
 	enum schema_type_kind kind = schema_type_kind(type);
 	struct schema_node node;
 
-	if (kind == SCHEMA_BOOL) {
+	if (kind == SCHEMA_INTERFACE_TYPE || schema_type_is_capability(type)) {
+		capabilities_of(c, type);
+	} else if (kind == SCHEMA_BOOL) {
 		add_word(c, "true", "");
 		add_word(c, "false", "");
 	} else if (kind == SCHEMA_ENUM_TYPE) {

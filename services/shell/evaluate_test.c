@@ -414,6 +414,9 @@ static void completion_knows_names_methods_fields_and_words(void **state)
 	assert_string_equal(completions("c = term as Con"), "Console");
 	assert_string_equal(completions("term.readLine(hidden = t"), "true");
 	assert_string_equal(completions("help timer.no"), "now");
+	run("a = bank.open(owner = \"ann\").account");
+	assert_string_equal(completions("a.revoke(facet = "), "@timer @term @console @bank @authority @system @a");
+	assert_string_equal(completions("a.revoke(facet = @b"), "bank");
 	assert_string_equal(completions("help Bal"), "BalanceView");
 	assert_string_equal(completions("nonsense.x"), "");
 	assert_string_equal(completions("timer.now) ("), "");

@@ -142,7 +142,8 @@ def test_ctrl_c_ends_the_foreground_child_and_not_the_shell(tested):
         tested.send_line(f'run test-reader with {{ @term, @timer }} args ["{how}"]')
         tested.expect(shown)
         tested.send("\x03")
-        tested.expect("test-reader was killed")
+        # A program that was told of it by its read may end by itself first.
+        tested.expect("test-reader (was killed|ended with status 3)")
         tested.prompt()
     tested.send_line("counter.reach(value = 1000000)")
     tested.expect("reach.*\n")

@@ -43,8 +43,13 @@ HOST_TEST_schema_check    := tests/capnp/schema_check_test.c
 $(HOST)/test/tests/capnp/schema_check_test.o: HOST_CFLAGS += -DGEN_DIRECTORY='"$(GEN)"' -DSCHEMA_CHECK='"$(HOST)/schema-check"'
 $(HOST)/test/bin/schema_check: | $(HOST)/schema-check
 
+HOST_TESTS                  += capnp_generator
+HOST_TEST_capnp_generator   := tests/capnp/generator_test.c
+$(HOST)/test/tests/capnp/generator_test.o: HOST_CFLAGS += -DGEN_DIRECTORY='"$(GEN)"' -DCAPNPC='"$(HOST)/capnpc-capos"'
+$(HOST)/test/bin/capnp_generator: | $(HOST)/capnpc-capos
+
 # These tests and no others: builds and runs each.
-CAPNP_TESTS := $(foreach t,capnp capnp_text capnp_client capnp_official capnp_cost schema_check,$(HOST)/test/bin/$t)
+CAPNP_TESTS := $(foreach t,capnp capnp_text capnp_client capnp_official capnp_cost capnp_generator schema_check,$(HOST)/test/bin/$t)
 .PHONY: host-test-capnp
 host-test-capnp: $(CAPNP_TESTS)
 	@for t in $^; do CMOCKA_MESSAGE_OUTPUT=TAP $$t || exit 1; done

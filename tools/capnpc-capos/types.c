@@ -276,6 +276,7 @@ static void layout_assertions_emit(struct schema_node node, uint32_t bytes)
 void layout_emit(struct schema_node node)
 {
 	uint32_t bytes = annotation_number(schema_node_annotations(node), SCHEMA_ANNOTATION_ABI, 0);
+	uint32_t fields = 0;
 	struct schema_member field;
 	uint32_t offset = 0;
 
@@ -299,7 +300,10 @@ void layout_emit(struct schema_node node)
 			emit("[%u]", times);
 		emit(";\n");
 		offset = (uint32_t)end;
+		fields++;
 	}
+	if (fields != schema_field_count(node))
+		die("fields of the layout %s overlap", name_node(node));
 	layout_padding_emit(offset, bytes);
 	emit("};\n");
 	layout_assertions_emit(node, bytes);

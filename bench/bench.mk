@@ -1,0 +1,24 @@
+# The benchmark package: its first process is the benchmark itself, so that nothing else runs beside it.
+# `make boot-bench CONFIG=release`; tools/runner/bench.py boots it.
+
+BENCH_SCHEMA     := bench/guest/bench.capnp
+BENCH_SCHEMA_BIN := $(GEN)/bench/guest/bench.bin
+
+# A run of its own: the schema is not part of the system.
+gen: $(BENCH_SCHEMA_BIN)
+$(BENCH_SCHEMA_BIN): $(BENCH_SCHEMA) $(CAPNPC) $(SCHEMAS_BIN)
+	@mkdir -p $(@D)
+	capnp compile -I schema -o- $(BENCH_SCHEMA) > $@.tmp
+	cd $(GEN) && $(abspath $(CAPNPC)) < $(abspath $@.tmp)
+	@mv $@.tmp $@
+$(GEN)/bench/guest/%.capnp.c: $(BENCH_SCHEMA_BIN) ;
+
+$(eval $(call program,bench,bench/guest/main.c bench/guest/measure.c bench/guest/rows.c bench/guest/peer.c \
+	gen/bench/guest/bench.capnp.c))
+$(eval $(call program,bench-nothing,bench/guest/nothing.c))
+
+.PHONY: boot-bench
+boot-bench: kernel $(B)/boot-bench.cpio
+$(B)/boot-bench.cpio: tools/bootpack/bootpack.py $(B)/bin/bench $(B)/bin/bench-nothing
+	tools/bootpack/bootpack.py $@ bin/init=$(B)/bin/bench bin/nothing=$(B)/bin/bench-nothing
+all: $(B)/boot-bench.cpio

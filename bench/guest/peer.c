@@ -1,0 +1,92 @@
+/*
+ * The other parties: a server of the runtime's own kind, one that answers signals, one that always wants to run.
+ */
+#include <string.h>
+
+#include "bench/guest/bench.client.h"
+#include "bench/guest/bench.h"
+#include "bench/guest/bench.server.h"
+#include "capos/kernel.capnp.h"
+#include "rt/capability.h"
+#include "rt/program.h"
+#include "rt/server.h"
+
+static status_t target_nothing(void *self, struct call *call, struct bench_target_nothing_params_reader in,
+		struct bench_target_nothing_results_builder *out)
+{
+	return STATUS_OK;
+}
+
+static status_t target_seven(void *self, struct call *call, struct bench_target_seven_params_reader in,
+		struct bench_target_seven_results_builder *out)
+{
+	bench_target_seven_results_set_a(*out, bench_target_seven_params_get_a(in) + 1);
+	bench_target_seven_results_set_b(*out, bench_target_seven_params_get_b(in) + 1);
+	bench_target_seven_results_set_c(*out, bench_target_seven_params_get_c(in) + 1);
+	bench_target_seven_results_set_d(*out, bench_target_seven_params_get_d(in) + 1);
+	bench_target_seven_results_set_e(*out, bench_target_seven_params_get_e(in) + 1);
+	bench_target_seven_results_set_f(*out, bench_target_seven_params_get_f(in) + 1);
+	bench_target_seven_results_set_g(*out, bench_target_seven_params_get_g(in) + 1);
+	return STATUS_OK;
+}
+
+static status_t target_list(void *self, struct call *call, struct bench_target_list_params_reader in,
+		struct bench_target_list_results_builder *out)
+{
+	struct capnp_list values = bench_target_list_params_get_values(in);
+	struct capnp_list_builder answers = bench_target_list_results_init_values(*out, values.count);
+
+	for (uint32_t i = 0; i < values.count; i++)
+		capnp_list_set_u64(answers, i, capnp_list_u64(values, i) + 1);
+	return STATUS_OK;
+}
+
+static const struct bench_target_server target_handlers = {
+	.nothing = target_nothing,
+	.seven = target_seven,
+	.list = target_list,
+};
+SERVER_CLASS(target_class, bench_target, target_handlers, NULL);
+
+static int serve(void)
+{
+	static struct loop loop;
+	static struct server server;
+	static struct server_object object;
+
+	loop_init(&loop);
+	server_root(&server, &object, 0, &target_class, &object);
+	if (loop_serve(&loop, &server, rt_id(rt_grant("serve", ENDPOINT_INTERFACE_ID))) != STATUS_OK)
+		return 1;
+	return loop_run(&loop) == STATUS_OK ? 0 : 1;
+}
+
+static int answer_signals(void)
+{
+	uint32_t ping = rt_id(rt_grant("ping", NOTIFICATION_INTERFACE_ID));
+	uint32_t pong = rt_id(rt_grant("pong", NOTIFICATION_INTERFACE_ID));
+	struct ring *ring = ring_self();
+
+	for (;;) {
+		struct ring_entry *entry = ring_entry(ring, CAP_OP_WAIT, NULL);
+
+		entry->target = ping;
+		entry->interface = 1;
+		if (ring_sync(ring) != STATUS_OK)
+			return 1;
+		entry = ring_entry(ring, CAP_OP_SIGNAL, NULL);
+		entry->flags = ENTRY_QUIET;
+		entry->target = pong;
+		entry->interface = 1;
+	}
+}
+
+int peer_main(const char *role)
+{
+	if (strcmp(role, "serve") == 0)
+		return serve();
+	if (strcmp(role, "signals") == 0)
+		return answer_signals();
+	for (;;)
+		rt_yield();
+}

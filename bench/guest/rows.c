@@ -1,0 +1,325 @@
+/*
+ * What is measured. Each run is what a program does: entries filled, outcomes read, values checked.
+ */
+#include <string.h>
+
+#include "abi/syscall.h"
+#include "bench/guest/bench.client.h"
+#include "bench/guest/bench.h"
+#include "capos/kernel.client.h"
+#include "rt/capability.h"
+#include "rt/launch.h"
+#include "rt/program.h"
+#include "rt/server.h"
+
+#define PAGE_BYTES 4096u
+
+static struct timer_ref timer;
+static struct virtual_memory_ref memory;
+static struct launch_authority authority;
+static struct launch_file image, nothing;
+static struct bench_target_ref target;
+static struct memory_object_ref page;
+static struct process_handle_ref yielder;
+static uint32_t ping, pong, unheard;
+
+/* --- The kernel alone ------------------------------------------------------------------------------- */
+
+static bool null_enter(uint32_t count)
+{
+	int64_t sum = 0;
+
+	while (count-- > 0)
+		sum |= cap_enter(0, 0, 0);
+	return sum == 0;
+}
+
+static bool nop_sync(uint32_t count)
+{
+	struct ring *ring = ring_self();
+	status_t worst = STATUS_OK;
+
+	while (count-- > 0) {
+		(void)ring_entry(ring, CAP_OP_NOP, NULL);
+		worst |= ring_sync(ring);
+	}
+	return worst == STATUS_OK;
+}
+
+static bool nop_32(uint32_t count)
+{
+	struct ring *ring = ring_self();
+
+	while (count-- > 0) {
+		for (uint32_t i = 0; i < 32; i++)
+			(void)ring_entry(ring, CAP_OP_NOP, NULL);
+		ring_submit(ring);
+		ring_reap(ring);
+	}
+	return true;
+}
+
+static bool kernel_call(uint32_t count)
+{
+	status_t worst = STATUS_OK;
+	uint64_t now = 0;
+
+	while (count-- > 0)
+		worst |= timer_now(timer, &now);
+	return worst == STATUS_OK && now != 0;
+}
+
+static bool signal(uint32_t count)
+{
+	status_t worst = STATUS_OK;
+
+	while (count-- > 0)
+		worst |= rt_signal(unheard, 1);
+	return worst == STATUS_OK;
+}
+
+static bool cap_copy_release(uint32_t count)
+{
+	status_t worst = STATUS_OK;
+
+	while (count-- > 0) {
+		uint32_t copy;
+
+		worst |= rt_copy(unheard, &copy);
+		rt_release(copy);
+	}
+	return worst == STATUS_OK;
+}
+
+static bool map_touch_unmap(uint32_t count)
+{
+	status_t worst = STATUS_OK;
+
+	while (count-- > 0) {
+		uint64_t address = 0;
+
+		worst |= virtual_memory_map(memory, memory_object_as_memory_view(page), 0, PAGE_BYTES, 0,
+				ACCESS_READ_WRITE, &address);
+		if (worst != STATUS_OK)
+			return false;
+		*(volatile uint64_t *)(uintptr_t)address = count;
+		worst |= virtual_memory_unmap(memory, address, PAGE_BYTES);
+	}
+	return worst == STATUS_OK;
+}
+
+/* --- Two processes ------------------------------------------------------------------------------------ */
+
+static bool call_empty(uint32_t count)
+{
+	status_t worst = STATUS_OK;
+
+	while (count-- > 0)
+		worst |= bench_target_nothing(target);
+	return worst == STATUS_OK;
+}
+
+static bool call_64(uint32_t count)
+{
+	uint64_t sum = 0, rounds = count;
+
+	while (count-- > 0) {
+		uint64_t a, b, c, d, e, f, g;
+
+		if (bench_target_seven(target, 1, 2, 3, 4, 5, 6, 7, &a, &b, &c, &d, &e, &f, &g) != STATUS_OK)
+			return false;
+		sum += a + b + c + d + e + f + g;
+	}
+	return sum == rounds * 35;
+}
+
+static bool call_960(uint32_t count)
+{
+	uint64_t sum = 0, rounds = count;
+
+	while (count-- > 0) {
+		struct bench_target_list_params_builder params;
+		struct bench_target_list_call call = bench_target_list_begin(target, &params);
+		struct capnp_list_builder values = bench_target_list_params_init_values(params, LIST_VALUES);
+		struct capnp_list answers;
+
+		for (uint32_t i = 0; i < LIST_VALUES; i++)
+			capnp_list_set_u64(values, i, i);
+		bench_target_list_send(&call);
+		if (bench_target_list_wait(&call) != STATUS_OK)
+			return false;
+		answers = bench_target_list_results_get_values(bench_target_list_results(&call));
+		for (uint32_t i = 0; i < answers.count; i++)
+			sum += capnp_list_u64(answers, i);
+		bench_target_list_done(&call);
+	}
+	return sum == rounds * (LIST_VALUES * (LIST_VALUES + 1) / 2);
+}
+
+/* Signals and waits in one enter; so does the other side. */
+static bool signal_pingpong(uint32_t count)
+{
+	struct ring *ring = ring_self();
+	uint16_t question = ring_question_take(ring);
+	status_t worst = STATUS_OK;
+
+	while (count-- > 0) {
+		struct ring_entry *entry = ring_entry(ring, CAP_OP_SIGNAL, NULL);
+
+		entry->flags = ENTRY_QUIET;
+		entry->target = ping;
+		entry->interface = 1;
+		entry = ring_entry(ring, CAP_OP_WAIT, NULL);
+		entry->target = pong;
+		entry->interface = 1;
+		entry->question = question;
+		worst |= ring_sync(ring);
+	}
+	ring_question_give(ring, question);
+	return worst == STATUS_OK;
+}
+
+/* --- Processes ----------------------------------------------------------------------------------------- */
+
+struct peer_grant {
+	const char *name;
+	uint32_t id;
+	const struct capnp_interface *interface;
+};
+
+static bool start(const struct launch_file *file, const char *role, const struct peer_grant *peer_grants,
+		uint32_t grant_count, struct process_handle_ref *process)
+{
+	static struct launch_row rows[2][LAUNCH_ROWS_MAX];
+	struct launch_grant grants[2] = { 0 };
+	struct capnp_text args[2] = { capnp_text("bench"), capnp_text_of(role, (uint32_t)strlen(role)) };
+	struct launch_request request = { .image = file->bytes, .image_bytes = file->count, .name = args[0],
+		.args = args, .arg_count = 2, .grants = grants, .grant_count = grant_count };
+	struct launch_result result;
+
+	for (uint32_t i = 0; i < grant_count; i++) {
+		const struct peer_grant *grant = &peer_grants[i];
+
+		grants[i] = (struct launch_grant){ .capability = grant->id, .rows = rows[i],
+			.name = capnp_text_of(grant->name, (uint32_t)strlen(grant->name)),
+			.row_count = launch_rows(grant->interface, rows[i], LAUNCH_ROWS_MAX) };
+	}
+	if (launch(&authority, &request, &result) != STATUS_OK) {
+		rt_print("bench: %s", launch_sentence(&result));
+		return false;
+	}
+	*process = result.process;
+	return true;
+}
+
+static bool await_end(struct process_handle_ref process)
+{
+	struct process_observer_wait_params_builder params;
+	struct process_observer_wait_call call =
+			process_observer_wait_begin(process_handle_as_process_observer(process), &params);
+	status_t status;
+
+	process_observer_wait_send(&call);
+	status = process_observer_wait_wait(&call);
+	process_observer_wait_done(&call);
+	client_release(process.ref);
+	return status == STATUS_OK;
+}
+
+static bool process_cycle(uint32_t count)
+{
+	while (count-- > 0) {
+		struct process_handle_ref process;
+
+		if (!start(&nothing, "", NULL, 0, &process) || !await_end(process))
+			return false;
+	}
+	return true;
+}
+
+/* Two switches a time: there and back. The other one runs from here on, so this row is the last. */
+static bool yield(uint32_t count)
+{
+	if (client_ref_is_null(yielder.ref) && !start(&image, "yield", NULL, 0, &yielder))
+		return false;
+	while (count-- > 0)
+		rt_yield();
+	return true;
+}
+
+/* --- Preparing -------------------------------------------------------------------------------------------- */
+
+static bool start_server(void)
+{
+	struct object_factory_ref factory = authority.factory;
+	struct endpoint_export_params_builder params;
+	struct endpoint_export_call call;
+	struct process_handle_ref process;
+	struct capnp_list_builder rows;
+	struct endpoint_ref endpoint;
+	status_t status;
+
+	if (object_factory_endpoint(factory, SERVER_MESSAGE_WORDS, SERVER_MESSAGE_CAPS, SERVER_CALLS, &endpoint) !=
+			STATUS_OK)
+		return false;
+	call = endpoint_export_begin(endpoint, &params);
+	rows = endpoint_export_params_init_interfaces(params, 1);
+	interface_row_set_id(interface_row_builder_at(rows, 0), BENCH_TARGET_INTERFACE_ID);
+	interface_row_set_methods(interface_row_builder_at(rows, 0), BENCH_TARGET_METHOD_COUNT);
+	endpoint_export_send(&call);
+	status = endpoint_export_wait(&call);
+	if (status == STATUS_OK)
+		status = endpoint_export_take_capability(&call, &target.ref);
+	endpoint_export_done(&call);
+	return status == STATUS_OK && start(&image, "serve",
+			&(struct peer_grant){ "serve", rt_id(endpoint.ref), &endpoint_interface }, 1, &process);
+}
+
+static bool start_signals(void)
+{
+	struct notification_ref there, back, third;
+	struct process_handle_ref process;
+	struct object_factory_ref factory = authority.factory;
+
+	if (object_factory_notification(factory, &there) != STATUS_OK ||
+			object_factory_notification(factory, &back) != STATUS_OK ||
+			object_factory_notification(factory, &third) != STATUS_OK)
+		return false;
+	ping = rt_id(there.ref);
+	pong = rt_id(back.ref);
+	unheard = rt_id(third.ref);
+	const struct peer_grant grants[] = { { "ping", ping, &notification_interface },
+		{ "pong", pong, &notification_interface } };
+	return start(&image, "signals", grants, 2, &process);
+}
+
+uint32_t rows_prepare(const struct row **rows)
+{
+	static const struct row all[] = {
+		{ "null_enter", 200, 1, null_enter, true },
+		{ "nop_1", 200, 1, nop_sync, true },
+		{ "nop_32", 20, 32, nop_32, true },
+		{ "kernel_call", 100, 1, kernel_call, true },
+		{ "call_empty", 100, 1, call_empty, true },
+		{ "call_64", 100, 1, call_64, true },
+		{ "call_960", 50, 1, call_960, true },
+		{ "signal", 100, 1, signal, true },
+		{ "signal_pingpong", 100, 1, signal_pingpong, true },
+		{ "cap_copy_release", 100, 1, cap_copy_release, true },
+		{ "map_touch_unmap", 50, 1, map_touch_unmap, false },
+		{ "process_cycle", 2, 1, process_cycle, false },
+		{ "yield", 100, 2, yield, true },
+	};
+	struct boot_package_ref package = RT_GRANT(boot_package, "package");
+
+	timer = RT_GRANT(timer, "timer");
+	memory = RT_GRANT(virtual_memory, "memory");
+	authority = (struct launch_authority){ RT_GRANT(process_spawner, "spawner"),
+		RT_GRANT(object_factory, "factory"), memory };
+	*rows = all;
+	if (launch_file_open(package, memory, capnp_text("bin/init"), &image) != STATUS_OK ||
+			launch_file_open(package, memory, capnp_text("bin/nothing"), &nothing) != STATUS_OK ||
+			object_factory_memory(authority.factory, PAGE_BYTES, &page) != STATUS_OK)
+		return 0;
+	return start_server() && start_signals() ? (uint32_t)ARRAY_LEN(all) : 0;
+}

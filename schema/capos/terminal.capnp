@@ -70,7 +70,7 @@ interface TerminalSession @0xc1a0e5b2d3f40705 extends(Console) {
   # are keys too; without they are events. end: the terminal is gone.
   writeBytes @2 (bytes :Data) -> ();
   # Sends bytes to the terminal, escape sequences included. A line feed becomes a new line. At most 1000.
-  size @3 () -> (columns :UInt16 $unit("columns"), rows :UInt16 $unit("rows")) $idempotent $example("term.size");
+  size @3 () -> (columns :UInt16, rows :UInt16) $idempotent $example("term.size");
   # How large the terminal is, as far as known.
   nextEvent @4 () -> (event :TerminalEvent);
   # Answers at the next event for this session. An interrupt or suspend goes to the newest session with
@@ -79,12 +79,12 @@ interface TerminalSession @0xc1a0e5b2d3f40705 extends(Console) {
   foreground @5 () -> (session :TerminalSession);
   # A session for a program started from this one. While anybody holds it, what is typed goes to it;
   # Ctrl-C still arrives here. When its last holder is gone, input comes back.
-  setSize @6 (columns :UInt16 $unit("columns"), rows :UInt16 $unit("rows")) -> ();
+  setSize @6 (columns :UInt16, rows :UInt16) -> ();
   # Tells how large the terminal is. Every session gets the resize event.
 }
 
 interface TerminalFactory @0xc1a0e5b2d3f40706 {
   # Turns byte streams into terminals.
-  open @0 (stream :ByteStream, columns :UInt16 $unit("columns"), rows :UInt16 $unit("rows")) -> (session :TerminalSession);
+  open @0 (stream :ByteStream, columns :UInt16, rows :UInt16) -> (session :TerminalSession);
   # 0 columns or rows: unknown, taken as 80 by 24.
 }

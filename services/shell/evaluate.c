@@ -169,9 +169,10 @@ static bool is_paged(struct schema_member method, const struct shell_step *step,
 			schema_type_kind(schema_type_element(schema_field_type(*list))) == SCHEMA_STRUCT_TYPE;
 }
 
-/* Puts the lists of all pages into one answer; NULL: no memory, or capabilities are in them. */
+/* Puts the lists of all pages into one answer, whose `next` stays 0: this is all. NULL: no memory, or
+ * capabilities are in them. */
 static struct shell_object *join(struct shell *sh, const struct thing *pages, uint32_t count,
-		struct schema_member list, struct schema_member next)
+		struct schema_member list)
 {
 	struct schema_node element = schema_type_node(schema_type_element(schema_field_type(list)));
 	uint32_t words = 2;
@@ -202,7 +203,6 @@ static struct shell_object *join(struct shell *sh, const struct thing *pages, ui
 		for (uint32_t n = 0; n < part.count; n++)
 			capnp_copy_into(capnp_list_struct_builder(all, row++), capnp_list_struct(part, n));
 	}
-	(void)next;	/* stays 0: this is all */
 	joined->word_count = builder.used;
 	capnp_message_init_trusted(&joined->message, joined->words, builder.used, NULL, 0);
 	if (builder.status != CAPNP_OK) {
@@ -233,7 +233,7 @@ static bool call_pages(struct shell *sh, struct thing target, struct schema_node
 		return true;
 	}
 	if (ok) {
-		struct shell_object *joined = join(sh, pages, count, list, next);
+		struct shell_object *joined = join(sh, pages, count, list);
 
 		ok = joined || shell_fail(sh, step->name.at, "the shell has no memory for the answer");
 		if (joined)
@@ -445,13 +445,11 @@ static bool finish(struct shell *sh, const struct shell_statement *s, struct thi
 		result = thing_single(result);
 		if (!shell_bind(sh, s->bind, result))
 			return false;
-		if (result.kind != THING_LITERAL)
-			shell_print_thing(sh, result, capnp_text_of(s->bind.chars, s->bind.bytes));
+		shell_print_thing(sh, result, capnp_text_of(s->bind.chars, s->bind.bytes));
 		return true;
 	}
-	if (result.kind != THING_LITERAL)
-		shell_print_thing(sh, result, s->chain && !s->chain->steps ?
-				capnp_text_of(s->chain->start.chars, s->chain->start.bytes) : capnp_text_of("", 0));
+	shell_print_thing(sh, result, s->chain && !s->chain->steps ?
+			capnp_text_of(s->chain->start.chars, s->chain->start.bytes) : capnp_text_of("", 0));
 	thing_put(result);
 	return true;
 }

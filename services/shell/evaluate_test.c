@@ -76,7 +76,7 @@ static void a_call_prints_its_result_with_the_unit(void **state)
 {
 	says("timer.now", "monotonicNs = 7123456789 ns\n");
 	says("timer.now()", "monotonicNs = 7123456789 ns\n");
-	says("term.size", "(columns = 80 columns, rows = 24 rows)\n");
+	says("term.size", "(columns = 80, rows = 24)\n");
 }
 
 static void a_call_without_results_prints_nothing(void **state)
@@ -234,10 +234,13 @@ static void binding_anew_releases_the_old_one(void **state)
 
 static void literals_are_kept_and_given(void **state)
 {
-	says("n = 12", "");
+	says("n = 12", "n = 12\n");
 	says("timer.sleep(durationNs = $n)", "");
 	assert_int_equal(system_.slept_ns, 12);
-	says("who = \"zoe\"; a = bank.open(owner = $who)", "a = (account = @a.account, outcome = done)\n");
+	says("[1, (a = -2, b = 0x\"0aff\"), true, \"x\\n\"]", "[1, (a = -2, b = 0x\"0aff\"), true, \"x\\n\"]\n");
+	run("who = \"zoe\"");
+	says("who", "who = \"zoe\"\n");
+	says("a = bank.open(owner = $who)", "a = (account = @a.account, outcome = done)\n");
 	says("a.balance.owner", "\"zoe\"\n");
 	refuses("timer.sleep(durationNs = $who)",
 		"                         ^", "durationNs takes a UInt64, not a text");

@@ -26,6 +26,15 @@ static void add(struct phrase *p, const char *format, ...)
 	va_end(args);
 }
 
+/* In a phrase, a blank at which no line may end. */
+#define TIED "\x01"
+
+static void print_word(struct shell *sh, const char *word, uint32_t bytes)
+{
+	for (uint32_t i = 0; i < bytes; i++)
+		shell_print_text(sh, word[i] == TIED[0] ? " " : word + i, 1);
+}
+
 /* Prints words within the terminal's width: the first line behind `first` blanks, others behind
  * `rest`. Line ends in the text count as blanks. */
 static void print_wrapped(struct shell *sh, const char *text, size_t bytes, uint32_t first, uint32_t rest)
@@ -53,7 +62,7 @@ static void print_wrapped(struct shell *sh, const char *text, size_t bytes, uint
 			shell_print(sh, "%*s", (int)first, "");
 			column = first;
 		}
-		shell_print_text(sh, text + at, (uint32_t)word);
+		print_word(sh, text + at, (uint32_t)word);
 		column += (uint32_t)word;
 		at += word;
 	}
@@ -97,7 +106,7 @@ static void add_field(struct phrase *p, struct schema_member field)
 	struct capnp_struct_reader value;
 	struct capnp_text unit;
 
-	add(p, "%.*s :", (int)name.bytes, name.chars);
+	add(p, "%.*s" TIED ":", (int)name.bytes, name.chars);
 	if (schema_field_is_group(field)) {
 		add(p, "group");
 		return;
@@ -106,7 +115,7 @@ static void add_field(struct phrase *p, struct schema_member field)
 	if (schema_annotation_find(schema_member_annotations(field), SCHEMA_ANNOTATION_UNIT, &value)) {
 		unit = capnp_any_text(schema_value_pointer(value));
 		if (unit.bytes > 0)
-			add(p, " in %.*s", (int)unit.bytes, unit.chars);
+			add(p, TIED "in" TIED "%.*s", (int)unit.bytes, unit.chars);
 	}
 }
 

@@ -259,6 +259,40 @@ static void flat_list(struct page *p, struct thing t)
 	putf(p, "]");
 }
 
+/* --- Literals --------------------------------------------------------------------------------- */
+
+static void put_literal(struct page *p, const struct shell_value *v)
+{
+	switch (v->kind) {
+	case SHELL_NUMBER:
+		if (v->number.whole)
+			putf(p, "%s%llu", v->number.negative ? "-" : "", (unsigned long long)v->number.magnitude);
+		else
+			put_float(p, v->number.real);
+		break;
+	case SHELL_TEXT: put_quoted(p, capnp_text_of(v->word.chars, v->word.bytes)); break;
+	case SHELL_DATA: put_data(p, capnp_data_of(v->word.chars, v->word.bytes)); break;
+	case SHELL_NAME: put(p, v->word.chars, v->word.bytes); break;
+	case SHELL_STRUCT:
+		putf(p, "(");
+		for (const struct shell_field *f = v->fields; f; f = f->next) {
+			putf(p, "%s%.*s = ", f == v->fields ? "" : ", ", (int)f->name.bytes, f->name.chars);
+			put_literal(p, f->value);
+		}
+		putf(p, ")");
+		break;
+	case SHELL_LIST:
+		putf(p, "[");
+		for (const struct shell_value *item = v->items; item; item = item->next) {
+			putf(p, "%s", item == v->items ? "" : ", ");
+			put_literal(p, item);
+		}
+		putf(p, "]");
+		break;
+	case SHELL_REFERENCE: break;	/* a kept literal has none */
+	}
+}
+
 /* --- One line --------------------------------------------------------------------------------- */
 
 static void flat_field(struct page *p, struct thing t)
@@ -309,8 +343,8 @@ static void flat(struct page *p, struct thing t)
 	case THING_STRUCT: flat_struct(p, t); break;
 	case THING_FIELD: flat_field(p, t); break;
 	case THING_CAPABILITY: put_capability(p, t); break;
-	case THING_NOTHING:
-	case THING_LITERAL: break;
+	case THING_LITERAL: put_literal(p, t.literal); break;
+	case THING_NOTHING: break;
 	}
 }
 

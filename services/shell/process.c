@@ -144,6 +144,14 @@ static void on_answer(void *arg, struct client_call *call)
 	loop_stop(&loop, STATUS_OK);
 }
 
+/* What was typed before an interrupt goes with it. */
+static void forget_interrupt(void)
+{
+	if (heard.interrupted)
+		heard.first = heard.count;
+	heard.interrupted = false;
+}
+
 static status_t await(void *arg, struct client_call *call)
 {
 	bool answered = false;
@@ -152,7 +160,7 @@ static status_t await(void *arg, struct client_call *call)
 	while (!answered) {
 		if (heard.interrupted || heard.hung_up)
 			client_cancel(call);
-		heard.interrupted = false;
+		forget_interrupt();
 		wait_for_something();
 	}
 	return client_wait(call);
@@ -167,7 +175,7 @@ static status_t await_process(void *arg, struct client_call *call, uint32_t proc
 	while (!answered) {
 		if (heard.interrupted || heard.hung_up)
 			(void)process_handle_kill(handle, INTERRUPTED_STATUS);
-		heard.interrupted = false;
+		forget_interrupt();
 		wait_for_something();
 	}
 	return client_wait(call);

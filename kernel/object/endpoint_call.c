@@ -271,77 +271,108 @@ static status_t call_refusal(const struct ring *ring, const struct ring_entry *e
 	return STATUS_OK;
 }
 
-/* With captured capabilities: delivers at once or queues. Consumes the capture if it answers OK. */
-static status_t call_start(struct ring *ring, const struct ring_entry *entry, struct export *export,
-		struct transfer_item *items, uint64_t *detail)
+/* Makes the call its caller's question. Lock held. */
+static struct question *call_begin(struct ring *ring, const struct ring_entry *entry, struct export *export)
 {
-	struct endpoint *endpoint = export->endpoint;
-	struct question_release release = { 0 };
-	struct question *call;
-	status_t status;
+	struct question *call = question_begin(ring, entry, QUESTION_CALL, &export->endpoint->object);
 
-	spin_lock(&endpoint->lock);
-	status = call_refusal(ring, entry, export, detail);
-	if (unlikely(status != STATUS_OK)) {
-		spin_unlock(&endpoint->lock);
-		return status;
-	}
-	if (likely(!list_empty(&endpoint->receivers) && !endpoint->pending_mask && endpoint->service_free)) {
-		call = question_begin(ring, entry, QUESTION_CALL, &endpoint->object);
-		call->export = export;
-		object_hold(&export->object);
-		deliver_call(endpoint, call, items, entry->cap_count, receiver_take(endpoint), &release);
-		spin_unlock(&endpoint->lock);
-		if (entry->cap_count)
-			transfer_finish(items, entry->cap_count);
-		question_release(&release);
-		return STATUS_OK;
-	}
+	call->export = export;
+	object_hold(&export->object);
+	return call;
+}
+
+/* Nobody can take the call now: it waits, with its capabilities. Consumes the capture if it answers OK. */
+static status_t call_queue(struct ring *ring, const struct ring_entry *entry, struct endpoint *endpoint,
+		struct export *export, const struct transfer_item *items, uint64_t *detail) REQUIRES(endpoint->lock)
+{
 	struct call_transfer *transfer = NULL;
+	struct question *call;
 
 	if (entry->cap_count) {
 		transfer = call_transfer_create(items, entry->cap_count);
 		if (!transfer) {
-			spin_unlock(&endpoint->lock);
 			*detail = reason_detail(REASON_KERNEL_MEMORY, 0, 0, 0);
 			return STATUS_OVERLOADED;
 		}
 	}
-	call = question_begin(ring, entry, QUESTION_CALL, &endpoint->object);
-	call->export = export;
-	object_hold(&export->object);
+	call = call_begin(ring, entry, export);
 	call->transfer = transfer;
 	pending_append(endpoint, call);
-	spin_unlock(&endpoint->lock);
 	return STATUS_OK;
+}
+
+/* With captured capabilities (none: NULL): delivers at once or queues. Consumes the capture if it answers OK. */
+static inline __attribute__((always_inline)) status_t call_start(struct ring *ring, const struct ring_entry *entry,
+		struct export *export, struct transfer_item *items, uint64_t *detail)
+{
+	struct endpoint *endpoint = export->endpoint;
+	struct question_release release = { 0 };
+	status_t status;
+	bool meet;
+
+	spin_lock(&endpoint->lock);
+	status = call_refusal(ring, entry, export, detail);
+	meet = likely(status == STATUS_OK) && !list_empty(&endpoint->receivers) && !endpoint->pending_mask &&
+			endpoint->service_free;
+	if (likely(meet))
+		deliver_call(endpoint, call_begin(ring, entry, export), items, items ? entry->cap_count : 0,
+				receiver_take(endpoint), &release);
+	else if (status == STATUS_OK)
+		status = call_queue(ring, entry, endpoint, export, items, detail);
+	spin_unlock(&endpoint->lock);
+	if (meet) {
+		if (items)
+			transfer_finish(items, entry->cap_count);
+		question_release(&release);
+	}
+	return status;
+}
+
+static status_t call_with_capabilities(struct ring *ring, const struct ring_entry *entry, struct export *export,
+		uint64_t *detail)
+{
+	struct transfer_item items[TRANSFER_CAPS_MAX];
+	struct cap_table *sender = &ring->process->caps;
+	status_t status;
+
+	if (entry->cap_count > export->endpoint->capabilities) {
+		*detail = reason_detail(REASON_CAPABILITIES, 0, entry->cap_count, export->endpoint->capabilities);
+		return STATUS_TOO_LARGE;
+	}
+	status = transfer_capture(sender, ring->words + entry->caps_off, entry->cap_count, items);
+	if (status != STATUS_OK)
+		return status;
+	status = call_start(ring, entry, export, items, detail);
+	if (status != STATUS_OK)
+		transfer_drop(items, entry->cap_count, sender);
+	return status;
+}
+
+static void call_refused(struct ring *ring, const struct ring_entry *entry, status_t status, uint64_t detail)
+{
+	struct ring_completion outcome = { .status = status, .id = entry->question, .detail = detail };
+
+	if (entry->reply_caps)
+		cap_table_unreserve(&ring->process->caps, entry->reply_caps);
+	ring_complete_entry(ring, entry, &outcome);
 }
 
 void endpoint_call(struct ring *ring, const struct ring_entry *entry, struct cap_entry *target)
 {
 	struct export *export = container_of(target->object, struct export, object);
-	const struct endpoint *endpoint = export->endpoint;
-	struct transfer_item items[TRANSFER_CAPS_MAX];
-	struct ring_completion outcome = { .status = STATUS_OK, .id = entry->question };
+	uint64_t detail = 0;
+	status_t status;
 
-	if (unlikely(entry->msg_words > endpoint->message_words)) {
-		outcome.status = STATUS_TOO_LARGE;
-		outcome.detail = reason_detail(REASON_SIZE, 0, entry->msg_words, endpoint->message_words);
-	} else if (unlikely(entry->cap_count > endpoint->capabilities)) {
-		outcome.status = STATUS_TOO_LARGE;
-		outcome.detail = reason_detail(REASON_CAPABILITIES, 0, entry->cap_count, endpoint->capabilities);
-	} else if (entry->cap_count) {
-		outcome.status = transfer_capture(&ring->process->caps, ring->words + entry->caps_off,
-				entry->cap_count, items);
+	if (unlikely(entry->msg_words > export->endpoint->message_words)) {
+		status = STATUS_TOO_LARGE;
+		detail = reason_detail(REASON_SIZE, 0, entry->msg_words, export->endpoint->message_words);
+	} else if (unlikely(entry->cap_count)) {
+		status = call_with_capabilities(ring, entry, export, &detail);
+	} else {
+		status = call_start(ring, entry, export, NULL, &detail);
 	}
-	if (likely(outcome.status == STATUS_OK)) {
-		outcome.status = call_start(ring, entry, export, items, &outcome.detail);
-		if (likely(outcome.status == STATUS_OK))
-			return;
-		transfer_drop(items, entry->cap_count, &ring->process->caps);
-	}
-	if (entry->reply_caps)
-		cap_table_unreserve(&ring->process->caps, entry->reply_caps);
-	ring_complete_entry(ring, entry, &outcome);
+	if (unlikely(status != STATUS_OK))
+		call_refused(ring, entry, status, detail);
 }
 
 /* --- Receive ------------------------------------------------------------------------------------ */
@@ -361,53 +392,67 @@ static status_t recv_reserve(struct ring *ring, const struct ring_entry *entry, 
 	return entry->reply_caps ? cap_table_reserve(&ring->process->caps, entry->reply_caps, detail) : STATUS_OK;
 }
 
-static void server_set(struct endpoint *endpoint, struct process *process, struct process **previous)
+/* Gives back what a receive had set aside (nothing, for a return that does not re-arm). */
+static void recv_unreserve(struct ring *ring, const struct ring_entry *entry)
 {
-	*previous = NULL;
-	if (likely(endpoint->server == process))
-		return;
-	*previous = endpoint->server;
-	endpoint->server = process;
-	if (process)
-		object_get(&process->object);
+	if (entry->reply_caps)
+		cap_table_unreserve(&ring->process->caps, entry->reply_caps);
 }
 
-/* Arms a receive whose space is reserved. Undoes the reservation if the endpoint is closed. */
-static status_t recv_arm(struct ring *ring, const struct ring_entry *entry, struct endpoint *endpoint, uint64_t *detail)
+/* Arms a receive whose space is reserved; false if the endpoint is closed. *previous: drop after unlocking. Lock held. */
+static bool recv_arm_locked(struct ring *ring, const struct ring_entry *entry, struct endpoint *endpoint,
+		struct process **previous)
 {
-	struct process *previous = NULL;
 	struct question *receiver;
-	bool closed, work;
 
-	spin_lock(&endpoint->lock);
-	closed = endpoint->closed;
-	if (likely(!closed)) {
-		receiver = question_begin(ring, entry, QUESTION_RECV, &endpoint->object);
-		receiver->incarnation = endpoint->incarnation;
-		list_append(&endpoint->receivers, &receiver->link);
-		endpoint->receiver_count++;
-		server_set(endpoint, ring->process, &previous);
+	if (unlikely(endpoint->closed))
+		return false;
+	receiver = question_begin(ring, entry, QUESTION_RECV, &endpoint->object);
+	receiver->incarnation = endpoint->incarnation;
+	list_append(&endpoint->receivers, &receiver->link);
+	endpoint->receiver_count++;
+	if (unlikely(endpoint->server != ring->process)) {
+		*previous = endpoint->server;
+		endpoint->server = ring->process;
+		object_get(&ring->process->object);
 	}
-	work = endpoint->pending_mask || !list_empty(&endpoint->cancelled) || !list_empty(&endpoint->idle_exports);
-	spin_unlock(&endpoint->lock);
+	return true;
+}
+
+static bool work_waits(const struct endpoint *endpoint)
+{
+	return endpoint->pending_mask || !list_empty(&endpoint->cancelled) || !list_empty(&endpoint->idle_exports);
+}
+
+/* After arming, without the lock. */
+static status_t recv_finish(struct ring *ring, const struct ring_entry *entry, struct endpoint *endpoint, bool armed,
+		bool work, struct process *previous, uint64_t *detail)
+{
 	if (unlikely(previous))
 		object_put(&previous->object);
-	if (unlikely(closed)) {
-		if (entry->reply_caps)
-			cap_table_unreserve(&ring->process->caps, entry->reply_caps);
+	if (unlikely(!armed)) {
+		recv_unreserve(ring, entry);
 		*detail = reason_detail(REASON_CLOSED, 0, 0, 0);
 		return STATUS_DISCONNECTED;
 	}
-	if (work)
+	if (unlikely(work))
 		endpoint_pump(endpoint);
 	return STATUS_OK;
 }
 
 status_t endpoint_recv(struct ring *ring, const struct ring_entry *entry, struct endpoint *endpoint, uint64_t *detail)
 {
+	struct process *previous = NULL;
 	status_t status = recv_reserve(ring, entry, endpoint, detail);
+	bool armed, work;
 
-	return status == STATUS_OK ? recv_arm(ring, entry, endpoint, detail) : status;
+	if (status != STATUS_OK)
+		return status;
+	spin_lock(&endpoint->lock);
+	armed = recv_arm_locked(ring, entry, endpoint, &previous);
+	work = work_waits(endpoint);
+	spin_unlock(&endpoint->lock);
+	return recv_finish(ring, entry, endpoint, armed, work, previous, detail);
 }
 
 /* --- Return ------------------------------------------------------------------------------------- */
@@ -450,7 +495,7 @@ static void answer_deliver(struct endpoint *endpoint, struct service *service, s
 	if ((entry->flags & ENTRY_EXCEPTION) && entry->msg_words)
 		outcome.flags = COMPLETION_EXCEPTION;
 	memcpy(question_reply_message(call), ring->words + entry->msg_off, entry->msg_words * 8ul);
-	if (entry->cap_count)
+	if (items)
 		call->reserved = (uint8_t)(call->reserved - transfer_deliver(items, entry->cap_count,
 				&ring->process->caps, &to->process->caps, NULL, to->words + call->entry.reply_off));
 	service_free_locked(endpoint, service);
@@ -458,62 +503,76 @@ static void answer_deliver(struct endpoint *endpoint, struct service *service, s
 }
 
 /* OK: answered; GONE: nobody waits, the slot is free again; others: the call stays open. */
-static status_t return_one(struct ring *ring, const struct ring_entry *entry, struct endpoint *endpoint,
-		struct transfer_item *items, uint64_t *detail)
+static inline __attribute__((always_inline)) status_t answer_locked(struct ring *ring, const struct ring_entry *entry,
+		struct endpoint *endpoint, struct transfer_item *items, struct question_release *release, uint64_t *detail)
+		REQUIRES(endpoint->lock)
+{
+	struct service *service = service_find(endpoint, entry->interface);
+	status_t status;
+
+	if (unlikely(!service || service->state == SERVICE_ABANDONED)) {
+		if (service)
+			service_free_locked(endpoint, service);
+		return STATUS_GONE;
+	}
+	status = answer_fits(entry, service->call, detail);
+	if (likely(status == STATUS_OK))
+		answer_deliver(endpoint, service, ring, entry, items, release);
+	return status;
+}
+
+/* With captured capabilities (none: NULL) and the space of the receive, both of which it consumes. Answers the status of
+ * the return or, if that lets the receive be armed, of arming. */
+static inline __attribute__((always_inline)) status_t return_start(struct ring *ring, const struct ring_entry *entry,
+		struct endpoint *endpoint, struct transfer_item *items, uint64_t *detail)
 {
 	struct question_release release = { 0 };
-	struct service *service;
-	bool freed = false;
+	struct process *previous = NULL;
+	bool rearm = entry->flags & ENTRY_REARM, armed = false, work;
 	status_t status;
 
 	spin_lock(&endpoint->lock);
-	service = service_find(endpoint, entry->interface);
-	if (unlikely(!service || service->state == SERVICE_ABANDONED)) {
-		status = STATUS_GONE;
-		if (service) {
-			service_free_locked(endpoint, service);
-			freed = true;
-		}
-	} else {
-		status = answer_fits(entry, service->call, detail);
-		if (likely(status == STATUS_OK)) {
-			answer_deliver(endpoint, service, ring, entry, items, &release);
-			freed = true;
-		}
-	}
-	freed = freed && endpoint->pending_mask && !list_empty(&endpoint->receivers);
+	status = answer_locked(ring, entry, endpoint, items, &release, detail);
+	rearm = rearm && (status == STATUS_OK || status == STATUS_GONE);
+	if (likely(rearm))
+		armed = recv_arm_locked(ring, entry, endpoint, &previous);
+	work = work_waits(endpoint) && !list_empty(&endpoint->receivers);
 	spin_unlock(&endpoint->lock);
-	if (unlikely(freed))
-		endpoint_pump(endpoint);
 	question_release(&release);
+	if (items && status != STATUS_OK)
+		transfer_drop(items, entry->cap_count, &ring->process->caps);
+	if (likely(rearm))
+		return recv_finish(ring, entry, endpoint, armed, work, previous, detail);
+	recv_unreserve(ring, entry);
+	if (unlikely(work))
+		endpoint_pump(endpoint);
+	return status;
+}
+
+static status_t return_with_capabilities(struct ring *ring, const struct ring_entry *entry, struct endpoint *endpoint,
+		uint64_t *detail)
+{
+	struct transfer_item items[TRANSFER_CAPS_MAX];
+	status_t status = transfer_capture(&ring->process->caps, ring->words + entry->caps_off, entry->cap_count, items);
+
+	if (status == STATUS_OK)
+		return return_start(ring, entry, endpoint, items, detail);
+	recv_unreserve(ring, entry);
 	return status;
 }
 
 status_t endpoint_return(struct ring *ring, const struct ring_entry *entry, struct endpoint *endpoint, uint64_t *detail)
 {
-	struct transfer_item items[TRANSFER_CAPS_MAX];
-	bool rearm = entry->flags & ENTRY_REARM;
-	status_t status = STATUS_OK;
+	status_t status;
 
-	if (rearm) {
+	if (entry->flags & ENTRY_REARM) {
 		status = recv_reserve(ring, entry, endpoint, detail);
-		if (status != STATUS_OK)
+		if (unlikely(status != STATUS_OK))
 			return status;
 	}
-	if (entry->cap_count)
-		status = transfer_capture(&ring->process->caps, ring->words + entry->caps_off, entry->cap_count, items);
-	if (likely(status == STATUS_OK)) {
-		status = return_one(ring, entry, endpoint, items, detail);
-		if (unlikely(status != STATUS_OK))
-			transfer_drop(items, entry->cap_count, &ring->process->caps);
-	}
-	if (!rearm)
-		return status;
-	if (likely(status == STATUS_OK || status == STATUS_GONE))
-		return recv_arm(ring, entry, endpoint, detail);
-	if (entry->reply_caps)
-		cap_table_unreserve(&ring->process->caps, entry->reply_caps);
-	return status;
+	if (unlikely(entry->cap_count))
+		return return_with_capabilities(ring, entry, endpoint, detail);
+	return return_start(ring, entry, endpoint, NULL, detail);
 }
 
 /* --- Taking back -------------------------------------------------------------------------------- */

@@ -393,38 +393,49 @@ static const struct ring_op ring_ops[] = {
 };
 STATIC_ASSERT(ARRAY_LEN(ring_ops) == CAP_OP_RETIRE + 1);
 
-/* The bits that an entry of each operation may have; made from the table at boot. */
-static union entry_words allowed[ARRAY_LEN(ring_ops)];
+/* The bits that an entry of each operation must not have; made from the table at boot. */
+static union entry_words forbidden[ARRAY_LEN(ring_ops)];
 
 void ring_ops_init(void)
 {
 	for (uint32_t i = 0; i < ARRAY_LEN(ring_ops); i++) {
 		ASSERT(ring_ops[i].name && ring_ops[i].perform);
-		allowed[i].entry = ring_ops[i].used;
-		allowed[i].entry.op = ALL8;
-		allowed[i].entry.flags = ring_ops[i].flags;
-		allowed[i].entry.user_data = ALL64;
+		forbidden[i].entry = ring_ops[i].used;
+		forbidden[i].entry.op = ALL8;
+		forbidden[i].entry.flags = ring_ops[i].flags;
+		forbidden[i].entry.user_data = ALL64;
+		for (uint32_t word = 0; word < ENTRY_WORDS; word++)
+			forbidden[i].words[word] = ~forbidden[i].words[word];
 	}
 }
 
-static void dispatch(struct ring *ring, union entry_words *entry)
+/* The one reading of a shared entry: each word is loaded once. */
+static void entry_copy(struct ring_entry *entry, const struct ring_entry *shared)
 {
-	uint64_t wrong = 0;
-	const struct ring_op *op;
+	uint64_t *to = ((union entry_words *)entry)->words;
+	const volatile uint64_t *from = ((const union entry_words *)shared)->words;
 
-	if (unlikely(entry->entry.op >= ARRAY_LEN(ring_ops))) {
-		unimplemented_perform(ring, &entry->entry);
-		return;
-	}
-	op = &ring_ops[entry->entry.op];
 #pragma clang loop unroll(full)
 	for (uint32_t i = 0; i < ENTRY_WORDS; i++)
-		wrong |= entry->words[i] & ~allowed[entry->entry.op].words[i];
-	if (unlikely(wrong)) {
-		complete(ring, &entry->entry, STATUS_BAD_ENTRY, 0);
+		to[i] = from[i];
+}
+
+static void dispatch(struct ring *ring, const struct ring_entry *entry)
+{
+	const uint64_t *words = ((const union entry_words *)entry)->words;
+	uint64_t wrong = 0;
+
+	if (unlikely(entry->op >= ARRAY_LEN(ring_ops))) {
+		unimplemented_perform(ring, entry);
 		return;
 	}
-	op->perform(ring, &entry->entry);
+#pragma clang loop unroll(full)
+	for (uint32_t i = 0; i < ENTRY_WORDS; i++)
+		wrong |= words[i] & forbidden[entry->op].words[i];
+	if (likely(!wrong))
+		ring_ops[entry->op].perform(ring, entry);
+	else
+		complete(ring, entry, STATUS_BAD_ENTRY, 0);
 }
 
 static bool has_credit(struct ring *ring)
@@ -446,34 +457,34 @@ static uint32_t published(struct ring *ring)
 	return count;
 }
 
+static void head_advance(struct ring *ring)
+{
+	ring->sq_head++;
+	STORE_RELEASE(&ring->header->sq_head, ring->sq_head);
+}
+
 bool ring_drain(struct ring *ring, bool sync_allowed)
 {
-	union entry_words entry;
-	bool sync = false;
+	struct ring_entry *entry = &ring->taken;
 
 	for (uint32_t count = published(ring); count > 0; count--) {
-		const volatile uint64_t *shared = (const volatile uint64_t *)&ring->sq[ring->sq_head % RING_SQ_ENTRIES];
-		bool misplaced = false;
-
-#pragma clang loop unroll(full)
-		for (uint32_t i = 0; i < ENTRY_WORDS; i++)
-			entry.words[i] = shared[i];
-		if (entry.entry.flags & ENTRY_SYNC) {
-			sync = count == 1 && sync_allowed;
-			misplaced = !sync;
+		entry_copy(entry, &ring->sq[ring->sq_head % RING_SQ_ENTRIES]);
+		if (likely((entry->flags & ENTRY_SYNC) && count == 1 && sync_allowed)) {
+			head_advance(ring);
+			dispatch(ring, entry);
+			return true;
 		}
-		if (!sync && unlikely(!has_credit(ring)))
+		if (unlikely(!has_credit(ring)))
 			break;
-		ring->sq_head++;
-		STORE_RELEASE(&ring->header->sq_head, ring->sq_head);
-		if (unlikely(misplaced)) {
-			entry.entry.flags = 0;
-			complete(ring, &entry.entry, STATUS_BAD_ENTRY, 0);
+		head_advance(ring);
+		if (unlikely(entry->flags & ENTRY_SYNC)) {      /* not where it may stand */
+			entry->flags = 0;
+			complete(ring, entry, STATUS_BAD_ENTRY, 0);
 		} else {
-			dispatch(ring, &entry);
+			dispatch(ring, entry);
 		}
-		if (sync || unlikely(ring->thread->state != THREAD_RUNNING))
+		if (unlikely(ring->thread->state != THREAD_RUNNING))
 			break;
 	}
-	return sync;
+	return false;
 }

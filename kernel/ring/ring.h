@@ -81,6 +81,7 @@ struct ring {
 	uint64_t            address;        /* I, user address */
 	struct thread      *thread;         /* I */
 	struct process     *process;        /* I */
+	struct ring_entry   taken;          /* p, the entry being performed */
 	uint32_t            sq_head;        /* p */
 	uint32_t            cq_tail;        /* r */
 	uint32_t            cq_head_seen;   /* r, the program's index as last believed */

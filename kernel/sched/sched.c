@@ -168,6 +168,10 @@ struct arch_context *sched_resume(void)
 	}
 	if (likely(!cpu->resched))
 		return &current->context;
+	if (list_empty(&run_queue)) {      /* nobody waits for the turn; an arrival arms the slice anew */
+		cpu->resched = false;
+		return &current->context;
+	}
 	current->state = THREAD_RUNNABLE;
 	enqueue(current);
 	return resume_next(cpu);

@@ -40,4 +40,5 @@ schema-check: $(SCHEMA_CHECK) gen
 	$(SCHEMA_CHECK) $(GEN)/schemas.bin $(wildcard schema/released/*)
 schema-release: $(SCHEMA_CHECK) gen
 	@test -n "$(VERSION)" || { echo 'say which: make schema-release VERSION=0.1'; exit 1; }
+	@mkdir -p schema/released
 	$(SCHEMA_CHECK) --release $(GEN)/schemas.bin schema/released/$(VERSION)

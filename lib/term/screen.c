@@ -117,6 +117,7 @@ static void control(struct term_screen *s, char byte)
 		s->column = MIN(s->column, s->columns - 1);
 		s->column -= s->column > 0;
 		break;
+	case '\t': s->column = MIN((s->column | 7) + 1, s->columns - 1); break;
 	case '\a': break;
 	default: s->unknown++; break;
 	}

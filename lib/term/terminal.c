@@ -43,6 +43,11 @@ void terminal_write(struct terminal *t, const char *bytes, uint32_t count)
 	put(t, bytes, count);
 }
 
+static bool is_printable(uint32_t c)
+{
+	return c >= 0x20 && c != 0x7F && !(c >= 0x80 && c < 0xA0) && c != UTF8_REPLACEMENT;
+}
+
 /* Text with its control characters made visible; line feeds and tabs stay. */
 static void write_visible(struct terminal *t, const char *text, uint32_t bytes)
 {
@@ -53,8 +58,7 @@ static void write_visible(struct terminal *t, const char *text, uint32_t bytes)
 		uint32_t c = utf8_decode(text + at, bytes - at, &used);
 		char shown[2] = { '^', (char)((c & 0x1F) | 0x40) };
 
-		if (c == '\n' || c == '\t' || (c >= 0x20 && c != 0x7F && !(c >= 0x80 && c < 0xA0) &&
-				c != UTF8_REPLACEMENT))
+		if (c == '\n' || c == '\t' || is_printable(c))
 			continue;
 		put(t, text + from, at - from);
 		from = at + used;
@@ -301,13 +305,20 @@ static void start_line(struct terminal *t, struct terminal_session *s, const cha
 	char shown[TERM_PROMPT_MAX];
 	uint32_t count = 0;
 	uint32_t from = bytes;
+	uint32_t used;
 
 	while (from > 0 && prompt[from - 1] != '\n')
 		from--;
 	if (shows)
 		write_visible(t, prompt, from);
-	for (; from < bytes && count < sizeof(shown); from++)
-		shown[count++] = (uint8_t)prompt[from] < 0x20 || prompt[from] == 0x7F ? ' ' : prompt[from];
+	for (; from < bytes && count + 4 <= sizeof(shown); from += used) {
+		if (is_printable(utf8_decode(prompt + from, bytes - from, &used))) {
+			memcpy(shown + count, prompt + from, used);
+			count += used;
+		} else {
+			shown[count++] = ' ';
+		}
+	}
 	s->editor.columns = MAX(t->columns, 2u);
 	term_editor_reset(&s->editor, shown, count, hidden);
 	if (shows)

@@ -14,6 +14,9 @@
 #define NORETURN             __attribute__((noreturn))
 #define COLD                 __attribute__((noinline, cold))
 #define PRINTF_LIKE(f, a)    __attribute__((format(printf, f, a)))
+/* A function on a hot path whose frame has no buffer, only scalars whose address is taken: a canary
+ * would protect nothing there. */
+#define NO_BUFFER            __attribute__((no_stack_protector))
 #define likely(x)            __builtin_expect(!!(x), 1)
 #define unlikely(x)          __builtin_expect(!!(x), 0)
 #define container_of(ptr, type, member) \

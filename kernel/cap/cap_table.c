@@ -106,7 +106,7 @@ void cap_table_fini(struct cap_table *table)
 	table->free_count = 0;
 }
 
-status_t cap_table_reserve(struct cap_table *table, uint32_t count, uint64_t *detail)
+NO_BUFFER status_t cap_table_reserve(struct cap_table *table, uint32_t count, uint64_t *detail)
 {
 	status_t status = ledger_charge(table->ledger, RESOURCE_CLASS_SLOTS, count, detail);
 
@@ -127,7 +127,7 @@ status_t cap_table_reserve(struct cap_table *table, uint32_t count, uint64_t *de
 	return status;
 }
 
-void cap_table_unreserve(struct cap_table *table, uint32_t count)
+NO_BUFFER void cap_table_unreserve(struct cap_table *table, uint32_t count)
 {
 	spin_lock(&table->lock);
 	ASSERT(table->reserved >= count);
@@ -181,32 +181,6 @@ uint32_t cap_table_insert(struct cap_table *table, struct object *object, struct
 	return id;
 }
 
-/* The entry of an id if slot and generation match, whatever its state. */
-static struct cap_entry *find(const struct cap_table *table, uint32_t id)
-{
-	uint32_t slot = id & CAP_SLOT_MASK;
-	struct cap_entry *entry;
-
-	if (unlikely(slot == 0 || slot / CAP_CHUNK_ENTRIES >= table->chunk_count))
-		return NULL;
-	entry = slot_entry(table, slot);
-	if (unlikely(entry->generation != id >> CAP_SLOT_BITS))
-		return NULL;
-	return entry;
-}
-
-status_t cap_table_lookup(const struct cap_table *table, uint32_t id, struct cap_entry **out)
-{
-	struct cap_entry *entry = find(table, id);
-
-	if (unlikely(!entry || entry->state != CAP_LIVE))
-		return STATUS_BAD_CAPABILITY;
-	if (unlikely(grant_is_revoked(entry->grant)))
-		return STATUS_DISCONNECTED;
-	*out = entry;
-	return STATUS_OK;
-}
-
 /* Empties an entry; the caller drops what it held after unlocking. */
 static void clear_slot(struct cap_table *table, struct cap_entry *entry, uint32_t slot, struct object **object,
 		struct facet **facet)
@@ -231,7 +205,7 @@ static status_t remove_in_state(struct cap_table *table, uint32_t id, enum cap_s
 	struct cap_entry *entry;
 
 	spin_lock(&table->lock);
-	entry = find(table, id);
+	entry = cap_table_find(table, id);
 	if (!entry || entry->state != state) {
 		spin_unlock(&table->lock);
 		return STATUS_BAD_CAPABILITY;
@@ -283,7 +257,7 @@ static status_t change_state(struct cap_table *table, uint32_t id, enum cap_stat
 	status_t status = STATUS_BAD_CAPABILITY;
 
 	spin_lock(&table->lock);
-	entry = find(table, id);
+	entry = cap_table_find(table, id);
 	if (entry && entry->state == from) {
 		entry->state = (uint8_t)to;
 		status = STATUS_OK;

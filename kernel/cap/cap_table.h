@@ -79,9 +79,32 @@ void cap_table_unreserve(struct cap_table *table, uint32_t count);
 uint32_t cap_table_insert(struct cap_table *table, struct object *object, struct facet *facet,
 		struct grant *parent, uint32_t granter);
 
+/* The entry of an id if slot and generation match, whatever its state; NULL otherwise. */
+static inline struct cap_entry *cap_table_find(const struct cap_table *table, uint32_t id)
+{
+	uint32_t slot = id & CAP_SLOT_MASK;
+	struct cap_entry *entry;
+
+	if (unlikely(slot / CAP_CHUNK_ENTRIES >= table->chunk_count))
+		return NULL;
+	entry = &table->chunks[slot / CAP_CHUNK_ENTRIES]->entries[slot % CAP_CHUNK_ENTRIES];
+	return likely(entry->generation == id >> CAP_SLOT_BITS) ? entry : NULL;
+}
+
 /* The entry of a live id whose grant is not revoked: OK; BAD_CAPABILITY for null, stale, unknown or moving ids;
  * DISCONNECTED for a revoked one. Takes no lock and no reference: valid until the processor leaves the kernel. */
-status_t cap_table_lookup(const struct cap_table *table, uint32_t id, struct cap_entry **entry) MUST_USE;
+MUST_USE static inline status_t cap_table_lookup(const struct cap_table *table, uint32_t id, struct cap_entry **out)
+{
+	struct cap_entry *entry = cap_table_find(table, id);
+
+	/* Slot 0 is never live, so a null id ends here too. */
+	if (unlikely(!entry || entry->state != CAP_LIVE))
+		return STATUS_BAD_CAPABILITY;
+	if (unlikely(grant_is_revoked(entry->grant)))
+		return STATUS_DISCONNECTED;
+	*out = entry;
+	return STATUS_OK;
+}
 
 /* Drops one capability. Revoked ones can be released too. */
 status_t cap_table_release(struct cap_table *table, uint32_t id) MUST_USE;

@@ -15,14 +15,14 @@
 #include "kernel/sched/sched.h"
 #include "kernel/time/timer_queue.h"
 
-static struct arch_context *answer(struct thread *thread, int64_t result)
+NO_BUFFER static struct arch_context *answer(struct thread *thread, int64_t result)
 {
 	arch_context_set_result(&thread->context, result);
 	return sched_resume();
 }
 
 /* Sleeps until `min_complete` completions can be read or the deadline passes, unless either is so already. */
-static struct arch_context *wait_for_completions(struct thread *thread, uint32_t min_complete, uint64_t deadline_ns)
+NO_BUFFER static struct arch_context *wait_for_completions(struct thread *thread, uint32_t min_complete, uint64_t deadline_ns)
 {
 	struct ring *ring = thread->ring;
 	uint32_t available;
@@ -45,7 +45,7 @@ static struct arch_context *wait_for_completions(struct thread *thread, uint32_t
 	return sched_resume();
 }
 
-static struct arch_context *enter(struct thread *thread, uint64_t flags, uint64_t min_complete, uint64_t deadline_ns)
+NO_BUFFER static struct arch_context *enter(struct thread *thread, uint64_t flags, uint64_t min_complete, uint64_t deadline_ns)
 {
 	struct ring *ring = thread->ring;
 	bool sync;
@@ -68,7 +68,7 @@ static struct arch_context *enter(struct thread *thread, uint64_t flags, uint64_
 	return wait_for_completions(thread, (uint32_t)min_complete, deadline_ns);
 }
 
-struct arch_context *kernel_syscall(uint64_t arg0, uint64_t arg1, uint64_t arg2, uint64_t number)
+NO_BUFFER struct arch_context *kernel_syscall(uint64_t arg0, uint64_t arg1, uint64_t arg2, uint64_t number)
 {
 	struct thread *thread = arch_cpu()->current;
 

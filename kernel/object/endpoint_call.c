@@ -96,7 +96,8 @@ static struct service *service_take(struct endpoint *endpoint)
 
 void service_free_locked(struct endpoint *endpoint, struct service *service)
 {
-	list_remove(&service->event_link);
+	if (unlikely(service->state == SERVICE_ABANDONED))
+		list_remove(&service->event_link);
 	service->state = SERVICE_FREE;
 	service->generation = (service->generation + 1) & SERVICE_GENERATION_MASK;
 	service->call = NULL;
@@ -109,7 +110,7 @@ void service_free_locked(struct endpoint *endpoint, struct service *service)
 /* --- Delivery ----------------------------------------------------------------------------------- */
 
 /* Gives a call to a receiver. Everything was reserved: this cannot fail. */
-static void deliver_call(struct endpoint *endpoint, struct question *call, struct transfer_item *items,
+NO_BUFFER static void deliver_call(struct endpoint *endpoint, struct question *call, struct transfer_item *items,
 		uint32_t count, struct question *receiver, struct question_release *release)
 {
 	struct ring *from = call->ring, *to = receiver->ring;
@@ -272,7 +273,7 @@ static status_t call_refusal(const struct ring *ring, const struct ring_entry *e
 }
 
 /* Makes the call its caller's question. Lock held. */
-static struct question *call_begin(struct ring *ring, const struct ring_entry *entry, struct export *export)
+NO_BUFFER static struct question *call_begin(struct ring *ring, const struct ring_entry *entry, struct export *export)
 {
 	struct question *call = question_begin(ring, entry, QUESTION_CALL, &export->endpoint->object);
 
@@ -302,7 +303,7 @@ static status_t call_queue(struct ring *ring, const struct ring_entry *entry, st
 }
 
 /* With captured capabilities (none: NULL): delivers at once or queues. Consumes the capture if it answers OK. */
-static inline __attribute__((always_inline)) status_t call_start(struct ring *ring, const struct ring_entry *entry,
+NO_BUFFER static inline __attribute__((always_inline)) status_t call_start(struct ring *ring, const struct ring_entry *entry,
 		struct export *export, struct transfer_item *items, uint64_t *detail)
 {
 	struct endpoint *endpoint = export->endpoint;
@@ -357,7 +358,7 @@ static void call_refused(struct ring *ring, const struct ring_entry *entry, stat
 	ring_complete_entry(ring, entry, &outcome);
 }
 
-void endpoint_call(struct ring *ring, const struct ring_entry *entry, struct cap_entry *target)
+NO_BUFFER void endpoint_call(struct ring *ring, const struct ring_entry *entry, struct cap_entry *target)
 {
 	struct export *export = container_of(target->object, struct export, object);
 	uint64_t detail = 0;
@@ -378,7 +379,7 @@ void endpoint_call(struct ring *ring, const struct ring_entry *entry, struct cap
 /* --- Receive ------------------------------------------------------------------------------------ */
 
 /* Sets aside what a receive promises. */
-static status_t recv_reserve(struct ring *ring, const struct ring_entry *entry, const struct endpoint *endpoint,
+NO_BUFFER static status_t recv_reserve(struct ring *ring, const struct ring_entry *entry, const struct endpoint *endpoint,
 		uint64_t *detail)
 {
 	if (entry->reply_words < endpoint->message_words) {
@@ -400,7 +401,7 @@ static void recv_unreserve(struct ring *ring, const struct ring_entry *entry)
 }
 
 /* Arms a receive whose space is reserved; false if the endpoint is closed. *previous: drop after unlocking. Lock held. */
-static bool recv_arm_locked(struct ring *ring, const struct ring_entry *entry, struct endpoint *endpoint,
+NO_BUFFER static bool recv_arm_locked(struct ring *ring, const struct ring_entry *entry, struct endpoint *endpoint,
 		struct process **previous)
 {
 	struct question *receiver;
@@ -425,7 +426,7 @@ static bool work_waits(const struct endpoint *endpoint)
 }
 
 /* After arming, without the lock. */
-static status_t recv_finish(struct ring *ring, const struct ring_entry *entry, struct endpoint *endpoint, bool armed,
+NO_BUFFER static status_t recv_finish(struct ring *ring, const struct ring_entry *entry, struct endpoint *endpoint, bool armed,
 		bool work, struct process *previous, uint64_t *detail)
 {
 	if (unlikely(previous))
@@ -440,7 +441,7 @@ static status_t recv_finish(struct ring *ring, const struct ring_entry *entry, s
 	return STATUS_OK;
 }
 
-status_t endpoint_recv(struct ring *ring, const struct ring_entry *entry, struct endpoint *endpoint, uint64_t *detail)
+NO_BUFFER status_t endpoint_recv(struct ring *ring, const struct ring_entry *entry, struct endpoint *endpoint, uint64_t *detail)
 {
 	struct process *previous = NULL;
 	status_t status = recv_reserve(ring, entry, endpoint, detail);
@@ -483,7 +484,7 @@ static status_t answer_fits(const struct ring_entry *entry, const struct questio
 }
 
 /* Copies the answer to its caller and completes the call. Nothing fails below the first line. */
-static void answer_deliver(struct endpoint *endpoint, struct service *service, struct ring *ring,
+NO_BUFFER static void answer_deliver(struct endpoint *endpoint, struct service *service, struct ring *ring,
 		const struct ring_entry *entry, struct transfer_item *items, struct question_release *release)
 		REQUIRES(endpoint->lock)
 {
@@ -503,7 +504,7 @@ static void answer_deliver(struct endpoint *endpoint, struct service *service, s
 }
 
 /* OK: answered; GONE: nobody waits, the slot is free again; others: the call stays open. */
-static inline __attribute__((always_inline)) status_t answer_locked(struct ring *ring, const struct ring_entry *entry,
+NO_BUFFER static inline __attribute__((always_inline)) status_t answer_locked(struct ring *ring, const struct ring_entry *entry,
 		struct endpoint *endpoint, struct transfer_item *items, struct question_release *release, uint64_t *detail)
 		REQUIRES(endpoint->lock)
 {
@@ -523,7 +524,7 @@ static inline __attribute__((always_inline)) status_t answer_locked(struct ring 
 
 /* With captured capabilities (none: NULL) and the space of the receive, both of which it consumes. Answers the status of
  * the return or, if that lets the receive be armed, of arming. */
-static inline __attribute__((always_inline)) status_t return_start(struct ring *ring, const struct ring_entry *entry,
+NO_BUFFER static inline __attribute__((always_inline)) status_t return_start(struct ring *ring, const struct ring_entry *entry,
 		struct endpoint *endpoint, struct transfer_item *items, uint64_t *detail)
 {
 	struct question_release release = { 0 };
@@ -561,7 +562,7 @@ static status_t return_with_capabilities(struct ring *ring, const struct ring_en
 	return status;
 }
 
-status_t endpoint_return(struct ring *ring, const struct ring_entry *entry, struct endpoint *endpoint, uint64_t *detail)
+NO_BUFFER status_t endpoint_return(struct ring *ring, const struct ring_entry *entry, struct endpoint *endpoint, uint64_t *detail)
 {
 	status_t status;
 

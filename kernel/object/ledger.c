@@ -96,7 +96,7 @@ void ledger_close(struct ledger *ledger)
 	ledger_put(ledger);
 }
 
-status_t ledger_charge(struct ledger *ledger, uint32_t resource, uint64_t count, uint64_t *detail)
+NO_BUFFER status_t ledger_charge(struct ledger *ledger, uint32_t resource, uint64_t count, uint64_t *detail)
 {
 	status_t status = STATUS_OK;
 
@@ -112,7 +112,7 @@ status_t ledger_charge(struct ledger *ledger, uint32_t resource, uint64_t count,
 	return status;
 }
 
-void ledger_refund(struct ledger *ledger, uint32_t resource, uint64_t count)
+NO_BUFFER void ledger_refund(struct ledger *ledger, uint32_t resource, uint64_t count)
 {
 	/* A closed ledger passes refunds on; the loop climbs as long as ancestors are closed too. */
 	while (ledger) {

@@ -47,7 +47,7 @@ static void wake_for_completions(struct ring *ring, bool handoff)
 	sched_wake(thread, handoff);
 }
 
-void ring_complete_entry(struct ring *ring, const struct ring_entry *entry, struct ring_completion *outcome)
+NO_BUFFER void ring_complete_entry(struct ring *ring, const struct ring_entry *entry, struct ring_completion *outcome)
 {
 	if (entry->flags & ENTRY_SYNC) {
 		reply_slot_write(ring, entry->user_data, outcome);
@@ -60,7 +60,7 @@ void ring_complete_entry(struct ring *ring, const struct ring_entry *entry, stru
 	spin_unlock(&ring->lock);
 }
 
-void question_complete(struct question *question, struct ring_completion *outcome, bool handoff,
+NO_BUFFER void question_complete(struct question *question, struct ring_completion *outcome, bool handoff,
 		struct question_release *release)
 {
 	struct ring *ring = question->ring;
@@ -99,7 +99,7 @@ void question_complete(struct question *question, struct ring_completion *outcom
 	spin_unlock(&ring->lock);
 }
 
-void question_release(struct question_release *release)
+NO_BUFFER void question_release(struct question_release *release)
 {
 	if (release->export)
 		object_unhold((struct object *)release->export);
@@ -107,7 +107,7 @@ void question_release(struct question_release *release)
 		object_put(release->object);
 }
 
-void question_answer(struct question *question, status_t status, uint64_t detail, const uint64_t *message,
+NO_BUFFER void question_answer(struct question *question, status_t status, uint64_t detail, const uint64_t *message,
 		uint32_t words)
 {
 	struct ring_completion outcome = { .status = status, .id = question->number, .detail = detail };

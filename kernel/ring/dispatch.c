@@ -38,7 +38,7 @@ struct ring_op {
 
 /* --- Helpers for performers ------------------------------------------------------------------- */
 
-static void complete(struct ring *ring, const struct ring_entry *entry, status_t status, uint64_t detail)
+NO_BUFFER static void complete(struct ring *ring, const struct ring_entry *entry, status_t status, uint64_t detail)
 {
 	struct ring_completion outcome = { .status = status, .detail = detail };
 
@@ -60,7 +60,7 @@ static uint64_t lookup_detail(status_t status)
 }
 
 /* The endpoint that an entry's target is the receive side of. */
-static status_t lookup_endpoint(struct ring *ring, uint32_t target, struct endpoint **endpoint, uint64_t *detail)
+NO_BUFFER static status_t lookup_endpoint(struct ring *ring, uint32_t target, struct endpoint **endpoint, uint64_t *detail)
 {
 	struct cap_entry *cap;
 	status_t status = cap_table_lookup(&ring->process->caps, target, &cap);
@@ -99,7 +99,7 @@ static status_t message_span_check(const struct ring_entry *entry)
 	return STATUS_OK;
 }
 
-struct question *question_begin(struct ring *ring, const struct ring_entry *entry, enum question_kind kind,
+NO_BUFFER struct question *question_begin(struct ring *ring, const struct ring_entry *entry, enum question_kind kind,
 		struct object *object)
 {
 	struct question *question = &ring->questions[entry->question];
@@ -121,7 +121,7 @@ struct question *question_begin(struct ring *ring, const struct ring_entry *entr
 
 /* --- Operations --------------------------------------------------------------------------------- */
 
-static void nop_perform(struct ring *ring, const struct ring_entry *entry)
+NO_BUFFER static void nop_perform(struct ring *ring, const struct ring_entry *entry)
 {
 	complete(ring, entry, STATUS_OK, 0);
 }
@@ -131,7 +131,7 @@ static void unimplemented_perform(struct ring *ring, const struct ring_entry *en
 	complete(ring, entry, STATUS_UNIMPLEMENTED, reason_detail(REASON_NOT_BUILT, 0, 0, 0));
 }
 
-static void call_perform(struct ring *ring, const struct ring_entry *entry)
+NO_BUFFER static void call_perform(struct ring *ring, const struct ring_entry *entry)
 {
 	struct cap_table *caps = &ring->process->caps;
 	struct cap_entry *target;
@@ -175,7 +175,7 @@ refuse:
 	complete(ring, entry, status, detail);
 }
 
-static void recv_perform(struct ring *ring, const struct ring_entry *entry)
+NO_BUFFER static void recv_perform(struct ring *ring, const struct ring_entry *entry)
 {
 	struct endpoint *endpoint;
 	uint64_t detail = 0;
@@ -192,7 +192,7 @@ static void recv_perform(struct ring *ring, const struct ring_entry *entry)
 }
 
 /* Everything about a return that is wrong in itself, its receive included: refused before anything takes effect. */
-static status_t return_check(struct ring *ring, const struct ring_entry *entry)
+NO_BUFFER static status_t return_check(struct ring *ring, const struct ring_entry *entry)
 {
 	status_t status = message_span_check(entry);
 
@@ -208,7 +208,7 @@ static status_t return_check(struct ring *ring, const struct ring_entry *entry)
 	return status == STATUS_OK ? reply_span_check(entry, RECV_HEADER_WORDS) : status;
 }
 
-static void return_perform(struct ring *ring, const struct ring_entry *entry)
+NO_BUFFER static void return_perform(struct ring *ring, const struct ring_entry *entry)
 {
 	bool rearm = entry->flags & ENTRY_REARM;
 	struct ring_completion outcome = { .flags = rearm ? COMPLETION_RETURN : 0 };
@@ -224,7 +224,7 @@ static void return_perform(struct ring *ring, const struct ring_entry *entry)
 	ring_complete_entry(ring, entry, &outcome);
 }
 
-static void release_perform(struct ring *ring, const struct ring_entry *entry)
+NO_BUFFER static void release_perform(struct ring *ring, const struct ring_entry *entry)
 {
 	complete(ring, entry, cap_table_release(&ring->process->caps, entry->target), 0);
 }
@@ -319,7 +319,7 @@ static void wait_perform(struct ring *ring, const struct ring_entry *entry)
 		question_answer(question, status, detail, NULL, 0);
 }
 
-static void signal_perform(struct ring *ring, const struct ring_entry *entry)
+NO_BUFFER static void signal_perform(struct ring *ring, const struct ring_entry *entry)
 {
 	struct cap_entry *target;
 	status_t status = cap_table_lookup(&ring->process->caps, entry->target, &target);
@@ -334,7 +334,7 @@ static void signal_perform(struct ring *ring, const struct ring_entry *entry)
 	complete(ring, entry, status, detail);
 }
 
-static void yield_perform(struct ring *ring, const struct ring_entry *entry)
+NO_BUFFER static void yield_perform(struct ring *ring, const struct ring_entry *entry)
 {
 	sched_yield();
 	complete(ring, entry, STATUS_OK, 0);
@@ -420,7 +420,7 @@ static void entry_copy(struct ring_entry *entry, const struct ring_entry *shared
 		to[i] = from[i];
 }
 
-static void dispatch(struct ring *ring, const struct ring_entry *entry)
+NO_BUFFER static void dispatch(struct ring *ring, const struct ring_entry *entry)
 {
 	const uint64_t *words = ((const union entry_words *)entry)->words;
 	uint64_t wrong = 0;
@@ -463,7 +463,7 @@ static void head_advance(struct ring *ring)
 	STORE_RELEASE(&ring->header->sq_head, ring->sq_head);
 }
 
-bool ring_drain(struct ring *ring, bool sync_allowed)
+NO_BUFFER bool ring_drain(struct ring *ring, bool sync_allowed)
 {
 	struct ring_entry *entry = &ring->taken;
 

@@ -40,7 +40,7 @@ static void enqueue(struct thread *thread)
 	spin_unlock(&run_queue_lock);
 }
 
-void sched_wake(struct thread *thread, bool handoff)
+NO_BUFFER void sched_wake(struct thread *thread, bool handoff)
 {
 	struct cpu *cpu = arch_cpu();
 
@@ -80,7 +80,7 @@ void sched_wait(struct thread *thread, uint32_t state)
 	thread->state = (enum thread_state)state;
 }
 
-static struct thread *take_next(struct cpu *cpu)
+NO_BUFFER static struct thread *take_next(struct cpu *cpu)
 {
 	struct thread *next = cpu->handoff;
 	struct list *link;
@@ -122,7 +122,7 @@ static void charge_time(struct cpu *cpu, struct thread *next)
 	cpu->switch_ticks = now;
 }
 
-static void run(struct cpu *cpu, struct thread *next)
+NO_BUFFER static void run(struct cpu *cpu, struct thread *next)
 {
 	next->state = THREAD_RUNNING;
 	cpu->current = next;
@@ -136,7 +136,7 @@ static void run(struct cpu *cpu, struct thread *next)
 }
 
 /* Another thread than the running one, which waits, ended, or has had its turn. */
-static struct arch_context *resume_next(struct cpu *cpu)
+NO_BUFFER static struct arch_context *resume_next(struct cpu *cpu)
 {
 	struct thread *next;
 
@@ -151,7 +151,7 @@ static struct arch_context *resume_next(struct cpu *cpu)
 	return &next->context;
 }
 
-struct arch_context *sched_resume(void)
+NO_BUFFER struct arch_context *sched_resume(void)
 {
 	struct cpu *cpu = arch_cpu();
 	struct thread *current;

@@ -29,6 +29,9 @@ STATIC_ASSERT(CAPNP_TOO_LARGE == STATUS_TOO_LARGE);
 /* Words for parameters where the caller does not say. */
 #define CLIENT_PARAMS_WORDS 128u
 
+/* No capability can be in the results: the transport need not keep room for any. */
+#define CLIENT_PLAIN_RESULTS 0x100u
+
 struct transport;
 struct client_call;
 
@@ -54,7 +57,7 @@ struct client_begin {
 	struct client_ref target;
 	uint64_t interface_id;
 	uint16_t method;
-	uint16_t flags;                 /* CAPNP_METHOD_* */
+	uint16_t flags;                 /* CAPNP_METHOD_*, CLIENT_* */
 	uint32_t params_words;          /* that the parameters may take */
 	uint32_t reply_words;           /* offered for the results */
 };

@@ -92,7 +92,8 @@ static status_t transport_begin(struct transport *transport, const struct client
 	struct question *question;
 	/* A message of one word is a root without anything in it. */
 	uint32_t caps_words = what->params_words > 1 ? TRANSPORT_PARAM_CAPS * DESCRIPTOR_WORDS : 0;
-	uint32_t words = what->params_words + caps_words + TRANSPORT_REPLY_CAPS * RECORD_WORDS +
+	uint32_t reply_caps = (what->flags & CLIENT_PLAIN_RESULTS) != 0 ? 0 : TRANSPORT_REPLY_CAPS;
+	uint32_t words = what->params_words + caps_words + reply_caps * RECORD_WORDS +
 			what->reply_words;
 
 	if (taken == RING_NO_QUESTION)
@@ -107,6 +108,7 @@ static status_t transport_begin(struct transport *transport, const struct client
 	question->state = QUESTION_BUILDING;
 	question->status = STATUS_OK;
 	question->what = *what;
+	question->reply_caps = reply_caps;
 	question->has_message = false;
 	question->then = NULL;
 	question->operation.ready = NULL;
@@ -127,7 +129,7 @@ static void question_answer(const struct ring_transport *self, struct question *
 		const struct ring_completion *completion)
 {
 	const uint64_t *records = ring_words_at(self->ring, question->reply_off);
-	uint32_t count = MIN(completion->cap_count, TRANSPORT_REPLY_CAPS);
+	uint32_t count = MIN(completion->cap_count, question->reply_caps);
 
 	question->state = QUESTION_ANSWERED;
 	question->status = completion->status;
@@ -138,7 +140,7 @@ static void question_answer(const struct ring_transport *self, struct question *
 	if (count != 0)
 		records_read((const struct cap_record *)(const void *)records,
 				question->reply_slots, count);
-	capnp_message_init(&question->reply, records + TRANSPORT_REPLY_CAPS * RECORD_WORDS,
+	capnp_message_init(&question->reply, records + question->reply_caps * RECORD_WORDS,
 			MIN(completion->msg_words, question->what.reply_words),
 			question->reply_slots, count);
 }
@@ -233,7 +235,7 @@ static status_t transport_send(struct transport *transport, uint32_t number, uin
 	entry->msg_off = params->used != 0 ? question->span_off : 0;
 	entry->reply_off = question->reply_off;
 	entry->reply_words = (uint16_t)question->what.reply_words;
-	entry->reply_caps = TRANSPORT_REPLY_CAPS;
+	entry->reply_caps = (uint8_t)question->reply_caps;
 	entry->question = (uint16_t)number;
 	if (params->cap_count != 0) {
 		entry->cap_count = (uint8_t)params->cap_count;

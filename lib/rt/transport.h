@@ -32,6 +32,7 @@ struct question {
 	uint32_t span_off;                      /* kept between calls, see transport.c */
 	uint32_t span_words;
 	uint32_t reply_off;                     /* of the records */
+	uint32_t reply_caps;                    /* records that fit */
 	bool has_message;
 	struct capnp_builder params;
 	struct capnp_cap_slot param_slots[TRANSPORT_PARAM_CAPS];

@@ -7,6 +7,7 @@
 #include "gen.h"
 
 #define ANCESTORS_MAX 64
+#define PLAIN_DEPTH 8
 
 /* A method being written. */
 struct method {
@@ -47,6 +48,40 @@ static bool struct_is_flat(struct schema_node node, bool allow_bytes)
 			continue;
 		if (!allow_bytes || (kind != SCHEMA_TEXT && kind != SCHEMA_DATA))
 			return false;
+	}
+	return true;
+}
+
+/* Whether a message of this type can hold no capability, wherever in it. Types that go deeper than
+ * `depth`, or round in circles, count as able to. */
+static bool struct_is_plain(struct schema_node node, uint32_t depth);
+
+static bool type_is_plain(struct schema_type type, uint32_t depth)
+{
+	switch (schema_type_kind(type)) {
+	case SCHEMA_INTERFACE_TYPE:
+	case SCHEMA_ANY_POINTER:
+		return false;
+	case SCHEMA_LIST:
+		return type_is_plain(schema_type_element(type), depth);
+	case SCHEMA_STRUCT_TYPE:
+		return depth != 0 && struct_is_plain(schema_type_node(type), depth - 1);
+	default:
+		return true;
+	}
+}
+
+static bool struct_is_plain(struct schema_node node, uint32_t depth)
+{
+	for (uint32_t i = 0; i < schema_field_count(node); i++) {
+		struct schema_member field = schema_field_at(node, i);
+
+		if (schema_field_is_group(field)) {
+			if (depth == 0 || !struct_is_plain(schema_field_group(field), depth - 1))
+				return false;
+		} else if (!type_is_plain(schema_field_type(field), depth)) {
+			return false;
+		}
 	}
 	return true;
 }
@@ -127,6 +162,8 @@ static void begin_emit(const struct method *m)
 	const char *params = name_node(m->params);
 	const char *upper = name_node_upper(m->node);
 	const char *method = name_upper(schema_member_name(m->member));
+	const char *flags = m->is_stream ? "CAPNP_METHOD_STREAM | CLIENT_PLAIN_RESULTS" :
+			struct_is_plain(m->results, PLAIN_DEPTH) ? "CLIENT_PLAIN_RESULTS" : "0";
 
 	emit("\nstruct %s_call {\n\tstruct client_call call;\n};\n", m->name);
 	emit("\nstatic inline struct %s_call %s_begin_sized(struct %s_ref self, uint32_t params_words,\n"
@@ -134,7 +171,7 @@ static void begin_emit(const struct method *m)
 	emit("\tstruct client_begin what = { .target = self.ref, .interface_id = %s_INTERFACE_ID,\n"
 			"\t\t.method = %s_METHOD_%s, .flags = %s, .params_words = params_words,\n"
 			"\t\t.reply_words = %s_REPLY_WORDS_%s };\n", upper, upper, method,
-			m->is_stream ? "CAPNP_METHOD_STREAM" : "0", upper, method);
+			flags, upper, method);
 	emit("\tstruct %s_call started = { client_call_begin(&what) };\n"
 			"\tstruct capnp_builder *builder = client_params(&started.call);\n\n", m->name);
 	emit("\t*params = (struct %s_builder){ 0 };\n\tif (builder != NULL)\n"

@@ -26,7 +26,7 @@ static void process_row_fill(struct process_row_builder row, struct process *pro
 	process_row_set_parent_id(row, process->parent_id);
 	process_row_set_capabilities(row, process->caps.live);
 	if (process->ledger)
-		process_row_set_memory_pages(row, process->ledger->used[RESOURCE_CLASS_FRAMES]);
+		process_row_set_memory_pages(row, ledger_own(process->ledger, RESOURCE_CLASS_FRAMES));
 	process_row_set_cpu_ns(row, arch_ticks_to_ns(process->cpu_ticks + (thread ? thread->ticks : 0)));
 }
 

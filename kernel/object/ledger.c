@@ -1,6 +1,6 @@
 /*
  * Ledgers; see ledger.h. Charged by whoever makes objects (object/, cap/, mm/), never by lookups.
- * Always true: used <= limit for each class; a child's limits are part of its parent's used.
+ * Always true: carved <= used <= limit for each class; a child's limits are part of its parent's used.
  */
 #include "kernel/object/ledger.h"
 
@@ -68,6 +68,10 @@ status_t ledger_create(struct ledger *parent, const uint64_t limit[LEDGER_CLASSE
 		if (status != STATUS_OK)
 			goto undo;
 	}
+	spin_lock(&parent->lock);
+	for (uint32_t i = 0; i < LEDGER_CLASSES; i++)
+		parent->carved[i] += limit[i];
+	spin_unlock(&parent->lock);
 	ledger_get(parent);
 	ledger_init(made, parent, limit);
 	*ledger = made;
@@ -81,16 +85,21 @@ undo:
 
 void ledger_close(struct ledger *ledger)
 {
-	uint64_t unused[LEDGER_CLASSES];
+	uint64_t unused[LEDGER_CLASSES], limit[LEDGER_CLASSES];
 
 	spin_lock(&ledger->lock);
 	ASSERT(!ledger->closed);
 	ledger->closed = true;
 	for (uint32_t i = 0; i < LEDGER_CLASSES; i++) {
+		limit[i] = ledger->limit[i];
 		unused[i] = ledger->limit[i] - ledger->used[i];
 		ledger->limit[i] = ledger->used[i];
 	}
 	spin_unlock(&ledger->lock);
+	spin_lock(&ledger->parent->lock);
+	for (uint32_t i = 0; i < LEDGER_CLASSES; i++)
+		ledger->parent->carved[i] -= limit[i];
+	spin_unlock(&ledger->parent->lock);
 	for (uint32_t i = 0; i < LEDGER_CLASSES; i++)
 		ledger_refund(ledger->parent, i, unused[i]);
 	ledger_put(ledger);
@@ -131,10 +140,21 @@ NO_BUFFER void ledger_refund(struct ledger *ledger, uint32_t resource, uint64_t 
 	}
 }
 
+uint64_t ledger_own(struct ledger *ledger, uint32_t resource)
+{
+	uint64_t own;
+
+	spin_lock(&ledger->lock);
+	own = ledger->used[resource] - ledger->carved[resource];
+	spin_unlock(&ledger->lock);
+	return own;
+}
+
 void ledger_check(const struct ledger *ledger)
 {
 	for (; ledger; ledger = ledger->parent) {
 		for (uint32_t i = 0; i < LEDGER_CLASSES; i++)
+			ASSERT(ledger->carved[i] <= ledger->used[i]);
 			ASSERT(ledger->used[i] <= ledger->limit[i]);
 	}
 }

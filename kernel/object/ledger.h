@@ -23,6 +23,7 @@ struct ledger {
 	bool            closed;                  /* l, once true stays true */
 	uint64_t        limit[LEDGER_CLASSES];   /* l */
 	uint64_t        used[LEDGER_CLASSES];    /* l */
+	uint64_t        carved[LEDGER_CLASSES];  /* l, part of used: the limits of children that are not closed */
 };
 
 /* The root of all: everything the machine has. Called once at boot. */
@@ -42,7 +43,10 @@ void ledger_put(struct ledger *ledger);
 status_t ledger_charge(struct ledger *ledger, uint32_t resource, uint64_t count, uint64_t *detail) MUST_USE;
 void ledger_refund(struct ledger *ledger, uint32_t resource, uint64_t count);
 
-/* Sums: used <= limit everywhere. Panics otherwise. */
+/* What the ledger's own objects use, without what its children may. */
+uint64_t ledger_own(struct ledger *ledger, uint32_t resource);
+
+/* Sums: carved <= used <= limit everywhere. Panics otherwise. */
 void ledger_check(const struct ledger *ledger);
 
 /* Packs a completion detail: see Reason in schema/capos/status.capnp. */

@@ -153,8 +153,9 @@ uint64_t ledger_own(struct ledger *ledger, uint32_t resource)
 void ledger_check(const struct ledger *ledger)
 {
 	for (; ledger; ledger = ledger->parent) {
-		for (uint32_t i = 0; i < LEDGER_CLASSES; i++)
+		for (uint32_t i = 0; i < LEDGER_CLASSES; i++) {
 			ASSERT(ledger->carved[i] <= ledger->used[i]);
 			ASSERT(ledger->used[i] <= ledger->limit[i]);
+		}
 	}
 }

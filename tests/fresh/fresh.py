@@ -154,6 +154,7 @@ def inside(directory):
     child.logfile_read = sys.stdout
     child.expect(pexpect.EOF)
     child.close()
+    say("passed" if child.exitstatus == 0 else f"{COMMANDS[1]} ended with status {child.exitstatus}")
     return child.exitstatus
 
 

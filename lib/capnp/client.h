@@ -245,6 +245,19 @@ static inline struct capnp_struct_reader client_results_struct(const struct clie
 	return capnp_any_struct(call->status == STATUS_OK ? client_results(call) : any);
 }
 
+/* The same for results that mostly have this size (see capnp_root_struct). */
+static inline struct capnp_struct_reader client_results_sized(const struct client_call *call,
+		uint32_t data_words, uint32_t pointer_count)
+{
+	struct capnp_message *message = NULL;
+
+	if (call->status == STATUS_OK && call->question != CLIENT_NO_QUESTION)
+		message = call->transport->ops->results(call->transport, call->question);
+	if (message == NULL)
+		return (struct capnp_struct_reader){ 0 };
+	return capnp_root_struct(message, data_words, pointer_count);
+}
+
 /* STATUS_BAD_MESSAGE when something read from the results was malformed. */
 static inline status_t client_results_status(const struct client_call *call)
 {

@@ -194,8 +194,10 @@ static void common_emit(const struct method *m)
 			"\tclient_done(&started->call);\n}\n", m->name, m->name);
 	if (!m->is_stream)
 		emit("\nstatic inline struct %s_reader %s_results(const struct %s_call *started)\n{\n"
-				"\treturn (struct %s_reader){ client_results_struct(&started->call) };\n}\n",
-				name_node(m->results), m->name, m->name, name_node(m->results));
+				"\treturn (struct %s_reader){ client_results_sized(&started->call,\n"
+				"\t\t\t%s_DATA_WORDS, %s_POINTERS) };\n}\n",
+				name_node(m->results), m->name, m->name, name_node(m->results),
+				name_node_upper(m->results), name_node_upper(m->results));
 }
 
 static bool suffix_is_taken(const char *name)

@@ -6,6 +6,17 @@
 
 #include "capnp/capnp_file.h"
 
+/* A list of structs. Elements without any size are nothing that a compiler writes; half a billion of
+ * them fit in two words, and nobody is to walk those. */
+static struct capnp_list records(struct capnp_any any)
+{
+	struct capnp_list list = capnp_any_list(any, CAPNP_COMPOSITE);
+
+	if (list.step_bits == 0)
+		list.count = 0;
+	return list;
+}
+
 /* Sorts node numbers by id, so that schema_find is a binary search. Shell sort: small, in place,
  * no recursion. */
 static void order_sort(struct schema *schema, uint32_t count)
@@ -42,9 +53,9 @@ int32_t schema_open(struct schema *schema, const uint64_t *file, uint64_t count,
 	if (status != CAPNP_OK)
 		return status;
 	root = capnp_any_struct(capnp_root(&schema->message));
-	schema->nodes = capnp_any_list(capnp_pointer(root, 0), CAPNP_COMPOSITE);
-	schema->files = capnp_any_list(capnp_pointer(root, 1), CAPNP_COMPOSITE);
-	schema->sources = capnp_any_list(capnp_pointer(root, 3), CAPNP_COMPOSITE);
+	schema->nodes = records(capnp_pointer(root, 0));
+	schema->files = records(capnp_pointer(root, 1));
+	schema->sources = records(capnp_pointer(root, 3));
 	if (schema->message.status != CAPNP_OK)
 		return schema->message.status;
 	used = schema->message.words == arena ? schema->message.count : 0;
@@ -54,6 +65,11 @@ int32_t schema_open(struct schema *schema, const uint64_t *file, uint64_t count,
 	schema->order = (uint32_t *)(void *)(arena + used);
 	order_sort(schema, schema->nodes.count);
 	return CAPNP_OK;
+}
+
+struct capnp_list schema_file_imports(struct capnp_struct_reader file)
+{
+	return records(capnp_pointer(file, 1));
 }
 
 /* --- Nodes ----------------------------------------------------------------------------------- */
@@ -159,7 +175,7 @@ bool schema_node_is_generic(struct schema_node node)
 
 struct capnp_list schema_node_annotations(struct schema_node node)
 {
-	return capnp_any_list(capnp_pointer(node.s, 2), CAPNP_COMPOSITE);
+	return records(capnp_pointer(node.s, 2));
 }
 
 static struct capnp_struct_reader node_source(struct schema_node node)
@@ -182,8 +198,7 @@ struct capnp_text schema_node_doc(struct schema_node node)
 
 struct capnp_text schema_member_doc(struct schema_node node, uint32_t index)
 {
-	struct capnp_list members = capnp_any_list(capnp_pointer(node_source(node), 1),
-			CAPNP_COMPOSITE);
+	struct capnp_list members = records(capnp_pointer(node_source(node), 1));
 
 	return capnp_any_text(capnp_pointer(capnp_list_struct(members, index), 0));
 }
@@ -222,7 +237,7 @@ static struct capnp_list node_members(struct schema_node node, enum schema_kind 
 
 	if (schema_node_kind(node) != kind)
 		any.pointer = NULL;
-	return capnp_any_list(any, CAPNP_COMPOSITE);
+	return records(any);
 }
 
 static struct schema_member member_at(struct schema_node node, enum schema_kind kind, uint32_t index)
@@ -312,7 +327,7 @@ struct capnp_text schema_member_name(struct schema_member member)
 
 struct capnp_list schema_member_annotations(struct schema_member member)
 {
-	return capnp_any_list(capnp_pointer(member.s, 1), CAPNP_COMPOSITE);
+	return records(capnp_pointer(member.s, 1));
 }
 
 /* --- Enums ----------------------------------------------------------------------------------- */
@@ -360,7 +375,7 @@ static struct capnp_list node_supers(struct schema_node node)
 
 	if (schema_node_kind(node) != SCHEMA_INTERFACE)
 		any.pointer = NULL;
-	return capnp_any_list(any, CAPNP_COMPOSITE);
+	return records(any);
 }
 
 uint32_t schema_super_count(struct schema_node node)

@@ -84,6 +84,8 @@ int32_t schema_open(struct schema *schema, const uint64_t *file, uint64_t count,
 uint32_t schema_node_count(const struct schema *schema);
 struct schema_node schema_node_at(const struct schema *schema, uint32_t index);
 struct schema_node schema_find(const struct schema *schema, uint64_t id);
+/* A requested file's imports: structs of an id and a name. */
+struct capnp_list schema_file_imports(struct capnp_struct_reader file);
 /* By the name without its file: "Timer", "Manifest.Service"; parts match exactly. The first in
  * the schema's order if several files have it. */
 struct schema_node schema_find_name(const struct schema *schema, struct capnp_text name);

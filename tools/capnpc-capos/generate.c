@@ -68,7 +68,7 @@ static void output_open(const char *file, const char *suffix)
 static void imports_emit(const struct schema *schema, struct capnp_struct_reader requested,
 		const char *suffix, bool interfaces_only)
 {
-	struct capnp_list imports = capnp_any_list(capnp_pointer(requested, 1), CAPNP_COMPOSITE);
+	struct capnp_list imports = schema_file_imports(requested);
 
 	for (uint32_t i = 0; i < imports.count; i++) {
 		uint64_t id = capnp_get_u64(capnp_list_struct(imports, i), 0);

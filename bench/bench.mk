@@ -12,6 +12,7 @@ $(BENCH_SCHEMA_BIN): $(BENCH_SCHEMA) $(CAPNPC) $(SCHEMAS_BIN)
 	cd $(GEN) && $(abspath $(CAPNPC)) < $(abspath $@.tmp)
 	@mv $@.tmp $@
 $(GEN)/bench/guest/%.capnp.c: $(BENCH_SCHEMA_BIN) ;
+$(GEN)/bench/guest/%.h: $(BENCH_SCHEMA_BIN) ;
 
 $(eval $(call program,bench,bench/guest/main.c bench/guest/measure.c bench/guest/rows.c bench/guest/peer.c \
 	gen/bench/guest/bench.capnp.c))

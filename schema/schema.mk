@@ -36,3 +36,6 @@ $(TEST_SCHEMA_BIN): $(TEST_SCHEMA) $(CAPNPC)
 
 $(GEN)/tests/capnp/%.capnp.c: $(TEST_SCHEMA_BIN) ;
 $(GEN)/%.capnp.c: $(SCHEMAS_BIN) ;
+# Headers too: without a rule make would not look at their age again after the run.
+$(GEN)/tests/capnp/%.h: $(TEST_SCHEMA_BIN) ;
+$(GEN)/%.h: $(SCHEMAS_BIN) ;

@@ -3,16 +3,14 @@
  * memcmp) and the few string functions that programs use.
  *
  * Blocks up to 16 bytes are moved by two words that may overlap, larger ones by vectors of which
- * the last may overlap the one before. Only what is much larger uses the processor's string
- * instructions, whose start costs more than a short move.
+ * the last may overlap the one before. The processor's string instructions would save nothing: a
+ * short one costs more than it moves, and an emulator counts each step of a long one.
  */
 #include <string.h>
 
 #include <stdint.h>
 
 #include "abi/compiler.h"
-
-#define STRING_INSTRUCTION_BYTES 4096u
 
 /* Keeps the compiler from turning a loop back into a call of the function that contains it, and
  * from unrolling what is short in practice. */
@@ -72,13 +70,21 @@ NO_LOOP_IDIOM void *memcpy(void *restrict to, const void *restrict from, size_t 
 		copy_short(out, in, count);
 		return to;
 	}
-	if (count >= STRING_INSTRUCTION_BYTES) {
-		__asm__ volatile("rep movsb" : "+D"(out), "+S"(in), "+c"(count) : : "memory");
-		return to;
-	}
 	last = VECTOR_FROM(in + count - 16);
 	PLAIN_LOOP
-	for (at = 0; at < count - 16; at += 16)
+	for (at = 0; at + 64 < count; at += 64) {
+		vector a = VECTOR_FROM(in + at);
+		vector b = VECTOR_FROM(in + at + 16);
+		vector c = VECTOR_FROM(in + at + 32);
+		vector d = VECTOR_FROM(in + at + 48);
+
+		VECTOR(out + at) = a;
+		VECTOR(out + at + 16) = b;
+		VECTOR(out + at + 32) = c;
+		VECTOR(out + at + 48) = d;
+	}
+	PLAIN_LOOP
+	for (; at + 16 < count; at += 16)
 		VECTOR(out + at) = VECTOR_FROM(in + at);
 	VECTOR(out + count - 16) = last;
 	return to;
@@ -133,12 +139,15 @@ NO_LOOP_IDIOM void *memset(void *to, int value, size_t count)
 		set_short(out, pattern, count);
 		return to;
 	}
-	if (count >= STRING_INSTRUCTION_BYTES) {
-		__asm__ volatile("rep stosb" : "+D"(out), "+c"(count) : "a"(value) : "memory");
-		return to;
+	PLAIN_LOOP
+	for (at = 0; at + 64 < count; at += 64) {
+		VECTOR(out + at) = wide;
+		VECTOR(out + at + 16) = wide;
+		VECTOR(out + at + 32) = wide;
+		VECTOR(out + at + 48) = wide;
 	}
 	PLAIN_LOOP
-	for (at = 0; at < count - 16; at += 16)
+	for (; at + 16 < count; at += 16)
 		VECTOR(out + at) = wide;
 	VECTOR(out + count - 16) = wide;
 	return to;

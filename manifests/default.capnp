@@ -89,7 +89,7 @@ const shell :Manifest.Service = (
 
 const manifest :Manifest.Manifest = (
   name = "default",
-  motd = "capOS 0.1 · you hold {caps} capabilities · try `tour`, `caps`, `help` · leave: `poweroff`",
+  motd = "capOS 0.1 · you hold {caps} capabilities\nTry `tour`, `caps`, `help` · leave: `poweroff`",
   logLevel = info,
   profiles = [.personProfile],
   services = [.logger, .serial, .terminal, .counterService, .bankService, .shell]);

@@ -14,34 +14,35 @@ struct tour_step {
 };
 
 static const struct tour_step steps[] = {
-	{ "A program in capOS can act only through capabilities that somebody gave it. There\n"
-	  "is no global name, no user id, no file that it could open by itself. Here is a\n"
-	  "program that wants to print one line, started with nothing:\n",
+	{ "A program in capOS can act only through capabilities that somebody gave it.\n"
+	  "There is no global name, no user id, no file that it could open by itself.\n"
+	  "Here is a program that wants to print one line, started with nothing:\n",
 	  "run hello" },
-	{ "It was refused: without a console it could only end, and its status 3 says why.\n"
-	  "Now the same program with one capability. @console is the one you hold; inside the\n"
-	  "program it gets the name `console`. It is this terminal, with printing as its only\n"
-	  "method:\n",
+	{ "It was refused: without a console it could only end. Status 3 is how a program\n"
+	  "says that it was not granted what it needs. Now the same program with one\n"
+	  "capability. @console is the one you hold; inside the program it has the name\n"
+	  "`console`. It is this terminal, with printing as its only method:\n",
 	  "run hello with { console: @console }" },
-	{ "Services hand out capabilities too. A bank opens an account and answers with it:\n",
+	{ "Services hand out capabilities too. This bank answers with a new account:\n",
 	  "acct = bank.open(owner = \"ann\")" },
 	{ "Nobody else can reach this account: there is no name by which to ask for it.\n",
 	  "acct.deposit(amount = 100)" },
-	{ "Whoever holds an object can make a lesser one of it. This facet may take 10 in all:\n",
+	{ "Whoever holds an object can make a lesser one of it. This may take 10 in all:\n",
 	  "gift = acct.limited(amount = 10)" },
 	{ "It could be given to any program. It works up to its limit, and not beyond:\n",
 	  "gift.withdraw(amount = 8)" },
 	{ "", "gift.withdraw(amount = 8)" },
 	{ "What was handed out can be taken back, wherever it has gone meanwhile:\n",
 	  "acct.revoke(facet = @gift)" },
-	{ "The facet still has its name here, but it leads nowhere now:\n",
+	{ "It still has its name here, but it leads nowhere now. This is to be refused:\n",
 	  "gift.withdraw(amount = 1)" },
-	{ "Drivers and services are programs like any other, and may die. Look at the logger:\n",
+	{ "Drivers and services are programs like any other, and may die. The logger:\n",
 	  "services.list" },
 	{ "Kill it as a crash would:\n", "services.kill(name = \"logger\")" },
 	{ "It comes back, because the manifest says so; calls meanwhile wait for it:\n",
 	  "log.write(level = info, text = \"hello again\")" },
-	{ "", "services.list" },
+	{ "No answer but no error: the record was taken. See how often it was started:\n",
+	  "services.list" },
 	{ "At last: who holds what? The kernel knows who holds the account:\n", "holders @acct" },
 	{ "And who can talk to the bank:\n", "holders @bank" },
 	{ "When nobody holds it any more, the account is closed:\n", "drop acct; drop gift" },

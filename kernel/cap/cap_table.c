@@ -2,7 +2,7 @@
  * Capability tables; see cap_table.h. Looked up by ring/dispatch.c, filled by cap/transfer.c and the calls of
  * kernel objects, emptied by release and by the reaper.
  * Always true: reserved <= free_count; each live or moving entry has one hold, one facet reference and one use
- * of a grant of its own table; each free slot can count on a free grant.
+ * of a grant of its own table; reserved <= free_grant_count.
  */
 #include "kernel/cap/cap_table.h"
 
@@ -71,6 +71,7 @@ static bool grow(struct cap_table *table)
 		chunk->grants[i].next = table->free_grants;
 		table->free_grants = &chunk->grants[i];
 	}
+	table->free_grant_count += CAP_CHUNK_ENTRIES;
 	spin_unlock(&grant_lock);
 	/* Slot 0 stays out: its id of generation 0 is null. */
 	for (uint32_t i = first ? 0 : 1; i < CAP_CHUNK_ENTRIES; i++)
@@ -106,6 +107,13 @@ void cap_table_fini(struct cap_table *table)
 	table->free_count = 0;
 }
 
+/* Slots with grants that nobody counts on. There can be fewer grants than slots: waits and capabilities on their way keep
+ * grants in use whose entries are gone. */
+static uint32_t unpromised(const struct cap_table *table)
+{
+	return MIN(table->free_count, READ_ONCE(table->free_grant_count)) - table->reserved;
+}
+
 NO_BUFFER status_t cap_table_reserve(struct cap_table *table, uint32_t count, uint64_t *detail)
 {
 	status_t status = ledger_charge(table->ledger, RESOURCE_CLASS_SLOTS, count, detail);
@@ -113,7 +121,7 @@ NO_BUFFER status_t cap_table_reserve(struct cap_table *table, uint32_t count, ui
 	if (status != STATUS_OK)
 		return status;
 	spin_lock(&table->lock);
-	while (status == STATUS_OK && table->free_count - table->reserved < count) {
+	while (status == STATUS_OK && unpromised(table) < count) {
 		if (!grow(table))
 			status = STATUS_OVERLOADED;
 	}
@@ -198,9 +206,9 @@ static void clear_slot(struct cap_table *table, struct cap_entry *entry, uint32_
 	free_slot_append(table, slot);
 }
 
-static status_t remove_in_state(struct cap_table *table, uint32_t id, enum cap_state state)
+/* Empties the entry of an id; its hold on *object goes to the caller. */
+static status_t remove_in_state(struct cap_table *table, uint32_t id, enum cap_state state, struct object **object)
 {
-	struct object *object;
 	struct facet *facet;
 	struct cap_entry *entry;
 
@@ -210,19 +218,24 @@ static status_t remove_in_state(struct cap_table *table, uint32_t id, enum cap_s
 		spin_unlock(&table->lock);
 		return STATUS_BAD_CAPABILITY;
 	}
-	clear_slot(table, entry, id & CAP_SLOT_MASK, &object, &facet);
+	clear_slot(table, entry, id & CAP_SLOT_MASK, object, &facet);
 	spin_unlock(&table->lock);
 	ledger_refund(table->ledger, RESOURCE_CLASS_SLOTS, 1);
 	facet_put(facet);
-	if (unlikely(object->type->on_release))
-		object->type->on_release(object, table);
-	object_unhold(object);
 	return STATUS_OK;
 }
 
 status_t cap_table_release(struct cap_table *table, uint32_t id)
 {
-	return remove_in_state(table, id, CAP_LIVE);
+	struct object *object;
+	status_t status = remove_in_state(table, id, CAP_LIVE, &object);
+
+	if (status != STATUS_OK)
+		return status;
+	if (unlikely(object->type->on_release))
+		object->type->on_release(object, table);
+	object_unhold(object);
+	return STATUS_OK;
 }
 
 status_t cap_table_copy(struct cap_table *table, uint32_t id, struct facet *facet, uint32_t *copy, uint64_t *detail)
@@ -280,9 +293,11 @@ void cap_table_move_cancel(struct cap_table *table, uint32_t id)
 
 void cap_table_move_commit(struct cap_table *table, uint32_t id)
 {
-	status_t status = remove_in_state(table, id, CAP_MOVING);
+	struct object *object;
+	status_t status = remove_in_state(table, id, CAP_MOVING, &object);
 
 	ASSERT(status == STATUS_OK);
+	object_unhold(object);      /* not the last one */
 }
 
 bool cap_table_drain(struct cap_table *table, uint32_t *cursor, uint32_t budget)
@@ -314,6 +329,24 @@ const struct cap_entry *cap_table_slot(const struct cap_table *table, uint32_t s
 	entry = slot_entry(table, slot);
 	*id = entry_id(slot, entry);
 	return entry->state == CAP_LIVE ? entry : NULL;
+}
+
+bool cap_table_is_live(const struct cap_table *table, uint32_t id)
+{
+	const struct cap_entry *entry = cap_table_find(table, id);
+
+	return entry && entry->state == CAP_LIVE;
+}
+
+bool cap_table_holds(const struct cap_table *table, const struct object *object)
+{
+	for (uint32_t slot = 1; slot < table->chunk_count * CAP_CHUNK_ENTRIES; slot++) {
+		const struct cap_entry *entry = slot_entry(table, slot);
+
+		if (entry->state != CAP_FREE && entry->object == object)
+			return true;
+	}
+	return false;
 }
 
 void cap_table_check(struct cap_table *table)
@@ -351,6 +384,7 @@ void cap_table_check(struct cap_table *table)
 	ASSERT(free_slots == table->free_count);
 	ASSERT(table->reserved <= table->free_count);
 	ASSERT(free_grants + used_grants == table->chunk_count * CAP_CHUNK_ENTRIES);
+	ASSERT(free_grants == table->free_grant_count);
 	ASSERT(free_grants >= table->reserved);
 	spin_unlock(&grant_lock);
 	spin_unlock(&table->lock);

@@ -59,6 +59,7 @@ struct cap_table {
 	uint32_t          reserved;        /* t, free slots promised; <= free_count */
 	uint32_t          live;            /* t */
 	struct grant     *free_grants;     /* under grant_lock */
+	uint32_t          free_grant_count; /* under grant_lock; >= reserved. Only inserting makes it fewer */
 };
 
 status_t cap_table_init(struct cap_table *table, struct ledger *ledger, uint32_t process_id) MUST_USE;
@@ -112,10 +113,16 @@ status_t cap_table_release(struct cap_table *table, uint32_t id) MUST_USE;
 status_t cap_table_copy(struct cap_table *table, uint32_t id, struct facet *facet, uint32_t *copy,
 		uint64_t *detail) MUST_USE;
 
-/* A live entry begins to move (MOVING), comes back (LIVE), or is gone for good (FREE, its hold dropped). */
+/* A live entry begins to move (MOVING), comes back (LIVE), or is gone for good (FREE, its hold dropped; the caller has
+ * another, and tells the object by its type's on_release). */
 status_t cap_table_move_begin(struct cap_table *table, uint32_t id) MUST_USE;
 void cap_table_move_cancel(struct cap_table *table, uint32_t id);
 void cap_table_move_commit(struct cap_table *table, uint32_t id);
+
+/* True for the id of an entry that is there and not on its way. */
+bool cap_table_is_live(const struct cap_table *table, uint32_t id);
+/* True if some entry, live or moving, refers to the object. */
+bool cap_table_holds(const struct cap_table *table, const struct object *object);
 
 /* Walks the table: counts, free list, grants. Panics on a contradiction. */
 void cap_table_check(struct cap_table *table);

@@ -41,6 +41,7 @@ struct grant *grant_create_locked(struct cap_table *table, struct grant *parent,
 
 	ASSERT(grant != NULL);
 	table->free_grants = grant->next;
+	table->free_grant_count--;
 	grant->children = NULL;
 	grant->granter = granter;
 	grant->uses = 1;
@@ -70,6 +71,7 @@ void grant_unuse_locked(struct grant *grant)
 	grant->revoked = 0;
 	grant->next = grant->table->free_grants;
 	grant->table->free_grants = grant;
+	grant->table->free_grant_count++;
 }
 
 /* The next grant of the subtree of `root` in depth-first order, or NULL. */

@@ -120,8 +120,13 @@ uint32_t transfer_deliver(struct transfer_item *items, uint32_t count, struct ca
 			record_write(&records[2 * i], RECORD_KIND_CAPABILITY, id, interface);
 			used++;
 		}
-		if (item->moving_id)
+		if (item->moving_id) {
+			if (item->object->type->on_release) {
+				object_get(item->object);
+				item->left = sender;
+			}
 			cap_table_move_commit(sender, item->moving_id);
+		}
 		spin_lock(&grant_lock);
 		grant_unuse_locked(item->grant);
 		spin_unlock(&grant_lock);
@@ -132,10 +137,16 @@ uint32_t transfer_deliver(struct transfer_item *items, uint32_t count, struct ca
 void transfer_finish(struct transfer_item *items, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		if (!items[i].drop)
-			continue;
-		facet_put(items[i].facet);
-		object_unhold(items[i].object);
+		struct transfer_item *item = &items[i];
+
+		if (item->left) {
+			item->object->type->on_release(item->object, item->left);
+			object_put(item->object);
+		}
+		if (item->drop) {
+			facet_put(item->facet);
+			object_unhold(item->object);
+		}
 	}
 }
 

@@ -17,6 +17,7 @@ struct transfer_item {
 	struct grant  *grant;      /* one use: the sender's, parent of the receiver's */
 	uint32_t       moving_id;  /* id in the sender's table while MOVING; 0 for a copy */
 	bool           drop;       /* delivered without taking over the hold: finish drops it */
+	struct cap_table *left;    /* delivered by a move out of this table: finish tells the object (counted); NULL otherwise */
 };
 
 struct call_transfer {

@@ -439,7 +439,7 @@ void endpoint_close(struct endpoint *endpoint)
 
 void endpoint_process_ended(struct endpoint *endpoint, const struct process *process)
 {
-	struct endpoint_sweep sweep = { .server = process, .status = STATUS_DISCONNECTED,
+	struct endpoint_sweep sweep = { .receivers = true, .server = process, .status = STATUS_DISCONNECTED,
 			.detail = reason_detail(REASON_DIED, 0, 0, 0) };
 	struct process *server = NULL;
 
@@ -457,22 +457,29 @@ void endpoint_process_ended(struct endpoint *endpoint, const struct process *pro
 	object_put(&server->object);
 }
 
+/* True if the process received here, receives or serves a call. */
+static bool serves(struct endpoint *endpoint, const struct process *process)
+{
+	bool found;
+
+	spin_lock(&endpoint->lock);
+	found = endpoint->server == process;
+	for (struct list *link = endpoint->receivers.next; !found && link != &endpoint->receivers; link = link->next)
+		found = container_of(link, struct question, link)->ring->process == process;
+	for (uint32_t slot = 1; !found && endpoint->service_count && slot <= endpoint->calls; slot++)
+		found = endpoint->services[slot].server == process;
+	spin_unlock(&endpoint->lock);
+	return found;
+}
+
 /* Who lets go of the receive side cannot answer any more: as if that process had ended. */
 static void endpoint_on_release(struct object *object, struct cap_table *table)
 {
-	bool end;
-	uint32_t id;
+	struct endpoint *endpoint = container_of(object, struct endpoint, object);
+	struct process *process = container_of(table, struct process, caps);
 
-	for (uint32_t slot = 1;; slot++) {
-		const struct cap_entry *entry = cap_table_slot(table, slot, &id, &end);
-
-		if (end)
-			break;
-		if (entry && entry->object == object)
-			return;
-	}
-	endpoint_process_ended(container_of(object, struct endpoint, object),
-			container_of(table, struct process, caps));
+	if (serves(endpoint, process) && !cap_table_holds(table, object))
+		endpoint_process_ended(endpoint, process);
 }
 
 void endpoint_check(struct endpoint *endpoint)

@@ -540,7 +540,9 @@ NO_BUFFER static inline __attribute__((always_inline)) status_t return_start(str
 	work = work_waits(endpoint) && !list_empty(&endpoint->receivers);
 	spin_unlock(&endpoint->lock);
 	question_release(&release);
-	if (items && status != STATUS_OK)
+	if (items && status == STATUS_OK)
+		transfer_finish(items, entry->cap_count);
+	else if (items)
 		transfer_drop(items, entry->cap_count, &ring->process->caps);
 	if (likely(rearm))
 		return recv_finish(ring, entry, endpoint, armed, work, previous, detail);
@@ -556,6 +558,11 @@ static status_t return_with_capabilities(struct ring *ring, const struct ring_en
 	struct transfer_item items[TRANSFER_CAPS_MAX];
 	status_t status = transfer_capture(&ring->process->caps, ring->words + entry->caps_off, entry->cap_count, items);
 
+	/* Who gives the receive side itself away cannot receive with it again. */
+	if (status == STATUS_OK && (entry->flags & ENTRY_REARM) && !cap_table_is_live(&ring->process->caps, entry->target)) {
+		transfer_drop(items, entry->cap_count, &ring->process->caps);
+		status = STATUS_BAD_DESCRIPTOR;
+	}
 	if (status == STATUS_OK)
 		return return_start(ring, entry, endpoint, items, detail);
 	recv_unreserve(ring, entry);
@@ -637,6 +644,8 @@ static struct question *sweep_one(struct endpoint *endpoint, const struct endpoi
 			link = link->next) {
 		struct question *receiver = container_of(link, struct question, link);
 
+		if (sweep->server && receiver->ring->process != sweep->server)
+			continue;
 		if (sweep->keep_incarnation && receiver->incarnation == sweep->keep_incarnation)
 			continue;
 		list_remove(link);

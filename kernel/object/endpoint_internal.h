@@ -16,7 +16,7 @@ struct endpoint_sweep {
 	bool stale_only;                /* of these, only those whose export has ended */
 	bool receivers;
 	bool all_services;              /* every call in service; else: */
-	const struct process *server;   /* calls in service with this process, if not NULL */
+	const struct process *server;   /* calls in service with this process, and of receives only its own; NULL: all */
 	uint32_t keep_incarnation;      /* nothing of this incarnation; 0: nothing is kept */
 	status_t status;
 	uint64_t detail;

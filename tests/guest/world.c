@@ -3,6 +3,7 @@
  */
 #include "tests/guest/world.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "rt/capability.h"
@@ -12,6 +13,7 @@
 #include "tests/guest/tap.h"
 
 #define PERFORM_QUESTION 39u
+#define MAP_BYTES        (16ull << 20)
 #define SETTLE_TURNS 500u      /* ended processes are taken apart in steps */
 
 struct world world;
@@ -25,6 +27,22 @@ static struct client_ref need(const char *name, uint64_t interface_id, bool comp
 
 	ASSERT(!complete || !client_ref_is_null(ref));
 	return ref;
+}
+
+/* Page tables stay where something was mapped once, and are paid for. Makes those that tests will need. */
+static void make_page_tables(void)
+{
+	uint64_t address[5];
+	struct memory_object_ref object;
+
+	free(malloc(1));      /* the heap takes its place first, and mappings go behind it */
+	ASSERT(object_factory_memory(world.factory, MAP_BYTES, &object) == STATUS_OK);
+	for (uint32_t i = 0; i < ARRAY_LEN(address); i++)
+		ASSERT(virtual_memory_map(world.memory, memory_object_as_memory_view(object), 0, MAP_BYTES, 0,
+				ACCESS_READ, &address[i]) == STATUS_OK);
+	for (uint32_t i = 0; i < ARRAY_LEN(address); i++)
+		ASSERT(virtual_memory_unmap(world.memory, address[i], MAP_BYTES) == STATUS_OK);
+	client_release(object.ref);
 }
 
 void world_init(bool complete)
@@ -47,6 +65,8 @@ void world_init(bool complete)
 	if (complete)
 		ASSERT(capability_manager_open(world.authority, world.process_id, &found, &world.self) ==
 				STATUS_OK && found);
+	if (complete)
+		make_page_tables();
 }
 
 uint32_t grant_id(const char *name)
@@ -258,6 +278,24 @@ status_t export_status(uint32_t endpoint, uint64_t tag, bool lasting, uint32_t *
 	return status;
 }
 
+uint32_t export_of(uint32_t endpoint, uint64_t tag, const struct capnp_interface *interface)
+{
+	struct endpoint_export_params_builder params;
+	struct endpoint_export_call call = endpoint_export_begin((struct endpoint_ref){ rt_ref(endpoint) }, &params);
+	struct capnp_list_builder rows;
+	struct client_ref capability = { 0 };
+
+	endpoint_export_params_set_tag(params, tag);
+	rows = endpoint_export_params_init_interfaces(params, 1);
+	interface_row_set_id(interface_row_builder_at(rows, 0), interface->id);
+	interface_row_set_methods(interface_row_builder_at(rows, 0), interface->method_count);
+	endpoint_export_send(&call);
+	if (endpoint_export_wait(&call) == STATUS_OK)
+		(void)!endpoint_export_take_capability(&call, &capability);
+	endpoint_export_done(&call);
+	return rt_id(capability);
+}
+
 uint32_t export_new(uint32_t endpoint, uint64_t tag, bool lasting)
 {
 	uint32_t id;
@@ -371,9 +409,26 @@ void kernel_check(void)
 
 /* --- Children --------------------------------------------------------------------------------- */
 
+/* The file of this program stays open. */
+static const struct launch_file *file_open(const char *name, struct launch_file *other)
+{
+	static struct launch_file own;
+	struct launch_file *file = name ? other : &own;
+
+	if (!name && own.bytes)
+		return &own;
+	name = name ? name : "bin/init";
+	if (launch_file_open(world.package, world.memory, capnp_text_of(name, (uint32_t)strlen(name)), file) !=
+			STATUS_OK || !file->bytes)
+		return NULL;
+	return file;
+}
+
 status_t child_try(const struct child_spec *spec, struct process_handle_ref *process)
 {
-	static struct launch_file file;
+	static struct launch_row rows[ARRAY_LEN(spec->grants)][LAUNCH_ROWS_MAX];
+	struct launch_file other = { 0 };
+	const struct launch_file *file = file_open(spec->file, &other);
 	struct launch_authority authority = { world.spawner, world.factory, world.memory };
 	struct launch_grant grants[ARRAY_LEN(spec->grants)] = { 0 };
 	struct capnp_text args[3] = { capnp_text("init"), capnp_text_of(spec->role, (uint32_t)strlen(spec->role)) };
@@ -382,19 +437,25 @@ status_t child_try(const struct child_spec *spec, struct process_handle_ref *pro
 	struct launch_result result = { 0 };
 	status_t status;
 
-	if (!file.bytes && launch_file_open(world.package, world.memory, capnp_text("bin/init"), &file) != STATUS_OK)
+	if (!file)
 		return STATUS_FAILED;
 	if (spec->arg)
 		args[request.arg_count++] = capnp_text_of(spec->arg, (uint32_t)strlen(spec->arg));
 	while (request.grant_count < ARRAY_LEN(grants) && spec->grants[request.grant_count].name) {
 		const struct grant *grant = &spec->grants[request.grant_count];
 
-		grants[request.grant_count++] = (struct launch_grant){ .capability = grant->id,
-			.name = capnp_text_of(grant->name, (uint32_t)strlen(grant->name)), .own_memory = grant->id == 0 };
+		grants[request.grant_count] = (struct launch_grant){ .capability = grant->id,
+			.name = capnp_text_of(grant->name, (uint32_t)strlen(grant->name)), .own_memory = grant->id == 0,
+			.rows = rows[request.grant_count] };
+		if (spec->interfaces[request.grant_count])
+			grants[request.grant_count].row_count = launch_rows(spec->interfaces[request.grant_count],
+					rows[request.grant_count], LAUNCH_ROWS_MAX);
+		request.grant_count++;
 	}
-	request.image = file.bytes;
-	request.image_bytes = file.count;
+	request.image = file->bytes;
+	request.image_bytes = file->count;
 	status = launch(&authority, &request, &result);
+	launch_file_close(world.memory, &other);
 	*process = result.process;
 	return status;
 }
@@ -461,4 +522,13 @@ uint64_t number_of(const char *digits)
 	for (; *digits >= '0' && *digits <= '9'; digits++)
 		number = number * 10 + (uint64_t)(*digits - '0');
 	return number;
+}
+
+/* xorshift64* */
+uint64_t chance_next(struct chance *chance)
+{
+	chance->state ^= chance->state >> 12;
+	chance->state ^= chance->state << 25;
+	chance->state ^= chance->state >> 27;
+	return chance->state * 0x2545f4914f6cdd1dull;
 }

@@ -120,6 +120,8 @@ uint32_t endpoint_sized(uint16_t words, uint8_t caps, uint16_t calls);
 /* Mints an export with TEST_INTERFACE and its ancestor; 0: refused. */
 uint32_t export_new(uint32_t endpoint, uint64_t tag, bool lasting);
 status_t export_status(uint32_t endpoint, uint64_t tag, bool lasting, uint32_t *id);
+/* One with an interface that has no ancestors. */
+uint32_t export_of(uint32_t endpoint, uint64_t tag, const struct capnp_interface *interface);
 uint32_t notification_new(void);
 uint32_t info_exports(uint32_t endpoint);
 uint32_t info_pending(uint32_t endpoint);
@@ -147,14 +149,16 @@ struct grant {
 };
 
 struct child_spec {
+	const char *file;                  /* in the package; NULL: this very program */
 	const char *role;                  /* argv[1]; see role_main */
 	const char *arg;                   /* argv[2]; NULL none */
 	struct grant grants[10];           /* name NULL ends them */
+	const struct capnp_interface *interfaces[10];   /* what the child is told they are; NULL: nothing */
 	const struct launch_limit *limits;
 	uint32_t limit_count;
 };
 
-/* Starts this very program as a child with a role. Null reference: it could not be started. */
+/* Starts a child. Null reference: it could not be started. */
 struct process_handle_ref child_start(const struct child_spec *spec);
 status_t child_try(const struct child_spec *spec, struct process_handle_ref *process);
 
@@ -176,5 +180,16 @@ struct role {
 void role_main(int argc, char **argv, const struct role *roles, uint32_t count);
 
 uint64_t number_of(const char *digits);
+
+/* --- Chance, the same at every run ---------------------------------------------------------------- */
+
+struct chance {
+	uint64_t state;                    /* not 0 */
+};
+uint64_t chance_next(struct chance *chance);
+static inline uint32_t chance_below(struct chance *chance, uint32_t end)
+{
+	return (uint32_t)((chance_next(chance) >> 32) % end);
+}
 
 #endif

@@ -1,0 +1,213 @@
+/*
+ * Lets the hostile programs loose, alone and together.
+ */
+#include "tests/hostile/hostile.h"
+
+#include "programs/counter/counter.client.h"
+#include "rt/capability.h"
+#include "rt/launch.h"
+#include "rt/server.h"
+
+#define SEEDS 3u
+
+static const char *const seeds[] = { "1", "2", "3", "4", "5", "6" };
+
+/* It runs to its end, and `least` of what it sent was good enough to be done: else nothing would be tested. */
+static void ends_after(struct process_handle_ref child, int64_t least)
+{
+	struct child_end end = child_finish(child);
+
+	CHECK_EQUAL(end.state, PROCESS_STATE_EXITED);
+	CHECK(end.status >= least);
+	tap_note("%ld were good", (long)end.status);
+}
+
+static void ends_well(struct process_handle_ref child)
+{
+	struct child_end end = child_finish(child);
+
+	CHECK_EQUAL(end.state, PROCESS_STATE_EXITED);
+	CHECK_EQUAL(end.status, 0);
+}
+
+/* Three of them share an endpoint from both sides, so that what one sends the others get. */
+static void garbage_in_the_queue(void)
+{
+	for (uint32_t round = 0; round < 2; round++) {
+		struct process_handle_ref children[SEEDS];
+		uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, true);
+		uint32_t notification = notification_new();
+
+		for (uint32_t i = 0; i < SEEDS; i++) {
+			struct child_spec spec = { .role = "entries", .arg = seeds[round * SEEDS + i],
+				.grants = { { "endpoint", endpoint }, { "service", export },
+					{ "notification", notification },
+					{ "timer", rt_id(world.timer.ref) },
+					{ "factory", rt_id(world.factory.ref) },
+					{ "spawner", rt_id(world.spawner.ref) }, { "memory", 0 } } };
+
+			children[i] = child_start(&spec);
+		}
+		for (uint32_t i = 0; i < SEEDS; i++)
+			ends_after(children[i], 1000);
+		kernel_check();
+		CHECK_EQUAL(release(export), STATUS_OK);
+		CHECK_EQUAL(release(endpoint), STATUS_OK);
+		CHECK_EQUAL(release(notification), STATUS_OK);
+	}
+}
+
+static void writing_over_header_and_queues(void)
+{
+	for (uint32_t i = 0; i < SEEDS; i++) {
+		struct child_spec spec = { .role = "header", .arg = seeds[i],
+			.grants = { { "timer", rt_id(world.timer.ref) }, { "memory", 0 } } };
+		struct process_handle_ref child = child_start(&spec);
+
+		/* A SYNC entry may have come about that never completes. */
+		sleep_ns(100000000);
+		(void)!process_handle_kill(child, 0);
+		(void)child_finish(child);
+	}
+}
+
+static void forged_ids(void)
+{
+	struct child_spec spec = { .role = "ids", .arg = "1", .grants = { { "timer", rt_id(world.timer.ref) } } };
+
+	ends_well(child_start(&spec));
+}
+
+static void answers_to_other_peoples_calls(void)
+{
+	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, false), theirs = endpoint_new();
+	struct child_spec spec = { .role = "returns", .arg = "1",
+		.grants = { { "theirs", theirs }, { "service", export } } };
+	uint32_t id;
+
+	start(entry_recv(endpoint, Q0 + 1));
+	start(entry_call(export, Q0));
+	id = finish(Q0 + 1).id;
+	ends_well(child_start(&spec));
+	CHECK(!is_done(Q0));
+	CHECK_EQUAL(perform(entry_return(endpoint, id)).status, STATUS_OK);
+	CHECK_EQUAL(finish(Q0).status, STATUS_OK);
+	CHECK_EQUAL(release(theirs), STATUS_OK);
+	CHECK_EQUAL(release(export), STATUS_OK);
+	CHECK_EQUAL(release(endpoint), STATUS_OK);
+}
+
+/* Kernel objects and an honest service get broken messages; the service still counts afterwards. */
+static void broken_messages(void)
+{
+	uint32_t endpoint = endpoint_sized(SERVER_MESSAGE_WORDS, SERVER_MESSAGE_CAPS, SERVER_CALLS);
+	uint32_t export = export_of(endpoint, 0, &counter_interface), notification = notification_new();
+	struct child_spec victim = { .file = "bin/counter-service", .role = "victim",
+		.grants = { { "serve", endpoint }, { "memory", 0 } },
+		.interfaces = { &endpoint_interface, &virtual_memory_interface } };
+	struct process_handle_ref service = child_start(&victim);
+	uint64_t value = 0, again = 0;
+
+	for (uint32_t i = 0; i < SEEDS; i++) {
+		struct child_spec spec = { .role = "messages", .arg = seeds[i],
+			.grants = { { "counter", export }, { "timer", rt_id(world.timer.ref) },
+				{ "notification", notification }, { "info", rt_id(world.info.ref) },
+				{ "factory", rt_id(world.factory.ref) },
+				{ "spawner", rt_id(world.spawner.ref) },
+				{ "package", rt_id(world.package.ref) }, { "memory", 0 } } };
+
+		ends_after(child_start(&spec), 500);
+	}
+	CHECK_EQUAL(counter_value((struct counter_ref){ rt_ref(export) }, &value), STATUS_OK);
+	CHECK_EQUAL(counter_add((struct counter_ref){ rt_ref(export) }, 0, &again), STATUS_OK);
+	CHECK(value == again);
+	child_kill(service);
+	CHECK_EQUAL(release(export), STATUS_OK);
+	CHECK_EQUAL(release(endpoint), STATUS_OK);
+	CHECK_EQUAL(release(notification), STATUS_OK);
+}
+
+static void spawn_storm(void)
+{
+	const struct launch_limit limits[] = { { RESOURCE_CLASS_FRAMES, 20000 }, { RESOURCE_CLASS_SLOTS, 8000 },
+		{ RESOURCE_CLASS_OBJECTS, 4000 }, { RESOURCE_CLASS_EXPORTS, 1000 }, { RESOURCE_CLASS_CALLS, 1000 },
+		{ RESOURCE_CLASS_TIMERS, 1000 }, { RESOURCE_CLASS_THREADS, 40 } };
+	struct child_spec spec = { .role = "storm", .arg = "2", .limits = limits, .limit_count = ARRAY_LEN(limits),
+		.grants = { { "spawner", rt_id(world.spawner.ref) }, { "factory", rt_id(world.factory.ref) },
+			{ "package", rt_id(world.package.ref) }, { "memory", 0 } } };
+
+	ends_well(child_start(&spec));
+	sleep_ns(200000000);      /* what it left behind runs to its end */
+}
+
+static void programs_without_their_memory(void)
+{
+	static const char *const whats[] = { "r", "p", "a", "o", "s" };
+
+	for (uint32_t i = 0; i < ARRAY_LEN(whats); i++) {
+		struct child_spec spec = { .role = "unmap", .arg = whats[i],
+			.grants = { { "factory", rt_id(world.factory.ref) }, { "memory", 0 } } };
+		struct child_end end = child_finish(child_start(&spec));
+
+		/* The kernel may keep a program from parting with its ring. */
+		CHECK(end.state == PROCESS_STATE_CRASHED || end.state == PROCESS_STATE_EXITED);
+	}
+}
+
+/* Ends the caller, then the server, after ever more turns, so that every point of a call is met. */
+static void deaths_at_each_point_of_a_call(void)
+{
+	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, true), gift = notification_new();
+	struct child_spec server_spec = { .role = "echo", .grants = { { "endpoint", endpoint } } };
+	struct child_spec caller_spec = { .role = "caller",
+		.grants = { { "service", export }, { "gift", gift } } };
+	struct process_handle_ref server = child_start(&server_spec), caller = child_start(&caller_spec);
+
+	for (uint32_t point = 0; point < 40; point++) {
+		for (uint32_t turn = 0; turn < point; turn++)
+			(void)perform(entry_of(CAP_OP_YIELD, 0));
+		if (point % 2) {
+			child_kill(server);
+			server = child_start(&server_spec);
+		} else {
+			child_kill(caller);
+			caller = child_start(&caller_spec);
+		}
+		if (point % 8 == 7)
+			kernel_check();
+	}
+	child_kill(caller);
+	child_kill(server);
+	CHECK_EQUAL(release(gift), STATUS_OK);
+	CHECK_EQUAL(release(export), STATUS_OK);
+	CHECK_EQUAL(release(endpoint), STATUS_OK);
+}
+
+static void deeds_against_the_processor(void)
+{
+	for (uint32_t deed = 0; deed < DEEDS; deed++) {
+		char digits[3] = { (char)('0' + deed / 10), (char)('0' + deed % 10), 0 };
+		struct child_spec spec = { .role = "deed", .arg = digits };
+		struct child_end end = child_finish(child_start(&spec));
+		bool harmless = deed == 22 || deed == 25;
+		enum process_state state = harmless ? PROCESS_STATE_EXITED : PROCESS_STATE_CRASHED;
+
+		if (end.state != state)
+			tap_note("deed %u", deed);
+		CHECK_EQUAL(end.state, state);
+	}
+}
+
+static const struct test tests[] = {
+	{ "garbage in the queue", garbage_in_the_queue },
+	{ "writing over header and queues", writing_over_header_and_queues },
+	{ "forged ids", forged_ids },
+	{ "answers to other people's calls", answers_to_other_peoples_calls },
+	{ "broken messages", broken_messages },
+	{ "spawn storm", spawn_storm },
+	{ "programs without their memory", programs_without_their_memory },
+	{ "deaths at each point of a call", deaths_at_each_point_of_a_call },
+	{ "deeds against the processor", deeds_against_the_processor },
+};
+
+const struct test_list evil_tests = { tests, ARRAY_LEN(tests) };

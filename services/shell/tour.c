@@ -18,10 +18,10 @@ static const struct tour_step steps[] = {
 	  "There is no global name, no user id, no file that it could open by itself.\n"
 	  "Here is a program that wants to print one line, started with nothing:\n",
 	  "run hello" },
-	{ "It was refused: without a console it could only end. Status 3 is how a program\n"
-	  "says that it was not granted what it needs. Now the same program with one\n"
-	  "capability. @console is the one you hold; inside the program it has the name\n"
-	  "`console`. It is this terminal, with printing as its only method:\n",
+	{ "It was refused: without a console it could only end, and all that it could say\n"
+	  "is its exit status. Now the same program with one capability. @console is the\n"
+	  "one you hold; inside the program it has the name `console`. It is this\n"
+	  "terminal, with printing as its only method:\n",
 	  "run hello with { console: @console }" },
 	{ "Services hand out capabilities too. This bank answers with a new account:\n",
 	  "acct = bank.open(owner = \"ann\")" },

@@ -7,6 +7,7 @@
 #include "capos/kernel.capnp.h"
 #include "kernel/core/panic.h"
 #include "kernel/object/ledger.h"
+#include "kernel/sched/cpu.h"
 
 void object_init(struct object *object, const struct object_type *type, struct ledger *ledger)
 {
@@ -14,6 +15,7 @@ void object_init(struct object *object, const struct object_type *type, struct l
 	object->ledger = ledger;
 	object->references = 1;
 	object->holds = 0;
+	object->next_ending = NULL;
 	if (ledger)
 		ledger_get(ledger);
 }
@@ -50,6 +52,27 @@ void object_hold(struct object *object)
 		object_get(object);
 }
 
+/*
+ * Closes an object that nobody holds. That may drop the last hold of another, which a program may have made a chain of:
+ * they are closed one after the other and not inside each other, so that the chain's length is not the stack's depth.
+ */
+static void close_in_turn(struct object *object)
+{
+	struct cpu *cpu = arch_cpu();
+
+	object->next_ending = cpu->ending;
+	cpu->ending = object;
+	if (cpu->closing)
+		return;
+	cpu->closing = true;
+	while ((object = cpu->ending)) {
+		cpu->ending = object->next_ending;
+		object->type->on_last_hold(object);
+		object_put(object);
+	}
+	cpu->closing = false;
+}
+
 void object_unhold(struct object *object)
 {
 	uint32_t before = __atomic_fetch_sub(&object->holds, 1, __ATOMIC_ACQ_REL);
@@ -58,6 +81,7 @@ void object_unhold(struct object *object)
 	if (likely(before != 1))
 		return;
 	if (object->type->on_last_hold)
-		object->type->on_last_hold(object);
-	object_put(object);
+		close_in_turn(object);
+	else
+		object_put(object);
 }

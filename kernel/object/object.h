@@ -42,6 +42,7 @@ struct object {
 	struct ledger            *ledger;  /* I, borrowed reference is counted by the ledger; NULL: the kernel's own */
 	uint32_t                  references; /* a */
 	uint32_t                  holds;      /* a */
+	struct object            *next_ending; /* without holds: in its processor's list of those to be closed */
 };
 
 /* One reference, no hold. `ledger` may be NULL; otherwise one LEDGER object has been charged to it. */
@@ -53,7 +54,7 @@ void object_put(struct object *object);
 
 /* One more hold; the first one takes a reference. The caller has a hold or a reference. */
 void object_hold(struct object *object);
-/* May close and destroy the object: call without locks. */
+/* May close and destroy the object, at the latest when the outermost unhold returns: call without locks. */
 void object_unhold(struct object *object);
 
 #endif

@@ -10,6 +10,7 @@
 
 #define CPU_HELD_LOCKS_MAX 8
 
+struct object;
 struct thread;
 
 struct cpu {
@@ -21,6 +22,8 @@ struct cpu {
 	struct thread   *charged;           /* uses processor time since `switch_ticks` */
 	uint64_t         switch_ticks;
 	bool             resched;           /* the current thread's turn is over */
+	bool             closing;           /* closes the objects in `ending`: object/object.c */
+	struct object   *ending;            /* nobody holds them any more */
 #if CONFIG_DEBUG
 	struct spinlock *held[CPU_HELD_LOCKS_MAX];   /* in order of acquisition */
 	uint32_t         held_count;

@@ -109,7 +109,7 @@ uint32_t transfer_deliver(struct transfer_item *items, uint32_t count, struct ca
 			record_write(&records[2 * i], RECORD_KIND_NONE, 0, 0);
 			continue;
 		}
-		if (serving && export_is_served_by(item->object, serving, &tag)) {
+		if (serving && export_is_served_by(item->object, item->facet, serving, &tag)) {
 			record_write(&records[2 * i], RECORD_KIND_YOURS, 0, tag);
 			item->drop = true;
 		} else {

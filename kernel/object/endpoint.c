@@ -156,7 +156,7 @@ bool export_is_stale_locked(const struct export *export)
 			(export->incarnation && export->incarnation != endpoint->incarnation);
 }
 
-bool export_is_served_by(struct object *object, const struct endpoint *endpoint, uint64_t *tag)
+bool export_is_served_by(struct object *object, const struct facet *facet, const struct endpoint *endpoint, uint64_t *tag)
 {
 	const struct export *export;
 
@@ -164,7 +164,7 @@ bool export_is_served_by(struct object *object, const struct endpoint *endpoint,
 		return false;
 	export = container_of(object, struct export, object);
 	*tag = export->tag;
-	return export->endpoint == endpoint && !export_is_stale_locked(export);
+	return export->endpoint == endpoint && facet->rows[0].id == export->interface && !export_is_stale_locked(export);
 }
 
 /* Doubles the array of exports. Lock held. */
@@ -219,7 +219,7 @@ static status_t exports_add(struct endpoint *endpoint, struct export *export, bo
 	return status;
 }
 
-status_t endpoint_export(struct endpoint *endpoint, struct ledger *payer, uint64_t tag, bool lasting,
+status_t endpoint_export(struct endpoint *endpoint, struct ledger *payer, uint64_t tag, uint64_t interface, bool lasting,
 		struct export **out, uint64_t *detail)
 {
 	struct export *export;
@@ -235,13 +235,14 @@ status_t endpoint_export(struct endpoint *endpoint, struct ledger *payer, uint64
 	}
 	/* Exports have a class of their own, so they are not charged as objects. */
 	object_init(&export->object, &export_type, NULL);
+	export->endpoint = endpoint;
 	export->tag = tag;
+	export->interface = interface;
 	list_init(&export->idle_link);
 	list_init(&export->waiters);
 	status = exports_add(endpoint, export, lasting, detail);
 	if (status != STATUS_OK)
 		goto undo_export;
-	export->endpoint = endpoint;
 	object_get(&endpoint->object);
 	export->payer = payer;
 	ledger_get(payer);
@@ -558,7 +559,7 @@ static status_t endpoint_method_export(void *self, struct call *call, struct end
 	if (!facet)
 		return call_refuse(call, STATUS_OVERLOADED, REASON_KERNEL_MEMORY, 0, 0, 0);
 	status = endpoint_export(self, call->payer, endpoint_export_params_get_tag(in),
-			endpoint_export_params_get_lasting(in), &export, &call->detail);
+			rows[0].id, endpoint_export_params_get_lasting(in), &export, &call->detail);
 	if (status != STATUS_OK) {
 		facet_put(facet);
 		return status;

@@ -17,6 +17,7 @@
 #include "kernel/ring/ring.h"
 
 struct cap_entry;
+struct facet;
 
 #define RECV_HEADER_WORDS 8u
 #define ENDPOINT_PAYERS 16u          /* queues among which receivers take turns, by calling process */
@@ -79,6 +80,7 @@ struct export {
 	struct object    object;
 	struct endpoint *endpoint;       /* I, counted */
 	uint64_t         tag;            /* I */
+	uint64_t         interface;      /* I, the object's own, of the facet it was minted with */
 	uint32_t         index;          /* I */
 	uint32_t         incarnation;    /* I, 0: lasting */
 	uint32_t         number;         /* I, no two exports of an endpoint share one (mod 2^32) */
@@ -96,8 +98,9 @@ extern const struct object_type export_type;
 status_t endpoint_create(struct ledger *payer, uint16_t message_words, uint8_t capabilities, uint16_t calls,
 		struct endpoint **endpoint, uint64_t *detail) MUST_USE;
 
-/* Mints an export: a counted reference, no hold yet. Charges `payer` one object and one export. */
-status_t endpoint_export(struct endpoint *endpoint, struct ledger *payer, uint64_t tag, bool lasting,
+/* Mints an export of an object whose own interface is `interface`: a counted reference, no hold yet. Charges `payer` one
+ * export. */
+status_t endpoint_export(struct endpoint *endpoint, struct ledger *payer, uint64_t tag, uint64_t interface, bool lasting,
 		struct export **export, uint64_t *detail) MUST_USE;
 
 /* Operations; each completes the entry or its question unless it answers a refusal. */
@@ -116,8 +119,10 @@ void endpoint_close(struct endpoint *endpoint);
 /* A process that may have received here has ended: its calls end disconnected. */
 void endpoint_process_ended(struct endpoint *endpoint, const struct process *process);
 
-/* True if `object` is an export of this endpoint that lives: its tag. For transfer_deliver, lock held. */
-bool export_is_served_by(struct object *object, const struct endpoint *endpoint, uint64_t *tag);
+/* True if the capability is to a living export of this endpoint and as wide as that was minted: its tag. A narrowed one is
+ * not, since the tag would stand for the whole object. For transfer_deliver, lock held. */
+bool export_is_served_by(struct object *object, const struct facet *facet, const struct endpoint *endpoint,
+		uint64_t *tag);
 
 void endpoint_check(struct endpoint *endpoint);
 

@@ -431,6 +431,40 @@ static int exhaust(const char *arg)
 	return (int)class_of(detail);
 }
 
+#define LINKS 40u
+#define LINK_QUESTION 20u
+
+/* Endpoints of which each is held by nothing but a call that waits at the one before; "next" is the last. */
+static int chain(const char *arg)
+{
+	static struct ring_operation links[LINKS];
+	uint32_t target = grant_id("head");
+	struct ring_entry signal = entry_of(CAP_OP_SIGNAL, grant_id("done"));
+
+	for (uint32_t i = 0; i < LINKS; i++) {
+		bool last = i + 1 == LINKS;
+		uint32_t next = last ? grant_id("next") : endpoint_sized(MESSAGE_WORDS, MESSAGE_CAPS, 1);
+		uint32_t next_target = last ? 0 : export_new(next, 1, false);
+		struct ring_entry call = { .op = CAP_OP_CALL, .target = target, .interface = TEST_INTERFACE,
+			.question = (uint16_t)(LINK_QUESTION + i) };
+		struct ring_entry *place;
+
+		send_cap(&call, TRANSFER_KIND_COPY, next);
+		place = ring_entry(ring_self(), CAP_OP_CALL, &links[i]);
+		call.user_data = place->user_data;
+		*place = call;
+		STEP(1, release(next) == STATUS_OK && release(target) == STATUS_OK);
+		target = next_target;
+	}
+	signal.interface = 1;
+	STEP(2, perform(signal).status == STATUS_OK);
+	for (uint32_t i = 0; i < LINKS; i++) {
+		ring_wait(ring_self(), &links[i]);
+		STEP(3, links[i].completion.status == STATUS_DISCONNECTED);
+	}
+	return 0;
+}
+
 const struct role peer_roles[] = {
 	{ "end", end }, { "credits", credits }, { "bad-tail", bad_tail }, { "bad-head", bad_head },
 	{ "enter-arguments", enter_arguments }, { "deadline", deadline }, { "registers", registers },
@@ -438,6 +472,6 @@ const struct role peer_roles[] = {
 	{ "await-death", await_death }, { "send-and-hang", send_and_hang }, { "echo", echo },
 	{ "take-and-end", take_and_end }, { "take-let-go-and-end", take_let_go_and_end },
 	{ "take-and-hang", take_and_hang }, { "arm-and-hang", arm_and_hang }, { "call-back", call_back },
-	{ "spin", spin }, { "hang", hang }, { "crash", crash }, { "exhaust", exhaust },
+	{ "spin", spin }, { "hang", hang }, { "crash", crash }, { "exhaust", exhaust }, { "chain", chain },
 };
 const uint32_t peer_role_count = ARRAY_LEN(peer_roles);

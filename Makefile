@@ -22,7 +22,7 @@ WARNINGS := -Wall -Wextra -Werror -Wconversion -Wshadow -Wstrict-prototypes -Wmi
             -Wthread-safety -Wno-unused-parameter
 COMMON   := -std=gnu11 -g -O2 -ffreestanding -fno-common -fno-strict-aliasing -ffunction-sections \
             -fdata-sections -fno-omit-frame-pointer -fstack-protector-strong $(WARNINGS) \
-            -ffile-prefix-map=$(CURDIR)=. -I. -Iabi -Ilib -I$(GEN)
+            -ffile-prefix-map=$(CURDIR)=. -fdebug-compilation-dir=. -I. -Iabi -Ilib -I$(GEN)
 
 ifeq ($(CONFIG),debug)
 COMMON += -DCONFIG_DEBUG=1

@@ -345,6 +345,8 @@ static status_t t_send(struct transport *transport, uint32_t question, uint64_t 
 		call->status = STATUS_REPLY_TOO_LARGE;
 	capnp_message_init(&call->results, call->results_words, call->results_builder.used, call->results_caps,
 			call->results_builder.cap_count);
+	if (sys->answer)
+		capnp_message_init(&call->results, sys->answer, sys->answer_words, NULL, 0);
 	call->answered = true;
 	return STATUS_OK;
 }

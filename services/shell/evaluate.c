@@ -11,6 +11,7 @@
 #include "abi/compiler.h"
 #include "rt/format.h"
 #include "services/shell/shell.h"
+#include "term/utf8.h"
 
 #define PARAMS_WORDS 480
 #define REPLY_WORDS_LEAST 64
@@ -30,15 +31,39 @@ bool shell_fail(struct shell *sh, uint32_t at, const char *format, ...)
 	va_start(args, format);
 	format_into_va(sh->sentence, sizeof(sh->sentence), format, args);
 	va_end(args);
+	shell_make_printable(sh->sentence, (uint32_t)strlen(sh->sentence));
 	return false;
 }
 
+static bool is_plain(uint32_t c)
+{
+	return c == '\n' || c == '\t' || (c >= 0x20 && c != 0x7F && !(c >= 0x80 && c < 0xA0) &&
+			c != UTF8_REPLACEMENT);
+}
+
+/* Much of what is printed was said by others, and none of it may drive the terminal. */
 void shell_print_text(struct shell *sh, const char *chars, uint32_t bytes)
 {
-	if (bytes == 0)
-		return;
-	sh->printed = true;
-	sh->ops->output(sh->arg, chars, bytes);
+	uint32_t from = 0;
+	uint32_t used;
+
+	for (uint32_t at = 0; at < bytes; at += used) {
+		uint32_t c = utf8_decode(chars + at, bytes - at, &used);
+		char shown[2] = { '^', (char)(c ^ 0x40) };
+
+		if (is_plain(c))
+			continue;
+		if (at > from)
+			sh->ops->output(sh->arg, chars + from, at - from);
+		if (c < 0x80)
+			sh->ops->output(sh->arg, shown, 2);
+		else
+			sh->ops->output(sh->arg, "\xef\xbf\xbd", 3);
+		from = at + used;
+	}
+	if (bytes > from)
+		sh->ops->output(sh->arg, chars + from, bytes - from);
+	sh->printed |= bytes > 0;
 }
 
 void shell_print(struct shell *sh, const char *format, ...)
@@ -69,6 +94,9 @@ static bool lookup(struct shell *sh, const struct shell_chain *chain, struct thi
 		return shell_fail(sh, chain->start.at, "%.*s is a type; `help %.*s` tells about it",
 				(int)chain->start.bytes, chain->start.chars, (int)chain->start.bytes,
 				chain->start.chars);
+	if (!chain->steps && chain->sigil == SHELL_PLAIN)
+		return shell_fail(sh, chain->start.at, "there is no command or name %.*s; `help` and `caps` list them",
+				(int)chain->start.bytes, chain->start.chars);
 	return shell_fail(sh, chain->start.at, "you hold nothing named %.*s; `caps` lists what you hold",
 			(int)chain->start.bytes, chain->start.chars);
 }
@@ -399,9 +427,13 @@ static bool run_chain(struct shell *sh, const struct shell_statement *s, struct 
 
 static bool run_literal(struct shell *sh, const struct shell_statement *s, struct thing *out)
 {
-	*out = thing_literal(sh, s->literal);
-	return out->kind != THING_NOTHING ||
-			shell_fail(sh, s->literal->at, "a value that is kept cannot refer to other names");
+	bool refers;
+
+	*out = thing_literal(sh, s->literal, &refers);
+	if (out->kind != THING_NOTHING)
+		return true;
+	return shell_fail(sh, s->literal->at, refers ? "a value that is kept cannot refer to other names" :
+			"the shell has no memory for this");
 }
 
 static bool drop(struct shell *sh, const struct shell_statement *s)
@@ -432,6 +464,8 @@ static bool leave(struct shell *sh, const struct shell_statement *s)
 
 	if (status && (status->kind != SHELL_NUMBER || !status->number.whole || status->number.magnitude > 255))
 		return shell_fail(sh, status->at, "an exit status is a number from 0 to 255");
+	if (shell_find(sh, "system", 6))
+		shell_print(sh, "This shell ends, and the names bound in it. `poweroff` ends the system.\n");
 	sh->leave = true;
 	sh->leave_status = status ? (int64_t)status->number.magnitude : 0;
 	return true;
@@ -458,6 +492,8 @@ static bool run_statement(struct shell *sh, const struct shell_statement *s)
 {
 	struct thing result = { .kind = THING_NOTHING };
 
+	if (s->bind.bytes > 0 && !shell_can_bind(sh, s->bind))
+		return false;	/* before anything is done whose result would be lost */
 	switch (s->kind) {
 	case SHELL_CHAIN: return run_chain(sh, s, &result) && finish(sh, s, result);
 	case SHELL_LITERAL: return run_literal(sh, s, &result) && finish(sh, s, result);
@@ -496,8 +532,11 @@ static void show_place(struct shell *sh)
 
 static void report(struct shell *sh)
 {
+	char text[SHELL_SENTENCE_BYTES + 8];
+	size_t bytes = format_into(text, sizeof(text), "error: %s", sh->sentence);
+
 	show_place(sh);
-	shell_print(sh, "error: %s\n", sh->sentence);
+	shell_print_wrapped(sh, text, bytes, 0, 7);
 }
 
 bool shell_run(struct shell *sh, const char *line, uint32_t bytes)

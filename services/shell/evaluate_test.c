@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -439,6 +440,37 @@ static void sensitive_values_are_noticed_and_names_are_bounded(void **state)
 	assert_false(run("a-name-that-is-much-longer-than-thirty-one = 1"));
 }
 
+/* A server may answer anything: a list of a quarter of a billion rows that take no words ... */
+static void an_answer_of_countless_rows_is_not_walked(void **state)
+{
+	static const uint64_t words[] = {
+		UINT64_C(0x0001000100000000), 0, UINT64_C(0x0000000700000001), UINT64_C(0x000000003ffffffc),
+	};
+
+	system_.answer = words;
+	system_.answer_words = ARRAY_LEN(words);
+	alarm(5);
+	assert_true(run("authority.processes"));
+	assert_true(run("rows = authority.processes"));
+	assert_true(run("rows"));
+	alarm(0);
+}
+
+/* ... and text that would drive the terminal, in either coding of its control characters. */
+static void what_a_server_says_cannot_drive_the_terminal(void **state)
+{
+	assert_true(run("a = bank.open(owner = \"x\x1b[2Jy\xc2\x9b" "31mz\x9b" "1m\")"));
+	assert_true(run("a.balance"));
+	assert_null(strchr(double_output, 0x1b));
+	assert_null(strstr(double_output, "\xc2\x9b"));
+	assert_null(strstr(double_output, "\x9b"));
+	assert_non_null(strstr(double_output, "\xef\xbf\xbd" "31mz"));
+	shell_print(&sh, "reason: \x1b]0;title\x07 %s\n", "\r\ttab");
+	assert_null(strchr(double_output, 0x1b));
+	assert_null(strchr(double_output, '\r'));
+	assert_non_null(strstr(double_output, "reason: ^[]0;title^G ^M\ttab\n"));
+}
+
 static void exit_leaves_with_a_status(void **state)
 {
 	assert_true(run("exit 3"));
@@ -482,6 +514,8 @@ int main(void)
 		TEST(every_example_can_be_typed),
 		TEST(completion_knows_names_methods_fields_and_words),
 		TEST(sensitive_values_are_noticed_and_names_are_bounded),
+		TEST(an_answer_of_countless_rows_is_not_walked),
+		TEST(what_a_server_says_cannot_drive_the_terminal),
 		TEST(exit_leaves_with_a_status),
 	};
 

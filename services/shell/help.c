@@ -26,53 +26,9 @@ static void add(struct phrase *p, const char *format, ...)
 	va_end(args);
 }
 
-/* In a phrase, a blank at which no line may end. */
-#define TIED "\x01"
-
-static void print_word(struct shell *sh, const char *word, uint32_t bytes)
-{
-	for (uint32_t i = 0; i < bytes; i++)
-		shell_print_text(sh, word[i] == TIED[0] ? " " : word + i, 1);
-}
-
-/* Prints words within the terminal's width: the first line behind `first` blanks, others behind
- * `rest`. Line ends in the text count as blanks. */
-static void print_wrapped(struct shell *sh, const char *text, size_t bytes, uint32_t first, uint32_t rest)
-{
-	uint32_t width = MIN(sh->columns, 100u) - 1;
-	uint32_t column = 0;
-	size_t at = 0;
-
-	while (at < bytes) {
-		size_t word = 0;
-
-		while (at < bytes && (text[at] == ' ' || text[at] == '\n' || text[at] == '\t'))
-			at++;
-		while (at + word < bytes && text[at + word] != ' ' && text[at + word] != '\n')
-			word++;
-		if (word == 0)
-			break;
-		if (column > 0 && column + 1 + word > width) {
-			shell_print(sh, "\n%*s", (int)rest, "");
-			column = rest;
-		} else if (column > 0) {
-			shell_print(sh, " ");
-			column++;
-		} else {
-			shell_print(sh, "%*s", (int)first, "");
-			column = first;
-		}
-		print_word(sh, text + at, (uint32_t)word);
-		column += (uint32_t)word;
-		at += word;
-	}
-	if (column > 0)
-		shell_print(sh, "\n");
-}
-
 static void print_doc(struct shell *sh, struct capnp_text doc, uint32_t indent)
 {
-	print_wrapped(sh, doc.chars, doc.bytes, indent, indent);
+	shell_print_wrapped(sh, doc.chars, doc.bytes, indent, indent);
 }
 
 /* --- Signatures ------------------------------------------------------------------------------- */
@@ -106,7 +62,7 @@ static void add_field(struct phrase *p, struct schema_member field)
 	struct capnp_struct_reader value;
 	struct capnp_text unit;
 
-	add(p, "%.*s" TIED ":", (int)name.bytes, name.chars);
+	add(p, "%.*s" SHELL_TIED ":", (int)name.bytes, name.chars);
 	if (schema_field_is_group(field)) {
 		add(p, "group");
 		return;
@@ -115,7 +71,7 @@ static void add_field(struct phrase *p, struct schema_member field)
 	if (schema_annotation_find(schema_member_annotations(field), SCHEMA_ANNOTATION_UNIT, &value)) {
 		unit = capnp_any_text(schema_value_pointer(value));
 		if (unit.bytes > 0)
-			add(p, TIED "in" TIED "%.*s", (int)unit.bytes, unit.chars);
+			add(p, SHELL_TIED "in" SHELL_TIED "%.*s", (int)unit.bytes, unit.chars);
 	}
 }
 
@@ -154,7 +110,7 @@ static void show_method(struct shell *sh, struct schema_node interface, struct s
 		add(&p, " -> ");
 		add_fields(&p, results);
 	}
-	print_wrapped(sh, p.chars, p.used, 2, 8);
+	shell_print_wrapped(sh, p.chars, p.used, 2, 8);
 	print_doc(sh, schema_member_doc(interface, method.index), 6);
 	if (example.bytes > 0)
 		shell_print(sh, "      example: %.*s\n", (int)example.bytes, example.chars);
@@ -190,7 +146,7 @@ static void show_struct(struct shell *sh, struct schema_node node)
 		struct phrase p = { .used = 0 };
 
 		add_field(&p, schema_field_at(node, i));
-		print_wrapped(sh, p.chars, p.used, 2, 8);
+		shell_print_wrapped(sh, p.chars, p.used, 2, 8);
 		print_doc(sh, schema_member_doc(node, i), 6);
 	}
 }

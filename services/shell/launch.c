@@ -174,15 +174,13 @@ static bool wait_for(struct shell *sh, const struct shell_launch *launch, uint32
 	return false;
 }
 
-static bool launched(struct shell *sh, const struct shell_statement *s, uint32_t process, struct thing *out)
+/* Takes the object, which holds the process. */
+static bool launched(struct shell *sh, const struct shell_statement *s, struct shell_object *object,
+		struct thing *out)
 {
-	struct shell_object *object = object_of_capability(sh, process);
+	uint32_t process = object->caps[0].id;
 	bool ok = true;
 
-	if (!object) {
-		client_release(client_ref_of(sh->transport, process));
-		return shell_fail(sh, s->at, "the shell has no memory for this");
-	}
 	*out = thing_of_capability(object, schema_find(sh->schema, PROCESS_HANDLE_INTERFACE_ID));
 	if (s->launch->foreground) {
 		ok = wait_for(sh, s->launch, process);
@@ -197,20 +195,26 @@ static bool launched(struct shell *sh, const struct shell_statement *s, uint32_t
 bool shell_launch(struct shell *sh, const struct shell_statement *s, struct thing *out)
 {
 	struct shell_launch_request *request = calloc(1, sizeof(*request));
+	struct shell_object *object = object_of_capability(sh, 0);	/* made first: a process is not lost */
 	struct thing held[SHELL_GRANTS_MAX];
-	uint32_t process = 0;
-	bool ok = request != NULL;
+	bool ok = request && object;
 
 	out->kind = THING_NOTHING;
-	if (!ok)
+	if (!ok) {
+		free(request);
+		object_put(object);
 		return shell_fail(sh, s->at, "the shell has no memory for this");
+	}
 	request->program = capnp_text_of(s->launch->program.chars, s->launch->program.bytes);
 	request->foreground = s->launch->foreground;
 	for (const struct shell_grant *g = s->launch->grants; g && ok; g = g->next)
 		ok = add_grant(sh, g, request, &held[MIN(request->grant_count, SHELL_GRANTS_MAX - 1)]);
-	ok = ok && add_strings(sh, s->launch, request) && start(sh, s->launch, request, &process);
+	ok = ok && add_strings(sh, s->launch, request) && start(sh, s->launch, request, &object->caps[0].id);
 	for (uint32_t i = 0; i < request->grant_count; i++)
 		thing_put(held[i]);
 	free(request);
-	return ok && launched(sh, s, process, out);
+	if (ok)
+		return launched(sh, s, object, out);
+	object_put(object);
+	return false;
 }

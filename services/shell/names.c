@@ -16,17 +16,22 @@ struct shell_name *shell_find(struct shell *sh, const char *name, uint32_t bytes
 	return NULL;
 }
 
+bool shell_can_bind(struct shell *sh, struct shell_word name)
+{
+	if (name.bytes >= SHELL_NAME_BYTES)
+		return shell_fail(sh, name.at, "a name has at most %d characters", SHELL_NAME_BYTES - 1);
+	if (sh->name_count == SHELL_NAMES_MAX && !shell_find(sh, name.chars, name.bytes))
+		return shell_fail(sh, name.at, "%d names are in use; drop one first", SHELL_NAMES_MAX);
+	return true;
+}
+
 bool shell_bind(struct shell *sh, struct shell_word name, struct thing thing)
 {
 	struct shell_name *slot = shell_find(sh, name.chars, name.bytes);
 
-	if (name.bytes >= SHELL_NAME_BYTES) {
+	if (!shell_can_bind(sh, name)) {
 		thing_put(thing);
-		return shell_fail(sh, name.at, "a name has at most %d characters", SHELL_NAME_BYTES - 1);
-	}
-	if (!slot && sh->name_count == SHELL_NAMES_MAX) {
-		thing_put(thing);
-		return shell_fail(sh, name.at, "%d names are in use; drop one first", SHELL_NAMES_MAX);
+		return false;
 	}
 	if (slot) {
 		thing_put(slot->thing);
@@ -53,8 +58,10 @@ status_t shell_bind_capability(struct shell *sh, const char *name, uint32_t capa
 	struct shell_object *object = object_of_capability(sh, capability);
 	struct shell_word word = { name, (uint32_t)strlen(name), 0 };
 
-	if (!object)
+	if (!object) {
+		client_release(client_ref_of(sh->transport, capability));
 		return STATUS_OVERLOADED;
+	}
 	return shell_bind(sh, word, thing_of_capability(object, schema_find(sh->schema, interface_id))) ?
 			STATUS_OK : STATUS_INVALID_ARGUMENT;
 }

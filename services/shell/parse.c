@@ -550,15 +550,19 @@ struct sugar {
 	const char *field;		/* of the number after it, or of the operand */
 	uint64_t number;		/* where none is given */
 	const char *meaning;
+	const char *needs;		/* a sentence, where the operand is missing */
 };
 
 static const struct sugar sugars[] = {
-	{ "holders", "authority", "holders", OPERAND_FIELD, "capability", 0, "authority.holders(capability = @x)" },
-	{ "kill", NULL, "kill", OPERAND_TARGET, "status", 1, "p.kill(status = 1)" },
-	{ "poweroff", "system", "powerOff", OPERAND_NONE, "status", 0, "system.powerOff(status = 0)" },
-	{ "ps", "authority", "processes", OPERAND_NONE, NULL, 0, "authority.processes" },
-	{ "reboot", "system", "reboot", OPERAND_NONE, NULL, 0, "system.reboot" },
-	{ "wait", NULL, "wait", OPERAND_TARGET, NULL, 0, "p.wait" },
+	{ "holders", "authority", "holders", OPERAND_FIELD, "capability", 0, "authority.holders(capability = @x)",
+	  "`holders @x` takes the name of a capability" },
+	{ "kill", NULL, "kill", OPERAND_TARGET, "status", 1, "p.kill(status = 1)",
+	  "`kill p` takes the name of a ProcessHandle, as in p = spawn ..." },
+	{ "poweroff", "system", "powerOff", OPERAND_NONE, "status", 0, "system.powerOff(status = 0)", NULL },
+	{ "ps", "authority", "processes", OPERAND_NONE, NULL, 0, "authority.processes", NULL },
+	{ "reboot", "system", "reboot", OPERAND_NONE, NULL, 0, "system.reboot", NULL },
+	{ "wait", NULL, "wait", OPERAND_TARGET, NULL, 0, "p.wait",
+	  "`wait p` takes the name of a ProcessHandle, as in p = spawn ..." },
 };
 
 const char *const shell_commands[] = {
@@ -643,6 +647,11 @@ static struct shell_chain *sugar_step(struct parser *p, struct shell_chain *c, s
 	return c;
 }
 
+static bool begins_path(const struct parser *p)
+{
+	return peek(p) == '@' || peek(p) == '$' || shell_is_name_start(peek(p));
+}
+
 static struct shell_chain *sugar(struct parser *p, const struct sugar *s, uint32_t at)
 {
 	struct shell_step *step = NEW(p, struct shell_step);
@@ -654,7 +663,9 @@ static struct shell_chain *sugar(struct parser *p, const struct sugar *s, uint32
 	step->name = word_at(s->method, at);
 	if (s->operand != OPERAND_NONE) {
 		want(p, SHELL_WANT_NAME, NULL);
-		operand = chain(p, false);
+		operand = begins_path(p) ? chain(p, false) : NULL;
+		if (!operand)
+			(void)fail(p, s->needs);
 		if (!operand)
 			return NULL;
 		operand->sigil = SHELL_CAPABILITY;
@@ -829,6 +840,8 @@ static bool drop(struct parser *p, struct shell_statement *s)
 {
 	s->kind = SHELL_DROP;
 	want(p, SHELL_WANT_NAME, NULL);
+	if (!begins_path(p))
+		return fail(p, "`drop x` takes a name");
 	s->chain = chain(p, false);
 	if (!s->chain)
 		return false;
@@ -840,6 +853,8 @@ static bool drop(struct parser *p, struct shell_statement *s)
 static bool shell_exit(struct parser *p, struct shell_statement *s)
 {
 	s->kind = SHELL_EXIT;
+	if (shell_is_name_start(peek(p)))
+		return fail(p, "an exit status is a number from 0 to 255");
 	if (!is_digit(peek(p)) && peek(p) != '-')
 		return true;
 	return value(p, &s->literal);
@@ -917,6 +932,8 @@ static bool statement(struct parser *p, struct shell_statement *s)
 			return false;
 	} else {
 		s->kind = SHELL_CHAIN;
+		if (!begins_path(p))
+			return fail(p, "a name or a command belongs here; `help` shows how lines are written");
 		s->chain = chain(p, true);
 		if (!s->chain)
 			return false;
@@ -927,6 +944,30 @@ static bool statement(struct parser *p, struct shell_statement *s)
 	if (s->bind.bytes > 0 && !has_result(s))
 		return fail_at(p, w.at, "this command has no result to bind");
 	return true;
+}
+
+/* What somebody probably meant who wrote more after this statement: a sentence. */
+static const char *more_after(const struct shell_statement *s)
+{
+	const struct shell_step *last = s->chain ? s->chain->steps : NULL;
+
+	while (last && last->next)
+		last = last->next;
+	switch (s->kind) {
+	case SHELL_CHAIN:
+		if (s->chain->sigil == SHELL_STATUS || s->chain->narrow.bytes > 0 || (last && last->arguments))
+			break;
+		return "a call is written name.method(field = value); `help` shows how";
+	case SHELL_LAUNCH: return "after the program come with { ... }, args [ ... ] and env { ... }";
+	case SHELL_DROP: return "one name is dropped at a time; write ; between statements";
+	case SHELL_CAPS:
+	case SHELL_HISTORY:
+	case SHELL_TOUR: return "this command takes nothing; write ; between statements";
+	case SHELL_HELP: return "`help` takes one name, or name.method";
+	case SHELL_LITERAL:
+	case SHELL_EXIT: break;
+	}
+	return "this does not belong to the statement before; write ; between statements";
 }
 
 void shell_parse(struct shell_arena *arena, const char *text_, uint32_t bytes, struct shell_line *out)
@@ -946,10 +987,12 @@ void shell_parse(struct shell_arena *arena, const char *text_, uint32_t bytes, s
 		*tail = NEW(&p, struct shell_statement);
 		if (!*tail || !statement(&p, *tail))
 			return;
-		tail = &(*tail)->next;
 		if (at_end(&p))
 			return;
-		if (!expect(&p, ';', "this does not belong to the statement before; write ; between statements"))
+		if (!accept(&p, ';')) {
+			(void)fail(&p, more_after(*tail));
 			return;
+		}
+		tail = &(*tail)->next;
 	}
 }

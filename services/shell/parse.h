@@ -114,7 +114,7 @@ struct shell_statement {
 	uint32_t at;
 	uint32_t end;
 	struct shell_word bind;		/* the name before `=`; bytes 0 for none */
-	struct shell_chain *chain;	/* CHAIN, DROP (start only, a list by drop_next) */
+	struct shell_chain *chain;	/* CHAIN; DROP: start only */
 	struct shell_value *literal;	/* LITERAL; EXIT: the status or NULL */
 	struct shell_launch *launch;
 	struct shell_word topic[2];	/* HELP: name and method, empty where not given */

@@ -9,6 +9,7 @@
 #include "abi/compiler.h"
 #include "rt/format.h"
 #include "services/shell/shell.h"
+#include "term/utf8.h"
 
 #define PAGE_BYTES 32768
 #define COLUMNS_MAX 16
@@ -20,11 +21,29 @@ struct page {
 	struct capnp_text bound;	/* the name under which capabilities can be reached; may be empty */
 	char *bytes;
 	uint32_t used;
+	uint32_t depth;			/* of values in values */
 	bool cut;
 };
 
 static void render(struct page *p, struct thing t, uint32_t indent);
 static void flat(struct page *p, struct thing t);
+
+/* --- What may reach the terminal -------------------------------------------------------------- */
+
+bool shell_is_printable(const char *chars, uint32_t bytes, uint32_t *used)
+{
+	uint32_t c = utf8_decode(chars, bytes, used);
+
+	return c >= 0x20 && !(c >= 0x7F && c < 0xA0) && c != UTF8_REPLACEMENT;
+}
+
+void shell_make_printable(char *chars, uint32_t bytes)
+{
+	for (uint32_t at = 0, used; at < bytes; at += used) {
+		if (!shell_is_printable(chars + at, bytes - at, &used))
+			memset(chars + at, ' ', used);
+	}
+}
 
 /* --- Page ------------------------------------------------------------------------------------- */
 
@@ -67,6 +86,49 @@ static uint32_t columns_of(const char *chars, uint32_t bytes)
 	for (uint32_t i = 0; i < bytes; i++)
 		columns += ((uint8_t)chars[i] & 0xC0) != 0x80;
 	return columns;
+}
+
+/* --- Words within the terminal's width -------------------------------------------------------- */
+
+static void print_word(struct shell *sh, const char *word, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i++)
+		shell_print_text(sh, word[i] == SHELL_TIED[0] ? " " : word + i, 1);
+}
+
+void shell_print_wrapped(struct shell *sh, const char *text, size_t bytes, uint32_t first, uint32_t rest)
+{
+	uint32_t width = MIN(sh->columns, 100u) - 1;
+	uint32_t column = 0;
+	size_t at = 0;
+
+	while (at < bytes) {
+		size_t word = 0;
+		uint32_t columns;
+
+		while (at < bytes && (text[at] == ' ' || text[at] == '\n' || text[at] == '\t'))
+			at++;
+		while (at + word < bytes && text[at + word] != ' ' && text[at + word] != '\n')
+			word++;
+		if (word == 0)
+			break;
+		columns = columns_of(text + at, (uint32_t)word);
+		if (column > 0 && column + 1 + columns > width) {
+			shell_print(sh, "\n%*s", (int)rest, "");
+			column = rest;
+		} else if (column > 0) {
+			shell_print(sh, " ");
+			column++;
+		} else {
+			shell_print(sh, "%*s", (int)first, "");
+			column = first;
+		}
+		print_word(sh, text + at, word);
+		column += columns;
+		at += word;
+	}
+	if (column > 0)
+		shell_print(sh, "\n");
 }
 
 /* --- Scalars ---------------------------------------------------------------------------------- */
@@ -116,6 +178,15 @@ static struct capnp_text unit_of(struct thing t)
 	return capnp_any_text(schema_value_pointer(value));
 }
 
+/* An identity, an address or a set of bits. */
+static bool is_hexadecimal(struct thing t)
+{
+	struct capnp_struct_reader value;
+
+	return t.field.schema &&
+			schema_annotation_find(schema_member_annotations(t.field), SCHEMA_ANNOTATION_HEXADECIMAL, &value);
+}
+
 /* A field called interfaceId is shown with the name of the interface. */
 static struct schema_node interface_of(struct thing t)
 {
@@ -159,26 +230,29 @@ static void put_number(struct page *p, struct thing t)
 		put_float(p, wide);
 		break;
 	case SCHEMA_ENUM_TYPE: put_enumerant(p, t); break;
-	default: putf(p, "%llu", (unsigned long long)t.bits); break;
+	default: putf(p, is_hexadecimal(t) ? "0x%llx" : "%llu", (unsigned long long)t.bits); break;
 	}
 }
 
 static void put_quoted(struct page *p, struct capnp_text text)
 {
 	put(p, "\"", 1);
-	for (uint32_t i = 0; i < text.bytes; i++) {
-		char c = text.chars[i];
+	for (uint32_t at = 0, used; at < text.bytes; at += used) {
+		const char *c = text.chars + at;
 
-		if (c == '\n')
+		if (shell_is_printable(c, text.bytes - at, &used)) {
+			if (*c == '"' || *c == '\\')
+				put(p, "\\", 1);
+			put(p, c, used);
+			continue;
+		}
+		used = 1;
+		if (*c == '\n')
 			put(p, "\\n", 2);
-		else if (c == '\t')
+		else if (*c == '\t')
 			put(p, "\\t", 2);
-		else if (c == '"' || c == '\\')
-			putf(p, "\\%c", c);
-		else if ((uint8_t)c < 0x20 || c == 0x7F)
-			putf(p, "\\x%02x", (unsigned)(uint8_t)c);
 		else
-			put(p, &c, 1);
+			putf(p, "\\x%02x", (unsigned)(uint8_t)*c);
 	}
 	put(p, "\"", 1);
 }
@@ -314,7 +388,7 @@ static void flat_field(struct page *p, struct thing t)
 		return;
 	}
 	put_number(p, t);
-	if (unit.bytes > 0)
+	if (unit.bytes > 0 && !capnp_text_is(unit, schema_member_name(t.field)))
 		putf(p, " %.*s", (int)unit.bytes, unit.chars);
 }
 
@@ -339,6 +413,11 @@ static void flat_struct(struct page *p, struct thing t)
 
 static void flat(struct page *p, struct thing t)
 {
+	if (p->depth == SHELL_DEPTH_MAX) {
+		putf(p, "...");
+		return;
+	}
+	p->depth++;
 	switch (t.kind) {
 	case THING_STRUCT: flat_struct(p, t); break;
 	case THING_FIELD: flat_field(p, t); break;
@@ -346,6 +425,7 @@ static void flat(struct page *p, struct thing t)
 	case THING_LITERAL: put_literal(p, t.literal); break;
 	case THING_NOTHING: break;
 	}
+	p->depth--;
 }
 
 /* --- Several lines ---------------------------------------------------------------------------- */
@@ -390,8 +470,10 @@ static void render(struct page *p, struct thing t, uint32_t indent)
 	while (line > 0 && p->bytes[line - 1] != '\n')
 		line--;
 	flat(p, t);
-	if (columns_of(p->bytes + line, p->used - line) < p->sh->columns || p->cut)
+	if (columns_of(p->bytes + line, p->used - line) < p->sh->columns || p->cut ||
+			p->depth == SHELL_DEPTH_MAX)
 		return;
+	p->depth++;
 	if (t.kind == THING_STRUCT && schema_field_count(t.node) > 0) {
 		p->used = start;
 		render_struct(p, t, indent);
@@ -399,6 +481,7 @@ static void render(struct page *p, struct thing t, uint32_t indent)
 		p->used = start;
 		render_list(p, t, indent);
 	}
+	p->depth--;
 }
 
 /* --- Tables ----------------------------------------------------------------------------------- */
@@ -446,7 +529,7 @@ static uint32_t duration(uint64_t ns, char *out)
 /* A table's cell, without unit and quotes, cut at CELL_BYTES. */
 static uint32_t cell(struct page *p, struct thing t, char *out)
 {
-	struct page scratch = { p->sh, p->bound, NULL, 0, false };
+	struct page scratch = { p->sh, p->bound, NULL, 0, 0, false };
 	struct schema_node interface = interface_of(t);
 	struct capnp_text text;
 	char *memory = p->bytes + PAGE_BYTES;	/* room for one more cell stands behind the page */
@@ -464,10 +547,7 @@ static uint32_t cell(struct page *p, struct thing t, char *out)
 	}
 	text.bytes = MIN(text.bytes, CELL_BYTES - 1);
 	memcpy(out, text.chars, text.bytes);
-	for (uint32_t i = 0; i < text.bytes; i++) {
-		if ((uint8_t)out[i] < 0x20 || out[i] == 0x7F)
-			out[i] = ' ';
-	}
+	shell_make_printable(out, text.bytes);
 	return text.bytes;
 }
 
@@ -620,12 +700,13 @@ static void whole(struct page *p, struct thing t)
 
 void shell_print_thing(struct shell *sh, struct thing t, struct capnp_text bound)
 {
-	struct page p = { sh, bound, malloc(PAGE_BYTES + CELL_BYTES + PAGE_BYTES / 8), 0, false };
+	struct page p = { sh, bound, malloc(PAGE_BYTES + CELL_BYTES + PAGE_BYTES / 8), 0, 0, false };
 
 	if (!p.bytes) {
 		shell_print(sh, "(the shell has no memory to show the result)\n");
 		return;
 	}
+	object_renew(t.object);
 	whole(&p, t);
 	shell_print_text(sh, p.bytes, p.used);
 	if (p.cut)

@@ -47,6 +47,7 @@ struct shell_object {
 	struct capnp_cap_slot *caps;	/* `id` is the capability for the shell's transport; owned */
 	uint32_t cap_count;
 	struct capnp_message message;
+	bool foreign;			/* somebody else wrote the words: what they make us visit is bounded */
 };
 
 enum thing_kind {
@@ -152,7 +153,7 @@ void shell_init(struct shell *sh, const struct schema *schema, struct transport 
 /* Releases everything. */
 void shell_fini(struct shell *sh);
 
-/* Binds a capability, which the shell then owns. interface_id 0: not known. */
+/* Binds a capability, which the shell owns or releases from here on. interface_id 0: not known. */
 status_t shell_bind_capability(struct shell *sh, const char *name, uint32_t capability, uint64_t interface_id);
 
 /* Runs one line, prints what it gives, sets status. False: something failed. */
@@ -175,6 +176,8 @@ void shell_print_text(struct shell *sh, const char *chars, uint32_t bytes);
 /* value.c */
 void object_put(struct shell_object *object);
 struct thing thing_get(struct thing t);		/* the copy holds the object */
+/* Before an answer is looked at once more: gives its reader what one look may cost. */
+void object_renew(struct shell_object *object);
 void thing_put(struct thing t);
 /* Takes the answer out of a finished call: an object with one reference, or NULL without memory. */
 struct shell_object *object_of_call(struct shell *sh, struct client_call *call);
@@ -189,10 +192,12 @@ struct thing thing_single(struct thing t);
 bool thing_field_is_set(struct thing s, struct schema_member field);
 /* The capability that is meant where one is needed; false: none, or several. */
 bool thing_as_capability(struct thing t, struct thing *out);
-struct thing thing_literal(struct shell *sh, const struct shell_value *literal);
+/* NOTHING: without memory, or where *refers says so the literal holds a reference, which none may. */
+struct thing thing_literal(struct shell *sh, const struct shell_value *literal, bool *refers);
 
 /* names.c */
 struct shell_name *shell_find(struct shell *sh, const char *name, uint32_t bytes);
+bool shell_can_bind(struct shell *sh, struct shell_word name);	/* false: it said why not */
 bool shell_bind(struct shell *sh, struct shell_word name, struct thing thing);	/* consumes the thing */
 void shell_unbind(struct shell *sh, struct shell_name *name);
 
@@ -207,6 +212,15 @@ const char *shell_type_name(struct schema_type type, char *buffer, uint32_t byte
 
 /* print.c */
 void shell_print_thing(struct shell *sh, struct thing t, struct capnp_text bound);
+/* In the text below, a blank at which no line may end. */
+#define SHELL_TIED "\x01"
+/* Prints words within the terminal's width: the first line behind `first` blanks, others behind
+ * `rest`. Line ends in the text count as blanks. */
+void shell_print_wrapped(struct shell *sh, const char *text, size_t bytes, uint32_t first, uint32_t rest);
+/* Whether the character that begins here can be shown as it is; *used are its bytes, at least 1. */
+bool shell_is_printable(const char *chars, uint32_t bytes, uint32_t *used);
+/* What others said may hold no terminal sequences: blanks take the place of what is not printable. */
+void shell_make_printable(char *chars, uint32_t bytes);
 
 /* help.c */
 bool shell_help(struct shell *sh, const struct shell_statement *s);

@@ -8,6 +8,10 @@
 #include "abi/compiler.h"
 #include "services/shell/shell.h"
 
+/* How often one look at an answer may visit each of its words: a table is read by columns, and a
+ * value that is broken into lines once more for each level. */
+#define LOOKS 64u
+
 /* --- Objects ---------------------------------------------------------------------------------- */
 
 static struct shell_object *object_create(struct shell *sh, uint32_t words, uint32_t caps)
@@ -45,10 +49,17 @@ void object_put(struct shell_object *o)
 	free(o);
 }
 
+void object_renew(struct shell_object *o)
+{
+	if (o && o->foreign)
+		o->message.budget = (uint64_t)LOOKS * o->word_count;
+}
+
 struct thing thing_get(struct thing t)
 {
 	if (t.object)
 		t.object->references++;
+	object_renew(t.object);
 	return t;
 }
 
@@ -83,6 +94,8 @@ struct shell_object *object_of_call(struct shell *sh, struct client_call *call)
 	if (!o || !answer)
 		return o;
 	memcpy(o->words, answer->words, words * sizeof(uint64_t));
+	o->foreign = true;
+	object_renew(o);
 	for (uint32_t i = 0; i < caps; i++) {
 		struct client_ref ref;
 
@@ -270,7 +283,7 @@ static const struct shell_value *copy_value(struct shell_arena *arena, const str
 	return copy_fields(arena, copy) && copy_items(arena, copy) ? copy : NULL;
 }
 
-struct thing thing_literal(struct shell *sh, const struct shell_value *literal)
+struct thing thing_literal(struct shell *sh, const struct shell_value *literal, bool *refers)
 {
 	struct thing t = { .kind = THING_LITERAL };
 	/* Names lie in the line, outside the arena; twice the room covers them and the alignment. */
@@ -278,6 +291,7 @@ struct thing thing_literal(struct shell *sh, const struct shell_value *literal)
 	struct shell_arena arena = { NULL, room, 0 };
 
 	t.object = object_of_words(sh, room / 8);
+	*refers = t.object != NULL;
 	if (!t.object)
 		return (struct thing){ .kind = THING_NOTHING };
 	arena.bytes = (uint8_t *)t.object->words;
@@ -286,5 +300,6 @@ struct thing thing_literal(struct shell *sh, const struct shell_value *literal)
 		object_put(t.object);
 		return (struct thing){ .kind = THING_NOTHING };
 	}
+	*refers = false;
 	return t;
 }

@@ -50,7 +50,7 @@ const char *arch_name(void);
  */
 struct arch_context *kernel_syscall(uint64_t arg0, uint64_t arg1, uint64_t arg2, uint64_t number);
 /* A device or timer interrupt hit user mode; an exception happened there; an interrupt hit
- * arch_idle. Whoever takes an interrupt ends it with arch_irq_end, once. */
+ * arch_idle or arch_take_interrupts. Whoever takes an interrupt ends it with arch_irq_end, once. */
 struct arch_context *kernel_interrupt(uint32_t vector);
 struct arch_context *kernel_fault(const struct arch_fault *fault);
 void kernel_interrupt_idle(uint32_t vector);
@@ -121,6 +121,7 @@ static inline uint64_t arch_direct_physical(const void *address);
 
 static inline struct cpu *arch_cpu(void);          /* this processor */
 void arch_idle(void);                              /* interrupts on, sleep, interrupts off */
+void arch_take_interrupts(void);                   /* the same without sleep: those that wait */
 static inline void arch_relax(void);               /* in a spin loop */
 NORETURN void arch_halt(void);                     /* stop for good */
 /* Ends the machine: QEMU's debug-exit device at port 0x501 (status + 0x10, so that QEMU exits with

@@ -19,10 +19,15 @@ static struct list run_queue = LIST_INIT(run_queue);
 static struct timer_node slice_timer;
 static uint64_t switches;
 
+static void slice_arm(void);
+
 static void slice_over(struct timer_node *node)
 {
 	(void)node;
 	arch_cpu()->resched = true;
+	/* On an idle processor there is no running thread to queue and arm again for those that have just been woken. */
+	if (!list_empty(&run_queue))
+		slice_arm();
 }
 
 static void slice_arm(void)
@@ -104,10 +109,12 @@ static struct thread *idle(struct cpu *cpu)
 		next = take_next(cpu);
 		if (next)
 			return next;
-		if (reaper_pending())
+		if (reaper_pending()) {
 			(void)reaper_step();
-		else
+			arch_take_interrupts();
+		} else {
 			arch_idle();
+		}
 	}
 }
 

@@ -27,6 +27,15 @@ void arch_init(const struct boot_info *boot)
 #endif
 }
 
+void arch_take_interrupts(void)
+{
+	struct arch_cpu *cpu = &arch_cpu()->arch;
+
+	cpu->idle = true;
+	__asm__ volatile("sti\n\tnop\n\tcli" : : : "memory");
+	cpu->idle = false;
+}
+
 void arch_idle(void)
 {
 	struct arch_cpu *cpu = &arch_cpu()->arch;

@@ -87,7 +87,7 @@ struct arch_cpu {
 	struct arch_context   *context;     /* whose registers are live; may be NULL */
 	struct arch_context   *entered;     /* by the last system call, unless initialised since */
 	uint64_t               root;        /* what CR3 holds */
-	bool                   idle;        /* in arch_idle: an interrupt may hit the kernel */
+	bool                   idle;        /* in arch_idle or arch_take_interrupts: an interrupt may hit the kernel */
 	uint64_t               segments[8]; /* descriptor table */
 	struct arch_task_state task_state;
 };

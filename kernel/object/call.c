@@ -194,8 +194,11 @@ void object_call(struct ring *ring, const struct ring_entry *entry, struct cap_e
 	}
 	(void)question_begin(ring, entry, QUESTION_OBJECT, object);
 	outcome.status = object->type->call(object, &call, entry->interface, entry->method);
-	if (call.deferred && outcome.status == STATUS_OK)
-		return;      /* the question is the object's now and may even have been answered */
+	if (call.deferred && outcome.status == STATUS_OK) {
+		/* The question is the object's now and may even have been answered. */
+		release_moved(&call);
+		return;
+	}
 	if (outcome.status == STATUS_OK && call.params.status != CAPNP_OK)
 		outcome.status = STATUS_BAD_MESSAGE;
 	if (outcome.status == STATUS_OK && call.results.status != CAPNP_OK) {

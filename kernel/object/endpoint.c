@@ -385,6 +385,18 @@ static void exports_settle(struct endpoint *endpoint)
 	}
 }
 
+/* The next incarnation has not been told of lasting exports that nobody holds. Lock held. */
+static void idle_exports_requeue(struct endpoint *endpoint)
+{
+	for (uint32_t index = 0; index < endpoint->export_capacity; index++) {
+		struct export *export = endpoint->exports[index];
+
+		if (export && export->object.holds == 0 && !export_is_stale_locked(export) &&
+				!list_queued(&export->idle_link))
+			list_append(&endpoint->idle_exports, &export->idle_link);
+	}
+}
+
 static struct process *take_server(struct endpoint *endpoint)
 {
 	struct process *server = endpoint->server;
@@ -406,6 +418,7 @@ uint32_t endpoint_reset(struct endpoint *endpoint)
 		endpoint->incarnation = 1;
 	incarnation = endpoint->incarnation;
 	server = take_server(endpoint);
+	idle_exports_requeue(endpoint);
 	spin_unlock(&endpoint->lock);
 	sweep.keep_incarnation = incarnation;
 	endpoint_sweep(endpoint, &sweep);

@@ -60,13 +60,13 @@ static status_t refuse_memory(uint64_t *detail)
 }
 
 /* Why table pages could not be had: the ledger says so if it is the ledger. */
-static status_t refuse_tables(struct vm *vm, uint64_t *detail)
+static status_t refuse_tables(struct ledger *ledger, uint64_t *detail)
 {
-	status_t status = ledger_charge(vm->ledger, RESOURCE_CLASS_FRAMES, 1, detail);
+	status_t status = ledger_charge(ledger, RESOURCE_CLASS_FRAMES, 1, detail);
 
 	if (status != STATUS_OK)
 		return status;
-	ledger_refund(vm->ledger, RESOURCE_CLASS_FRAMES, 1);
+	ledger_refund(ledger, RESOURCE_CLASS_FRAMES, 1);
 	return refuse_memory(detail);
 }
 
@@ -354,9 +354,8 @@ status_t vm_create(struct ledger *ledger, struct vm **vm, uint64_t *detail)
 		status = refuse_memory(detail);
 		goto undo_charge;
 	}
-	status = arch_space_create(&made->space, ledger);
-	if (status != STATUS_OK) {
-		(void)refuse_memory(detail);
+	if (arch_space_create(&made->space, ledger) != STATUS_OK) {
+		status = refuse_tables(ledger, detail);
 		goto undo_alloc;
 	}
 	object_init(&made->object, &vm_type, ledger);
@@ -434,7 +433,7 @@ static status_t commit_prepare(struct vm *vm, uint64_t start, uint64_t pages,
 	if (status != STATUS_OK)
 		return status;
 	if (arch_space_prepare(&vm->space, start, pages) != STATUS_OK)
-		status = refuse_tables(vm, detail);
+		status = refuse_tables(vm->ledger, detail);
 	else if (!chain_fill(chain, pages))
 		status = refuse_memory(detail);
 	if (status != STATUS_OK)
@@ -593,7 +592,7 @@ status_t vm_map(struct vm *vm, struct memory_object *object, bool writable, uint
 		status = region_list_fill(vm, &spares, 1, detail);
 	if (status == STATUS_OK &&
 			arch_space_prepare(&vm->space, place, bytes / PAGE_SIZE) != STATUS_OK)
-		status = refuse_tables(vm, detail);
+		status = refuse_tables(vm->ledger, detail);
 	if (status == STATUS_OK) {
 		struct vm_region *region = region_list_take(&spares);
 
@@ -628,7 +627,7 @@ status_t vm_map_fixed(struct vm *vm, uint64_t physical, uint64_t bytes, uint64_t
 		status = region_list_fill(vm, &spares, 1, detail);
 	if (status == STATUS_OK &&
 			arch_space_prepare(&vm->space, place, bytes / PAGE_SIZE) != STATUS_OK)
-		status = refuse_tables(vm, detail);
+		status = refuse_tables(vm->ledger, detail);
 	if (status == STATUS_OK) {
 		struct vm_region *region = region_list_take(&spares);
 

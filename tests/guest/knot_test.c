@@ -116,6 +116,46 @@ static void a_narrowed_export_does_not_come_home_as_the_whole(void)
 	CHECK_EQUAL(release(endpoint), STATUS_OK);
 }
 
+/* Whoever serves next has not been told. */
+static void a_lasting_export_without_holders_is_told_again(void)
+{
+	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 3, true);
+	struct ring_entry retire = entry_of(CAP_OP_RETIRE, endpoint);
+
+	CHECK_EQUAL(release(export), STATUS_OK);
+	for (uint32_t round = 0; round < 2; round++) {
+		start(entry_recv(endpoint, Q0));
+		CHECK_EQUAL(finish(Q0).detail, 3);
+		CHECK_EQUAL(seat_header(Q0)->kind, RECV_KIND_NO_HOLDERS);
+		start(entry_recv(endpoint, Q0));
+		CHECK(!is_done(Q0));
+		CHECK_EQUAL(perform(entry_cancel(Q0)).status, STATUS_OK);
+		(void)finish(Q0);
+		retire.deadline_ns = seat_header(Q0)->sequence;
+		CHECK_EQUAL(endpoint_reset((struct endpoint_ref){ rt_ref(endpoint) }, NULL), STATUS_OK);
+	}
+	retire.interface = 3;
+	CHECK_EQUAL(perform(retire).status, STATUS_OK);
+	CHECK_EQUAL(info_exports(endpoint), 0);
+	CHECK_EQUAL(release(endpoint), STATUS_OK);
+}
+
+/* Also if the kernel answers later. */
+static void an_argument_of_a_call_that_waits_leaves(void)
+{
+	uint32_t gift = notification_new();
+	struct ring_entry call = entry_call(rt_id(world.self.ref), Q0);
+
+	call.interface = PROCESS_OBSERVER_INTERFACE_ID;
+	call.method = PROCESS_OBSERVER_METHOD_WAIT;
+	send_cap(&call, TRANSFER_KIND_MOVE, gift);
+	start(call);
+	CHECK(!is_done(Q0));
+	CHECK(!is_live(gift));
+	CHECK_EQUAL(perform(entry_cancel(Q0)).status, STATUS_OK);
+	CHECK_EQUAL(finish(Q0).status, STATUS_CANCELLED);
+}
+
 /* Waits and capabilities on their way use grants of entries that are gone: there are enough for all others. */
 static void grants_without_slots_are_not_missed(void)
 {
@@ -188,6 +228,8 @@ static const struct test tests[] = {
 	{ "a receive side moves through itself", a_receive_side_moves_through_itself },
 	{ "who gives the receive side away cannot receive again", who_gives_the_receive_side_away_cannot_receive_again },
 	{ "a narrowed export does not come home as the whole", a_narrowed_export_does_not_come_home_as_the_whole },
+	{ "a lasting export without holders is told again", a_lasting_export_without_holders_is_told_again },
+	{ "an argument of a call that waits leaves", an_argument_of_a_call_that_waits_leaves },
 	{ "grants without slots are not missed", grants_without_slots_are_not_missed },
 	{ "a long chain of endpoints ends", a_long_chain_of_endpoints_ends },
 };

@@ -74,6 +74,14 @@ def test_the_second_run_builds_nothing_and_is_fast(terminal):
     assert leave(terminal, "poweroff\r")[0] == 0
 
 
+def test_reboot_comes_back_to_the_shell(terminal):
+    to_prompt(terminal)
+    terminal.send("reboot\r")
+    terminal.expect_exact("you hold", timeout=20)
+    terminal.expect_exact("capos> ", timeout=20)
+    assert leave(terminal, "poweroff\r")[0] == 0
+
+
 def test_script_prints_what_a_person_would_see():
     status, output, _ = capos("run", "--script", "-", typed="# a remark\n\ncaps\n")
     assert status == 0

@@ -52,12 +52,13 @@ def qemu_command(
     icount=False,
     kvm=False,
     memory_mib=512,
+    reboot=False,
     extra=(),
 ):
     """The argument list. `terminal` is the list of arguments for the second serial line."""
     command = ["qemu-system-x86_64", "-machine", "q35", "-m", str(memory_mib), "-smp", "1"]
     command += ["-accel", "kvm", "-cpu", "host"] if kvm else ["-accel", "tcg", "-cpu", "max"]
-    command += ["-display", "none", "-nodefaults", "-no-reboot"]
+    command += ["-display", "none", "-nodefaults"] + ([] if reboot else ["-no-reboot"])
     command += ["-serial", f"file:{log}", *terminal]
     command += ["-device", "isa-debug-exit,iobase=0x501,iosize=2"]
     if icount:

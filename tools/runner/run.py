@@ -45,6 +45,7 @@ def run_terminal(options, extra):
         kernel=options.kernel,
         package=options.package,
         kvm=options.kvm,
+        reboot=True,
         extra=extra,
     )
     print(f"Kernel log: {options.log}. To leave: poweroff in the shell, or Ctrl-A x.", flush=True)

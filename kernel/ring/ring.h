@@ -119,7 +119,8 @@ void ring_complete_entry(struct ring *ring, const struct ring_entry *entry, stru
 /*
  * Ends a question: frees it (its object reference and export hold are handed to the caller through
  * *release to drop after unlocking), returns unused reply slots, posts the completion, wakes the thread.
- * `handoff`: the thread may run at once on this processor. Caller holds the lock of the question's object or owns the question otherwise.
+ * `handoff`: the thread may run at once on this processor.
+ * Caller holds the lock of the question's object or owns the question otherwise.
  */
 struct question_release { struct object *object; struct export *export; };
 void question_complete(struct question *question, struct ring_completion *outcome, bool handoff,

@@ -29,6 +29,9 @@ annotation replyWords @0x8d9be3f7265a40c6 (method) :UInt32;
 annotation unit @0xc3d84f19a6e07b27 (field, param) :Text;
 # The unit of a number: "ns", "bytes", "pages".
 
+annotation hexadecimal @0xc7a90b3e5d18f264 (field, param) :Void;
+# An identity, an address or a set of bits rather than an amount: people read it in hexadecimal.
+
 annotation sensitive @0xfa0712b8c95d3e68 (field, param) :Void;
 # Redacted in traces, audit records and the shell's history.
 

@@ -3,6 +3,7 @@
 
 @0xaf20a34bc4191a0e;
 
+using import "annotations.capnp".hexadecimal;
 using import "annotations.capnp".unit;
 using import "annotations.capnp".local;
 using import "annotations.capnp".replyWords;
@@ -162,19 +163,19 @@ struct CrashRecord {
   # What a process was doing when an exception ended it.
   kind @0 :CrashKind;
   vector @1 :UInt32;            # the processor's number for the exception
-  errorCode @2 :UInt64;
-  address @3 :UInt64;           # the address that could not be accessed
-  instruction @4 :UInt64;
-  stack @5 :UInt64;
+  errorCode @2 :UInt64 $hexadecimal;
+  address @3 :UInt64 $hexadecimal;   # the address that could not be accessed
+  instruction @4 :UInt64 $hexadecimal;
+  stack @5 :UInt64 $hexadecimal;
   registers @6 :List(Register);
-  backtrace @7 :List(UInt64);   # return addresses, innermost first, at most 16
+  backtrace @7 :List(UInt64) $hexadecimal;   # return addresses, innermost first, at most 16
 }
 
 enum CrashKind { none @0; accessFault @1; illegalInstruction @2; arithmetic @3; protection @4; breakpoint @5; other @6; }
 
 struct Register {
   name @0 :Text;
-  value @1 :UInt64;
+  value @1 :UInt64 $hexadecimal;
 }
 
 interface ProcessObserver @0xc1a0e5b2d3f4060e $local {
@@ -244,7 +245,7 @@ interface CapabilityManager @0xc1a0e5b2d3f40615 $local {
   # Up to 16 processes with ids of at least start; next is 0 after the last.
   holders @1 (capability :Capability, start :UInt32) -> (holders :List(Holder), next :UInt32) $replyWords(512);
   # Processes that hold this object directly, as any facet.
-  revoke @2 (grant :UInt64) -> (revoked :UInt32);
+  revoke @2 (grant :UInt64 $hexadecimal) -> (revoked :UInt32);
   # Ends one grant and all derived from it.
   revokeDerived @3 (capability :Capability) -> (revoked :UInt32);
   # Ends everything that was derived from the caller's own grant of this capability.
@@ -266,7 +267,7 @@ struct Holder {
   processId @0 :UInt32;
   processName @1 :Text;
   capabilityId @2 :UInt32;
-  grant @3 :UInt64;
+  grant @3 :UInt64 $hexadecimal;
   grantedBy @4 :UInt32;         # process id; 0: made by the holder or the kernel
   interfaceId @5 :UInt64;       # the facet's own interface
 }

@@ -229,6 +229,7 @@ static status_t holders_(void *self, struct call *call, struct capability_manage
 	holder_set_process_id(row, 7);
 	holder_set_process_name(row, capnp_text("shell"));
 	holder_set_capability_id(row, 12);
+	holder_set_grant(row, UINT64_C(0x700000017));
 	holder_set_interface_id(row, ACCOUNT_INTERFACE_ID);
 	return STATUS_OK;
 }

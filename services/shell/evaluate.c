@@ -11,7 +11,6 @@
 #include "abi/compiler.h"
 #include "rt/format.h"
 #include "services/shell/shell.h"
-#include "term/utf8.h"
 
 #define PARAMS_WORDS 480
 #define REPLY_WORDS_LEAST 64
@@ -35,12 +34,6 @@ bool shell_fail(struct shell *sh, uint32_t at, const char *format, ...)
 	return false;
 }
 
-static bool is_plain(uint32_t c)
-{
-	return c == '\n' || c == '\t' || (c >= 0x20 && c != 0x7F && !(c >= 0x80 && c < 0xA0) &&
-			c != UTF8_REPLACEMENT);
-}
-
 /* Much of what is printed was said by others, and none of it may drive the terminal. */
 void shell_print_text(struct shell *sh, const char *chars, uint32_t bytes)
 {
@@ -48,14 +41,14 @@ void shell_print_text(struct shell *sh, const char *chars, uint32_t bytes)
 	uint32_t used;
 
 	for (uint32_t at = 0; at < bytes; at += used) {
-		uint32_t c = utf8_decode(chars + at, bytes - at, &used);
+		char c = chars[at];
 		char shown[2] = { '^', (char)(c ^ 0x40) };
 
-		if (is_plain(c))
+		if (shell_is_printable(chars + at, bytes - at, &used) || c == '\n' || c == '\t')
 			continue;
 		if (at > from)
 			sh->ops->output(sh->arg, chars + from, at - from);
-		if (c < 0x80)
+		if ((uint8_t)c < 0x80)
 			sh->ops->output(sh->arg, shown, 2);
 		else
 			sh->ops->output(sh->arg, "\xef\xbf\xbd", 3);

@@ -270,7 +270,13 @@ static void wrong_arguments_point_at_the_column(void **state)
 	refuses("console.write(text = @timer)",
 		"                     ^", "text takes a text in quotes, not a capability");
 	refuses("holders 5",
-		"        ^", "a name is missing here");
+		"        ^", "`holders @x` takes the name of a capability");
+	refuses("kill 3",
+		"     ^", "`kill p` takes the name of a ProcessHandle, as in p = spawn ...");
+	refuses("wait",
+		"    ^", "`wait p` takes the name of a ProcessHandle, as in p = spawn ...");
+	refuses("quit",
+		"^", "there is no command or name quit; `help` and `caps` list them");
 	refuses("authority.holders(capability = timer)",
 		"                               ^", "capability takes a capability, not a word");
 	refuses("run hello with { a: @nothing }",
@@ -297,7 +303,7 @@ static void an_error_after_output_shows_the_line_again(void **state)
 		"monotonicNs = 7123456789 ns\n"
 		"       timer.now; nothing\n"
 		"                  ^\n"
-		"error: you hold nothing named nothing; `caps` lists what you hold\n");
+		"error: there is no command or name nothing; `help` and `caps` list them\n");
 }
 
 static void an_interrupted_call_fails_the_line(void **state)
@@ -464,16 +470,68 @@ static void what_a_server_says_cannot_drive_the_terminal(void **state)
 	assert_null(strchr(double_output, 0x1b));
 	assert_null(strstr(double_output, "\xc2\x9b"));
 	assert_null(strstr(double_output, "\x9b"));
-	assert_non_null(strstr(double_output, "\xef\xbf\xbd" "31mz"));
+	assert_non_null(strstr(double_output, "\"x\\x1b[2Jy\\xc2\\x9b31mz\\x9b1m\""));
 	shell_print(&sh, "reason: \x1b]0;title\x07 %s\n", "\r\ttab");
 	assert_null(strchr(double_output, 0x1b));
 	assert_null(strchr(double_output, '\r'));
 	assert_non_null(strstr(double_output, "reason: ^[]0;title^G ^M\ttab\n"));
 }
 
+static void a_long_sentence_breaks_between_words(void **state)
+{
+	sh.columns = 40;
+	says("timer.nwo",
+		"             ^\n"
+		"error: Timer has no method nwo; it has\n"
+		"       now, sleep, sleepUntil\n");
+	sh.columns = 12;
+	run("timer.sleep(durationNs = \"a\")");
+	run("help; help timer; caps; ps; holders @bank; help run; help kill");
+	run("bank.open(owner = \"somebody with a long name\").balance");
+}
+
+static void the_overview_of_help_fits_a_small_screen(void **state)
+{
+	uint32_t rows = 0;
+
+	run("help");
+	for (char *row = strtok(double_output, "\n"); row; row = strtok(NULL, "\n"), rows++) {
+		if (strlen(row) > 79)
+			fail_msg("%s", row);
+	}
+	assert_true(rows <= 22);
+	contains("help run", "  run prog with { log: @console, memory: own } args [\"-v\"] env { A = \"b\" }\n");
+}
+
+static void identities_are_shown_in_hexadecimal_and_amounts_are_not(void **state)
+{
+	contains("holders @bank", " 0x700000017 ");
+	contains("bank.open(owner = \"x\").deposit(amount = 5000000000)", "done");
+	says("p = spawn hello", "p: ProcessHandle\n");
+	contains("p.crash", "address = 0x10");
+}
+
+static void a_name_that_has_no_room_is_refused_before_the_call(void **state)
+{
+	char line[64];
+	uint32_t holders;
+
+	for (uint32_t i = 0; i < SHELL_NAMES_MAX; i++) {
+		snprintf(line, sizeof(line), "name%u = %u", i, i);
+		run(line);
+	}
+	holders = double_holders(&system_);
+	refuses("late = timer.sleep(durationNs = 5)",
+		"^", "96 names are in use; drop one first");
+	assert_int_equal(system_.slept_ns, 0);
+	assert_int_equal(double_holders(&system_), holders);
+}
+
 static void exit_leaves_with_a_status(void **state)
 {
 	assert_true(run("exit 3"));
+	assert_string_equal(double_output,
+		"This shell ends, and the names bound in it. `poweroff` ends the system.\n");
 	assert_true(sh.leave);
 	assert_int_equal(sh.leave_status, 3);
 	refuses("exit 300",
@@ -516,6 +574,10 @@ int main(void)
 		TEST(sensitive_values_are_noticed_and_names_are_bounded),
 		TEST(an_answer_of_countless_rows_is_not_walked),
 		TEST(what_a_server_says_cannot_drive_the_terminal),
+		TEST(a_long_sentence_breaks_between_words),
+		TEST(the_overview_of_help_fits_a_small_screen),
+		TEST(identities_are_shown_in_hexadecimal_and_amounts_are_not),
+		TEST(a_name_that_has_no_room_is_refused_before_the_call),
 		TEST(exit_leaves_with_a_status),
 	};
 

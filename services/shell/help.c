@@ -9,6 +9,7 @@
 #include "services/shell/shell.h"
 
 #define SIGNATURE_BYTES 900
+#define CAPS_COLUMNS_WIDE 60	/* from here on `caps` has room for documentation */
 
 struct phrase {
 	char chars[SIGNATURE_BYTES];
@@ -200,53 +201,72 @@ static bool show_one_method(struct shell *sh, struct schema_node interface, stru
 
 /* --- The shell's own words -------------------------------------------------------------------- */
 
+#define USAGE_COLUMNS 29
+
 static const struct {
 	const char *word;
 	const char *usage;
 	const char *does;
+	const char *more;	/* what `help word` adds, or NULL */
 } words[] = {
-	{ "caps", "caps", "lists the capabilities that you hold" },
-	{ "help", "help [name[.method]]", "tells about a capability, a method, a type or a command" },
-	{ "run", "run prog with { log: @console } args [\"-v\"] env { A = \"b\" }",
-	  "starts a program with exactly these capabilities and waits for it" },
-	{ "spawn", "p = spawn prog with { ... }", "starts it and goes on; p is its ProcessHandle" },
-	{ "wait", "wait p", "waits for the end of a process" },
-	{ "kill", "kill p", "ends a process" },
-	{ "ps", "ps", "lists all processes" },
-	{ "holders", "holders @x", "tells which processes hold the object" },
-	{ "drop", "drop x", "forgets the name and releases its capability" },
-	{ "history", "history", "shows the lines typed before" },
-	{ "tour", "tour", "shows around in five minutes" },
-	{ "exit", "exit [status]", "ends this shell" },
-	{ "reboot", "reboot", "starts the machine again" },
-	{ "poweroff", "poweroff [status]", "ends the system in order" },
+	{ "caps", "caps", "lists the capabilities that you hold", NULL },
+	{ "help", "help [name[.method]]", "tells about a capability, method, type or word", NULL },
+	{ "run", "run hello with { @console }", "starts a program with these capabilities, waits",
+	  "run prog with { log: @console, memory: own } args [\"-v\"] env { A = \"b\" }" },
+	{ "spawn", "p = spawn prog with { ... }", "starts it and goes on; p is its ProcessHandle",
+	  "p = spawn prog with { log: @console, memory: own } args [\"-v\"] env { A = \"b\" }" },
+	{ "wait", "wait p", "waits for the end of a process", NULL },
+	{ "kill", "kill p [status]", "ends a process", NULL },
+	{ "ps", "ps", "lists all processes", NULL },
+	{ "holders", "holders @x", "tells which processes hold the object", NULL },
+	{ "drop", "drop x", "forgets the name and releases its capability", NULL },
+	{ "history", "history", "shows the lines typed before", NULL },
+	{ "tour", "tour", "shows around in five minutes", NULL },
+	{ "exit", "exit [status]", "ends this shell", NULL },
+	{ "reboot", "reboot", "starts the machine again", NULL },
+	{ "poweroff", "poweroff [status]", "ends the system in order", NULL },
 };
 
-static void show_word(struct shell *sh, uint32_t i, bool meaning)
+static void show_word(struct shell *sh, uint32_t i)
+{
+	if (sh->columns >= 80) {
+		shell_print(sh, "  %-*s%s\n", USAGE_COLUMNS, words[i].usage, words[i].does);
+		return;
+	}
+	shell_print(sh, "  %s\n", words[i].usage);
+	shell_print_wrapped(sh, words[i].does, strlen(words[i].does), 6, 6);
+}
+
+static void show_whole_word(struct shell *sh, uint32_t i)
 {
 	const char *stands_for = shell_sugar_meaning(words[i].word, (uint32_t)strlen(words[i].word));
 
-	if (strlen(words[i].usage) < 22)
-		shell_print(sh, "  %-22s%s\n", words[i].usage, words[i].does);
-	else
-		shell_print(sh, "  %s\n  %-22s%s\n", words[i].usage, "", words[i].does);
-	if (meaning && stands_for)
-		shell_print(sh, "  %-22sshort for %s\n", "", stands_for);
+	show_word(sh, i);
+	if (words[i].more)
+		shell_print_wrapped(sh, words[i].more, strlen(words[i].more), 2, 8);
+	if (stands_for)
+		shell_print(sh, "  short for %s\n", stands_for);
 }
 
 static void show_overview(struct shell *sh)
 {
-	shell_print(sh,
-		"A line calls a method of a capability that you hold, and may keep the result:\n"
-		"  timer.now\n"
-		"  console.write(text = \"hi\")\n"
-		"  acct = bank.open(owner = \"ann\")\n"
-		"  acct.deposit(amount = 5)\n"
-		"@x gives a capability on, $x a value; `c = @term as Console` keeps fewer methods.\n"
-		"Tab completes, ; separates, # begins a comment, $? is how the last line ended.\n"
-		"Commands:\n");
+	static const char *const lines[] = {
+		"A line calls a method of a capability that you hold, and may keep the result:",
+		"  timer.now",
+		"  console.write(text = \"hi\")",
+		"  acct = bank.open(owner = \"ann\"); acct.deposit(amount = 5)",
+		"@x gives a capability, $x a value; `c = @term as Console` has fewer methods.",
+		"Tab completes, ; separates, # begins a comment, $? is how the last line ended.",
+		"Commands:",
+	};
+
+	for (uint32_t i = 0; i < ARRAY_LEN(lines); i++) {
+		uint32_t indent = lines[i][0] == ' ' ? 2 : 0;
+
+		shell_print_wrapped(sh, lines[i], strlen(lines[i]), indent, 6);
+	}
 	for (uint32_t i = 0; i < ARRAY_LEN(words); i++)
-		show_word(sh, i, false);
+		show_word(sh, i);
 }
 
 bool shell_help(struct shell *sh, const struct shell_statement *s)
@@ -271,7 +291,7 @@ bool shell_help(struct shell *sh, const struct shell_statement *s)
 	}
 	for (uint32_t i = 0; i < ARRAY_LEN(words); i++) {
 		if (shell_word_is(topic[0], words[i].word)) {
-			show_word(sh, i, true);
+			show_whole_word(sh, i);
 			return true;
 		}
 	}
@@ -321,7 +341,11 @@ void shell_caps(struct shell *sh)
 			continue;
 		name = schema_node_name(cap.node);
 		doc = first_sentence(schema_node_doc(cap.node));
-		room = sh->columns > 40 ? sh->columns - 36 : 0;
+		if (sh->columns < CAPS_COLUMNS_WIDE) {
+			shell_print(sh, "  %s: %.*s\n", sh->names[i].name, (int)name.bytes, name.chars);
+			continue;
+		}
+		room = sh->columns - 36;
 		doc = fitting(doc, room, &rest);
 		shell_print(sh, "  %-11s %-18.*s  %.*s%s\n", sh->names[i].name, (int)name.bytes, name.chars,
 				(int)doc.bytes, doc.chars, rest);

@@ -288,7 +288,17 @@ static void errors_point_at_the_column(void **state)
 	bad("timer.",
 	    "      ^", "the name of a method or field is missing here");
 	bad("timer.now)",
-	    "         ^", "this does not belong to the statement before; write ; between statements");
+	    "         ^", "a call is written name.method(field = value); `help` shows how");
+	bad("cat foo",
+	    "    ^", "a call is written name.method(field = value); `help` shows how");
+	bad("timer.now() x",
+	    "            ^", "this does not belong to the statement before; write ; between statements");
+	bad("caps all",
+	    "     ^", "this command takes nothing; write ; between statements");
+	bad("run hello you",
+	    "          ^", "after the program come with { ... }, args [ ... ] and env { ... }");
+	bad("exit now",
+	    "     ^", "an exit status is a number from 0 to 255");
 	bad("x.m(a 5)",
 	    "      ^", "a field is written as name = value; the = is missing");
 	bad("x.m(\"hi\")",
@@ -328,11 +338,15 @@ static void errors_point_at_the_column(void **state)
 	bad("x as",
 	    "    ^", "the name of an interface is missing here");
 	bad("kill",
-	    "    ^", "a name is missing here");
+	    "    ^", "`kill p` takes the name of a ProcessHandle, as in p = spawn ...");
+	bad("holders @",
+	    "         ^", "a name is missing here");
+	bad("drop",
+	    "    ^", "`drop x` takes a name");
 	bad("drop x.y",
 	    "       ^", "a name is dropped as a whole");
 	bad("a = 1; ?",
-	    "       ^", "a name is missing here");
+	    "       ^", "a name or a command belongs here; `help` shows how lines are written");
 }
 
 static void nesting_has_an_end(void **state)

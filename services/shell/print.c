@@ -92,8 +92,16 @@ static uint32_t columns_of(const char *chars, uint32_t bytes)
 
 static void print_word(struct shell *sh, const char *word, size_t bytes)
 {
-	for (size_t i = 0; i < bytes; i++)
-		shell_print_text(sh, word[i] == SHELL_TIED[0] ? " " : word + i, 1);
+	size_t from = 0;
+
+	for (size_t i = 0; i < bytes; i++) {
+		if (word[i] != SHELL_TIED[0])
+			continue;
+		shell_print_text(sh, word + from, (uint32_t)(i - from));
+		shell_print_text(sh, " ", 1);
+		from = i + 1;
+	}
+	shell_print_text(sh, word + from, (uint32_t)(bytes - from));
 }
 
 void shell_print_wrapped(struct shell *sh, const char *text, size_t bytes, uint32_t first, uint32_t rest)
@@ -316,6 +324,7 @@ static struct thing element_of(struct thing t, struct capnp_list list, uint32_t 
 	} else if (schema_type_is_pointer(type)) {
 		e.any = capnp_list_pointer(list, index);
 	} else {
+		e.field = t.field;	/* its unit is that of each element */
 		e.bits = element_bits(list, index, schema_type_kind(type));
 	}
 	return e;
@@ -388,7 +397,7 @@ static void flat_field(struct page *p, struct thing t)
 		return;
 	}
 	put_number(p, t);
-	if (unit.bytes > 0 && !capnp_text_is(unit, schema_member_name(t.field)))
+	if (unit.bytes > 0)
 		putf(p, " %.*s", (int)unit.bytes, unit.chars);
 }
 

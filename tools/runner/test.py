@@ -179,7 +179,7 @@ def find_jobs(quick):
 def build(quick):
     """Builds all that the jobs need; returns whether that worked."""
     started = time.monotonic()
-    steps = [("debug", ["all", "host-tests"])]
+    steps = [("debug", ["boot-default", "host-tests"])]
     if not quick:
         steps = [("debug", ["all", "host-tests", "fuzz-targets"]), ("release", ["all", "image", "sdk"])]
     for config, targets in steps:

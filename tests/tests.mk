@@ -16,6 +16,7 @@
 
 GUEST_TESTS += arch::arch-selftest
 
+-include tests/host/host.mk
 -include tests/guest/guest.mk
 -include tests/capnp/transport.mk
 -include tests/hostile/hostile.mk

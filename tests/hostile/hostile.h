@@ -22,6 +22,9 @@ int evil_end(const char *arg);
 int evil_deed(const char *number);
 #define DEEDS 31u
 
+/* Which sequence of chances to take; 0 unless the command line says. */
+extern uint32_t hostile_seed;
+
 /* Takes for good what the tests of images need; false if it cannot be had. */
 bool image_tests_prepare(void);
 

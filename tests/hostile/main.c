@@ -5,12 +5,15 @@
  */
 #include "tests/hostile/hostile.h"
 
+#include <string.h>
+
 static const struct role roles[] = {
 	{ "entries", evil_entries }, { "header", evil_header }, { "ids", evil_ids }, { "returns", evil_returns },
 	{ "messages", evil_messages }, { "storm", evil_storm }, { "unmap", evil_unmap }, { "caller", evil_caller },
 	{ "echo", evil_echo }, { "end", evil_end }, { "deed", evil_deed },
 };
 
+uint32_t hostile_seed;
 static struct usage usage_before;
 
 static void before(void)
@@ -34,6 +37,8 @@ int main(int argc, char **argv)
 {
 	role_main(argc, argv, roles, ARRAY_LEN(roles));
 	world_init(true);
+	if (argc > 1 && strncmp(argv[1], "seed=", 5) == 0)
+		hostile_seed = (uint32_t)number_of(argv[1] + 5);
 	(void)child_finish(child_start(&(struct child_spec){ .role = "end" }));
 	CHECK(image_tests_prepare());
 	run(&evil_tests);

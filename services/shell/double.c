@@ -514,6 +514,11 @@ void double_grant_all(struct double_system *d, struct shell *sh)
 	(void)shell_bind_capability(sh, "system", object_make(system_, 0, ""), SYSTEM_CONTROL_INTERFACE_ID);
 }
 
+uint32_t double_keep(struct double_system *d)
+{
+	return object_make(timer_, 0, "");
+}
+
 uint32_t double_holders(const struct double_system *d)
 {
 	uint32_t holders = 0;

@@ -49,6 +49,9 @@ void double_grant_all(struct double_system *d, struct shell *sh);
 extern const struct shell_ops double_ops;	/* arg: the double_system; output goes to double_output */
 extern char double_output[65536];
 
+/* A new object that nobody but the caller holds: its capability. */
+uint32_t double_keep(struct double_system *d);
+
 /* How many capabilities are held by anybody. */
 uint32_t double_holders(const struct double_system *d);
 

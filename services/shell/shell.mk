@@ -7,9 +7,11 @@ SHELL_TEST := $(SHELL_PURE) services/shell/double.c services/shell/schemas_test_
 $(eval $(call program,shell,$(SHELL_PURE) $(addprefix services/shell/,process.c tour.c main.c) $(LIB_TERM_SRCS)))
 PROGRAMS += shell
 
-HOST_TESTS               += shell_parse shell_evaluate
+HOST_TESTS               += shell_parse shell_evaluate shell_allocation
 HOST_TEST_shell_parse    := services/shell/parse_test.c services/shell/parse.c
 HOST_TEST_shell_evaluate := services/shell/evaluate_test.c $(SHELL_TEST)
+HOST_TEST_shell_allocation := services/shell/allocation_test.c $(SHELL_TEST)
+$(HOST)/test/bin/shell_allocation: private SANITIZE += -Wl,--wrap=malloc,--wrap=calloc
 FUZZ_TARGETS             += shell_parse
 FUZZ_shell_parse         := tests/fuzz/shell_parse_fuzz.c services/shell/parse.c
 FUZZ_TARGETS             += shell_line

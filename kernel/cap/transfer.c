@@ -10,13 +10,7 @@
 #include "kernel/mm/slab.h"
 #include "kernel/object/endpoint.h"
 
-struct descriptor {
-	uint8_t  kind;
-	uint32_t id;
-};
-
-/* Each word of a descriptor is loaded once; reserved parts must be zero. */
-static status_t descriptor_read(const uint64_t *words, struct descriptor *out)
+status_t descriptor_read(const uint64_t *words, struct descriptor *out)
 {
 	uint64_t first = READ_ONCE(words[0]), path = READ_ONCE(words[1]);
 

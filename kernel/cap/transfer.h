@@ -25,6 +25,14 @@ struct call_transfer {
 	struct transfer_item items[];
 };
 
+/* A descriptor as it is believed: kind none, copy or move. */
+struct descriptor {
+	uint8_t  kind;
+	uint32_t id;
+};
+/* Each word of a descriptor is loaded once; reserved parts must be zero. BAD_DESCRIPTOR, UNIMPLEMENTED. */
+status_t descriptor_read(const uint64_t *words, struct descriptor *descriptor) MUST_USE;
+
 /* Reads `count` descriptors (each word once) and captures them all, or nothing: BAD_DESCRIPTOR, BAD_CAPABILITY,
  * DISCONNECTED, UNIMPLEMENTED (answer descriptors). */
 status_t transfer_capture(struct cap_table *sender, const uint64_t *descriptors, uint32_t count,

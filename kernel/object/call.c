@@ -6,6 +6,7 @@
  */
 #include "kernel/object/call.h"
 
+#include "kernel/cap/transfer.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/string.h"
 #include "kernel/object/ledger.h"
@@ -85,25 +86,20 @@ status_t call_give(struct call *call, struct object *object, const struct capnp_
 static status_t arguments_read(struct call *call, const uint64_t *descriptors, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		uint64_t first = READ_ONCE(descriptors[2 * i]), path = READ_ONCE(descriptors[2 * i + 1]);
-		uint8_t kind = (uint8_t)first;
-		status_t status;
+		struct descriptor descriptor;
+		status_t status = descriptor_read(&descriptors[2 * i], &descriptor);
 
+		if (status != STATUS_OK)
+			return status;
 		call->caps[i] = NULL;
 		call->param_slots[i] = (struct capnp_cap_slot){ 0 };
-		if ((first & 0xffffff00) || path)
-			return STATUS_BAD_DESCRIPTOR;
-		if (kind == TRANSFER_KIND_NONE)
+		if (descriptor.kind == TRANSFER_KIND_NONE)
 			continue;
-		if (kind == TRANSFER_KIND_ANSWER)
-			return STATUS_UNIMPLEMENTED;
-		if (kind > TRANSFER_KIND_ANSWER)
-			return STATUS_BAD_DESCRIPTOR;
-		call->cap_ids[i] = (uint32_t)(first >> 32);
+		call->cap_ids[i] = descriptor.id;
 		status = cap_table_lookup(&call->process->caps, call->cap_ids[i], &call->caps[i]);
 		if (status != STATUS_OK)
 			return status;
-		if (kind == TRANSFER_KIND_MOVE)
+		if (descriptor.kind == TRANSFER_KIND_MOVE)
 			call->move_mask |= 1u << i;
 	}
 	call->cap_count = count;

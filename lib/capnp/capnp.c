@@ -238,6 +238,9 @@ struct capnp_message *capnp_builder_view(struct capnp_builder *builder)
 {
 	if (builder == NULL)
 		return NULL;
+	builder->view.words = builder->words;
+	builder->view.caps = builder->caps;
+	builder->view.budget = UINT64_MAX;
 	builder->view.count = builder->used;
 	builder->view.cap_count = builder->cap_count;
 	return &builder->view;

@@ -193,13 +193,18 @@ struct capnp_cap capnp_any_cap(struct capnp_any any);
 #define CAPNP_STRUCT_POINTER(offset, data_words, pointer_count)                                 \
 	((uint64_t)(offset) << 2 | (uint64_t)(data_words) << 32 | (uint64_t)(pointer_count) << 48)
 
+/* That of a struct of no size, which points to itself so that it is not null. */
+#define CAPNP_EMPTY_STRUCT_POINTER UINT64_C(0xfffffffc)
+
 /* The root as a struct that mostly has this size and stands right behind its pointer: then it takes
  * one comparison. */
 static inline struct capnp_struct_reader capnp_root_struct(struct capnp_message *message,
 		uint32_t data_words, uint32_t pointer_count)
 {
-	if (message->count > data_words + pointer_count &&
-	    message->words[0] == CAPNP_STRUCT_POINTER(0, data_words, pointer_count))
+	const uint64_t expected = data_words + pointer_count == 0 ? CAPNP_EMPTY_STRUCT_POINTER :
+			CAPNP_STRUCT_POINTER(0, data_words, pointer_count);
+
+	if (message->count > data_words + pointer_count && message->words[0] == expected)
 		return (struct capnp_struct_reader){ (const uint8_t *)(message->words + 1), message,
 			data_words * 8, pointer_count };
 	return capnp_any_struct(capnp_root(message));
@@ -366,7 +371,7 @@ static inline void capnp_builder_init(struct capnp_builder *builder, uint64_t *w
 	builder->cap_max = caps_max;
 	builder->cap_count = 0;
 	builder->status = CAPNP_OK;
-	capnp_message_init_trusted(&builder->view, words, 0, caps, 0);
+	builder->view.status = CAPNP_OK;
 }
 
 /* Words of the finished message. */
@@ -393,9 +398,10 @@ static inline struct capnp_struct_builder capnp_init_root_struct(struct capnp_bu
 {
 	uint32_t words = data_words + pointer_count;
 
-	if (builder->capacity <= words || builder->status != CAPNP_OK || words == 0)
+	if (builder->capacity <= words || builder->status != CAPNP_OK)
 		return capnp_init_struct(capnp_init_root(builder), data_words, pointer_count);
-	builder->words[0] = CAPNP_STRUCT_POINTER(0, data_words, pointer_count);
+	builder->words[0] = words == 0 ? CAPNP_EMPTY_STRUCT_POINTER :
+			CAPNP_STRUCT_POINTER(0, data_words, pointer_count);
 	__builtin_memset(builder->words + 1, 0, words * 8ull);
 	builder->used = words + 1;
 	return (struct capnp_struct_builder){ (uint8_t *)(builder->words + 1), builder, data_words * 8,

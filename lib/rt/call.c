@@ -185,11 +185,17 @@ struct capnp_cap call_export(struct call *call, struct server_object *object,
 	return call_give(call, rt_ref(capability));
 }
 
+bool call_may_wait(const struct call *call)
+{
+	return call->server->deferred < SERVER_WAITING_MAX;
+}
+
 void call_defer(struct call *call)
 {
 	ASSERT(call->state == CALL_HANDLING);
 	call_drop_results(call);
 	call->state = CALL_DEFERRED;
+	call->server->deferred++;
 }
 
 void call_on_cancel(struct call *call, void (*fn)(struct call *call, void *context), void *context)
@@ -246,5 +252,6 @@ status_t call_outcome(struct call *call, status_t status)
 void call_answer(struct call *call, status_t status)
 {
 	ASSERT(call->state == CALL_DEFERRED);
+	call->server->deferred--;
 	server_return(call, call_outcome(call, status), false);
 }

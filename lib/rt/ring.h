@@ -74,6 +74,14 @@ static inline struct ring *ring_self(void)
 /* Enters the kernel until there is room for an entry. */
 void ring_make_room(struct ring *ring);
 
+/* Adds a finished entry whose operation is in its user data, not done and without `ready`. */
+static inline void ring_put(struct ring *ring, const struct ring_entry *entry)
+{
+	if (unlikely(ring->sq_tail - LOAD_ACQUIRE(&ring->header->sq_head) > ring->sq_mask))
+		ring_make_room(ring);
+	ring->entries[ring->sq_tail++ & ring->sq_mask] = *entry;
+}
+
 /* The next entry, zeroed but for the operation and the user data. The operation begins anew,
  * without `ready`. Enters the kernel only if the queue is full. */
 static inline struct ring_entry *ring_entry(struct ring *ring, uint8_t op,

@@ -326,6 +326,7 @@ status_t loop_serve(struct loop *loop, struct server *server, uint32_t endpoint)
 	server->armed = false;
 	server->sent_words = 0;
 	server->free_calls = NULL;
+	server->deferred = 0;
 	for (i = 0; i < SERVER_CALLS; i++) {
 		server->calls[i].server = server;
 		server->calls[i].state = CALL_FREE;

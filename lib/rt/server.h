@@ -35,6 +35,10 @@
 #define SERVER_MESSAGE_CAPS  8u
 #define SERVER_CALLS         32u
 
+/* How many of these may wait for something that need not come, so that there is always room for calls
+ * that are answered at once: see call_may_wait. */
+#define SERVER_WAITING_MAX   24u
+
 struct loop;
 struct server;
 struct call;
@@ -121,6 +125,10 @@ struct capnp_cap call_copy(struct call *call, struct client_ref ref);
  * *status, if that fails. */
 struct capnp_cap call_export(struct call *call, struct server_object *object,
 		const struct server_class *class, void *self, status_t *status);
+
+/* Whether one more call may be deferred for as long as its caller likes. If not, the handler answers
+ * STATUS_OVERLOADED: else whoever lets many calls wait would keep the service from everybody. */
+bool call_may_wait(const struct call *call);
 
 /* The handler returns STATUS_OK and the call stays open. Answer it later, exactly once, from the
  * loop's thread: build results with call_results (through the generated results root) and call
@@ -234,6 +242,7 @@ struct server {
 	bool armed;
 	bool closed;
 	struct call *free_calls;
+	uint32_t deferred;                      /* calls in state CALL_DEFERRED */
 	struct call *handling;
 	struct capnp_message params;            /* of the call being handled */
 	struct capnp_cap_slot param_slots[SERVER_MESSAGE_CAPS];

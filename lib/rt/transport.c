@@ -79,6 +79,11 @@ static COLD bool question_take_span(struct ring_transport *self, struct question
 			return false;
 	}
 	question->span_words = words;
+	question->entry = (struct ring_entry){
+		.op = CAP_OP_CALL,
+		.user_data = (uint64_t)(uintptr_t)&question->operation,
+		.question = (uint16_t)(question - self->questions),
+	};
 	return true;
 }
 
@@ -107,12 +112,19 @@ static status_t transport_begin(struct transport *transport, const struct client
 	}
 	question->state = QUESTION_BUILDING;
 	question->status = STATUS_OK;
-	question->what = *what;
-	question->reply_caps = reply_caps;
 	question->has_message = false;
 	question->then = NULL;
 	question->operation.ready = NULL;
-	question->reply_off = question->span_off + what->params_words + caps_words;
+	question->operation.done = false;
+	question->base.transport = NULL;
+	if (unlikely(client_ref_is_pipelined(what->target)))
+		question->base = what->target;
+	question->entry.method = what->method;
+	question->entry.target = what->target.target;
+	question->entry.interface = what->interface_id;
+	question->entry.reply_off = question->span_off + what->params_words + caps_words;
+	question->entry.reply_words = (uint16_t)what->reply_words;
+	question->entry.reply_caps = (uint8_t)reply_caps;
 	capnp_builder_init(&question->params, ring_words_at(self->ring, question->span_off),
 			what->params_words, question->param_slots, caps_words / DESCRIPTOR_WORDS);
 	*number = taken;
@@ -128,8 +140,8 @@ static struct capnp_builder *transport_params(struct transport *transport, uint3
 static void question_answer(const struct ring_transport *self, struct question *question,
 		const struct ring_completion *completion)
 {
-	const uint64_t *records = ring_words_at(self->ring, question->reply_off);
-	uint32_t count = MIN(completion->cap_count, question->reply_caps);
+	const uint64_t *records = ring_words_at(self->ring, question->entry.reply_off);
+	uint32_t count = MIN(completion->cap_count, question->entry.reply_caps);
 
 	question->state = QUESTION_ANSWERED;
 	question->status = completion->status;
@@ -140,8 +152,8 @@ static void question_answer(const struct ring_transport *self, struct question *
 	if (count != 0)
 		records_read((const struct cap_record *)(const void *)records,
 				question->reply_slots, count);
-	capnp_message_init(&question->reply, records + question->reply_caps * RECORD_WORDS,
-			MIN(completion->msg_words, question->what.reply_words),
+	capnp_message_init(&question->reply, records + question->entry.reply_caps * RECORD_WORDS,
+			MIN(completion->msg_words, question->entry.reply_words),
 			question->reply_slots, count);
 }
 
@@ -209,42 +221,45 @@ static struct capnp_cap transport_put(struct transport *transport, uint32_t numb
 	return capnp_builder_add_cap(&question->params, slot);
 }
 
-static status_t transport_send(struct transport *transport, uint32_t number, uint64_t deadline_ns)
+/* Settles the place that is called, and writes descriptors: what only some calls need. */
+static COLD status_t question_prepare(struct ring *ring, struct question *question)
 {
-	struct ring_transport *self = transport_of(transport);
-	struct question *question = question_of(transport, number);
-	uint32_t caps_off = question->span_off + question->what.params_words;
-	struct capnp_builder *params = &question->params;
-	struct ring_entry *entry;
-	uint32_t target = question->what.target.target;
+	const struct capnp_builder *params = &question->params;
 	status_t status = question->status;
 
-	DEBUG_ASSERT(question->state == QUESTION_BUILDING);
-	if (unlikely(client_ref_is_pipelined(question->what.target)) && status == STATUS_OK) {
-		status = place_settle(&question->what.target, &question->what.target.target);
-		target = question->what.target.target;
-	}
-	if (status != STATUS_OK)
+	if (status == STATUS_OK && question->base.transport != NULL)
+		status = place_settle(&question->base, &question->entry.target);
+	if (status != STATUS_OK || params->cap_count == 0)
 		return status;
-	entry = ring_entry(self->ring, CAP_OP_CALL, &question->operation);
-	entry->method = question->what.method;
-	entry->target = target;
-	entry->interface = question->what.interface_id;
+	question->entry.cap_count = (uint8_t)params->cap_count;
+	question->entry.caps_off = question->span_off + params->capacity;
+	descriptors_write((struct cap_descriptor *)(void *)ring_words_at(ring,
+					  question->entry.caps_off),
+			question->param_slots, params->cap_count);
+	return STATUS_OK;
+}
+
+static status_t transport_send(struct transport *transport, uint32_t number, uint64_t deadline_ns)
+{
+	struct ring *ring = transport_of(transport)->ring;
+	struct question *question = question_of(transport, number);
+	struct ring_entry *entry = &question->entry;
+
+	DEBUG_ASSERT(question->state == QUESTION_BUILDING);
 	entry->deadline_ns = deadline_ns;
-	entry->msg_words = (uint16_t)params->used;
-	entry->msg_off = params->used != 0 ? question->span_off : 0;
-	entry->reply_off = question->reply_off;
-	entry->reply_words = (uint16_t)question->what.reply_words;
-	entry->reply_caps = (uint8_t)question->reply_caps;
-	entry->question = (uint16_t)number;
-	if (params->cap_count != 0) {
-		entry->cap_count = (uint8_t)params->cap_count;
-		entry->caps_off = caps_off;
-		descriptors_write((struct cap_descriptor *)(void *)ring_words_at(
-						  self->ring, caps_off),
-				question->param_slots, params->cap_count);
+	entry->msg_words = (uint16_t)question->params.used;
+	entry->msg_off = question->params.used != 0 ? question->span_off : 0;
+	entry->cap_count = 0;
+	entry->caps_off = 0;
+	if (unlikely(question->status != STATUS_OK || question->base.transport != NULL ||
+			question->params.cap_count != 0)) {
+		status_t status = question_prepare(ring, question);
+
+		if (status != STATUS_OK)
+			return status;
 	}
-	question->entry_tail = self->ring->sq_tail;
+	ring_put(ring, entry);
+	question->entry_tail = ring->sq_tail;
 	question->state = QUESTION_SENT;
 	return STATUS_OK;
 }

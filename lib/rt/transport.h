@@ -27,12 +27,11 @@ struct question {
 		QUESTION_ANSWERED,
 	} state;
 	status_t status;                        /* of the answer */
-	struct client_begin what;
+	struct ring_entry entry;                /* what will be sent; its constant part stays */
+	struct client_ref base;                 /* the place that is called; null: entry.target */
 	uint32_t entry_tail;                    /* ring->sq_tail right after the entry was filled */
 	uint32_t span_off;                      /* kept between calls, see transport.c */
-	uint32_t span_words;
-	uint32_t reply_off;                     /* of the records */
-	uint32_t reply_caps;                    /* records that fit */
+	uint32_t span_words;                    /* 0: none, and the entry is not prepared */
 	bool has_message;
 	struct capnp_builder params;
 	struct capnp_cap_slot param_slots[TRANSPORT_PARAM_CAPS];

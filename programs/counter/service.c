@@ -85,6 +85,8 @@ static status_t counter_reach(void *self, struct call *call, struct counter_reac
 		counter_reach_results_set_value(*out, value);
 		return STATUS_OK;
 	}
+	if (!call_may_wait(call))
+		return STATUS_OVERLOADED;
 	waiter = malloc(sizeof(*waiter));
 	if (waiter == NULL)
 		return STATUS_OVERLOADED;

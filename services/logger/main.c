@@ -181,6 +181,8 @@ static status_t reader_follow(void *self, struct call *call,
 		log_reader_follow_results_set_next(*out, ring.next);
 		return STATUS_OK;
 	}
+	if (!call_may_wait(call))
+		return STATUS_OVERLOADED;
 	follower = malloc(sizeof(*follower));
 	if (follower == NULL)
 		return STATUS_OVERLOADED;

@@ -120,6 +120,74 @@ static void test_counter(void)
 	check(st == STATUS_OK && value == UINT64_MAX, "the counter stops at the largest number");
 }
 
+#define CROWD 34
+
+static enum service_outcome service_kill(const char *name);
+
+/* A call whose only parameter is a number, in as little of the ring's arena as it can be. */
+static struct client_call small_call(struct client_ref target, uint64_t interface_id, uint16_t method,
+		uint64_t number)
+{
+	struct client_begin what = {
+		.target = target,
+		.interface_id = interface_id,
+		.method = method,
+		.params_words = 4,
+		.reply_words = 4,
+		.flags = CLIENT_PLAIN_RESULTS,
+	};
+	struct client_call call = client_call_begin(&what);
+	struct capnp_builder *params = client_params(&call);
+
+	if (params != NULL)
+		capnp_set_u64(capnp_init_struct(capnp_init_root(params), 1, 0), 0, number);
+	client_send(&call);
+	return call;
+}
+
+/* Fills the service with calls that wait. Answers whether one of another kind is answered meanwhile
+ * and the last of the crowd was told that there are too many. */
+static bool survives_crowd(struct client_ref target, uint64_t interface_id, uint16_t method,
+		struct client_ref other, uint64_t other_id, uint16_t other_method)
+{
+	static struct client_call crowd[CROWD];
+	struct client_call call;
+	bool answered;
+	bool told;
+
+	for (int i = 0; i < CROWD; i++)
+		crowd[i] = small_call(target, interface_id, method, 1000000);
+	call = small_call(other, other_id, other_method, 0);
+	(void)timer_sleep(RT_GRANT(timer, "timer"), 100 * MS_NS);
+	answered = client_is_answered(&call);
+	client_done(&call);
+	told = client_is_answered(&crowd[CROWD - 1]) &&
+			client_wait(&crowd[CROWD - 1]) == STATUS_OVERLOADED;
+	for (int i = 0; i < CROWD; i++)
+		client_done(&crowd[i]);
+	return answered && told;
+}
+
+/* One client's waiting calls must not keep a service from everybody else. */
+static void test_crowds(void)
+{
+	struct counter_ref counter = RT_GRANT(counter, "counter");
+	struct log_reader_ref reader = RT_GRANT(log_reader, "logs");
+	struct log_sink_ref sink = RT_GRANT(log_sink, "log");
+	struct byte_stream_ref line = RT_GRANT(byte_stream, "line");
+
+	(void)service_kill("counter");
+	check(survives_crowd(counter.ref, COUNTER_INTERFACE_ID, COUNTER_METHOD_REACH, counter.ref,
+					COUNTER_INTERFACE_ID, COUNTER_METHOD_VALUE),
+			"those who wait do not keep the counter from others");
+	check(survives_crowd(reader.ref, LOG_READER_INTERFACE_ID, LOG_READER_METHOD_FOLLOW, sink.ref,
+					LOG_SINK_INTERFACE_ID, LOG_SINK_METHOD_WRITE),
+			"followers do not keep the logger from those who write");
+	check(survives_crowd(line.ref, BYTE_SOURCE_INTERFACE_ID, BYTE_SOURCE_METHOD_READ, line.ref,
+					BYTE_SINK_INTERFACE_ID, BYTE_SINK_METHOD_FINISH),
+			"readers do not keep the serial line from those who write");
+}
+
 /* --- The logger ----------------------------------------------------------------------------------- */
 
 /* Whether the newest record says this. */
@@ -249,6 +317,7 @@ int main(int argc, char **argv)
 	test_bank();
 	test_counter();
 	test_logger();
+	test_crowds();
 	test_restart();
 	test_stop();
 	test_serial();

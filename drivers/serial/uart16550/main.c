@@ -127,7 +127,8 @@ static status_t line_read(void *self, struct call *call, struct byte_source_read
 	if (max == 0)
 		return STATUS_INVALID_ARGUMENT;
 	if (reads.first != NULL || byte_queue_count(&uart.received) == 0)
-		return pending_add(&reads, call, NULL, max);
+		return call_may_wait(call) ? pending_add(&reads, call, NULL, max) :
+				STATUS_OVERLOADED;
 	return read_into(call, *out, max);
 }
 

@@ -31,7 +31,7 @@ struct capnp_interface;
 
 /* The facet with these rows: a counted reference, or NULL when there is no memory. `count` 1..FACET_ROWS_MAX. */
 struct facet *facet_intern(const struct facet_row *rows, uint32_t count) MUST_USE;
-/* The facet of a kernel object's interface; lives for ever; the caller gets a counted reference. NULL: no memory. */
+/* The facet of a kernel object's interface: a counted reference, or NULL when there is no memory. */
 struct facet *facet_of_interface(const struct capnp_interface *interface) MUST_USE;
 /* The facet of ancestor `interface_id` of `facet`: reference, or NULL with *status unimplemented or overloaded. */
 struct facet *facet_narrow(const struct facet *facet, uint64_t interface_id, status_t *status) MUST_USE;

@@ -162,21 +162,6 @@ struct vm_region *region_tree_from(struct vm_region *root, uint64_t address)
 	return found;
 }
 
-struct vm_region *region_tree_before(struct vm_region *root, uint64_t address)
-{
-	struct vm_region *found = NULL;
-
-	while (root) {
-		if (root->start < address) {
-			found = root;
-			root = root->right;
-		} else {
-			root = root->left;
-		}
-	}
-	return found;
-}
-
 /* *cursor is the end of everything looked at so far. True: there is room at *cursor, before the
  * next region. Subtrees without a large enough gap are passed over whole. */
 static bool room_below(const struct vm_region *top, uint64_t *cursor, uint64_t bytes)

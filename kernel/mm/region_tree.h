@@ -46,8 +46,6 @@ void region_tree_resize(struct vm_region *root, struct vm_region *region, uint64
 
 /* The lowest region that ends above `address`: the one around it, else the next. NULL: none. */
 struct vm_region *region_tree_from(struct vm_region *root, uint64_t address);
-/* The highest region that starts below `address`. NULL: none. */
-struct vm_region *region_tree_before(struct vm_region *root, uint64_t address);
 /* The lowest address of at least `base` with `bytes` free bytes below `limit`; 0 when there is
  * none. */
 uint64_t region_tree_room(const struct vm_region *root, uint64_t base, uint64_t limit,

@@ -773,27 +773,6 @@ bool vm_teardown(struct vm *vm, uint32_t budget)
 	return empty;
 }
 
-size_t vm_peek(const struct vm *vm, uint64_t address, void *out, size_t bytes)
-{
-	uint8_t *to = out;
-	size_t copied = 0;
-
-	while (copied < bytes) {
-		uint64_t at = address + copied;
-		size_t part = MIN(bytes - copied, (size_t)(PAGE_SIZE - at % PAGE_SIZE));
-		uint64_t physical;
-		enum access access;
-
-		if (at < USER_BASE || at >= USER_END ||
-				!arch_space_lookup(&vm->space, ALIGN_DOWN(at, (uint64_t)PAGE_SIZE),
-						&physical, &access))
-			break;
-		memcpy(to + copied, (const uint8_t *)arch_direct(physical) + at % PAGE_SIZE, part);
-		copied += part;
-	}
-	return copied;
-}
-
 static void region_check(struct vm *vm, const struct vm_region *region, uint64_t pages[4])
 {
 	ASSERT(region->start >= USER_BASE && region->end <= USER_END);

@@ -61,9 +61,6 @@ enum vm_fault vm_fault(struct vm *vm, uint64_t address, enum access wanted);
 
 /* Gives back up to `budget` pages of everything mapped; true when nothing is left. Sets `ended`. */
 bool vm_teardown(struct vm *vm, uint32_t budget);
-/* Copies from user memory through the page tables without faulting; bytes copied (for crash
- * records). */
-size_t vm_peek(const struct vm *vm, uint64_t address, void *out, size_t bytes);
 void vm_check(struct vm *vm);
 
 #endif

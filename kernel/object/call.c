@@ -110,7 +110,6 @@ static void call_fill(struct call *call, struct ring *ring, const struct ring_en
 		uint64_t *params, uint64_t *results)
 {
 	call->process = ring->process;
-	call->thread = ring->thread;
 	call->payer = ring->process->ledger;
 	call->question = &ring->questions[entry->question];
 	call->target = target;

@@ -15,7 +15,6 @@ struct facet;
 struct process;
 struct question;
 struct ring;
-struct thread;
 
 #define CALL_PARAM_WORDS_MAX 128u     /* 1 KiB */
 #define CALL_RESULT_WORDS_MAX 512u    /* 4 KiB */
@@ -29,7 +28,6 @@ struct call_result_cap {
 
 struct call {
 	struct process    *process;   /* the caller */
-	struct thread     *thread;
 	struct ledger     *payer;
 	struct question   *question;  /* the caller's, accepted */
 	struct cap_entry  *target;    /* the capability called through */

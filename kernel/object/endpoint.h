@@ -37,8 +37,7 @@ struct service {
 	enum service_state state;
 	uint32_t           generation;
 	uint32_t           next_free;
-	bool               event;          /* in the queue of cancelled calls to be told */
-	struct list        event_link;
+	struct list        event_link;     /* in the queue of cancelled calls to be told */
 	struct question   *call;           /* ACTIVE */
 	const struct process *server;      /* who received it; compared only */
 	uint32_t           incarnation;    /* of the endpoint then */

@@ -44,8 +44,7 @@ enum call_state {
 	CALL_QUEUED,          /* in the endpoint's pending queue; message still in the caller's arena */
 	CALL_DELIVERED,       /* in a service slot; the server knows its call id */
 	CALL_RETURNING,       /* reserved: bytes are copied under the endpoint's lock, so nobody sees it */
-	CALL_DONE,
-	CALL_ABANDONED,
+	CALL_DONE,            /* taken out of its place, about to be completed */
 };
 
 /*
@@ -90,8 +89,6 @@ struct ring {
 	int64_t             sync_result;    /* p, what the last SYNC entry came to */
 	struct question     questions[RING_QUESTIONS];
 };
-
-struct capnp_message;
 
 /* A ring for `thread`, or NULL when there is no memory. The chunk is zeroed, the header filled except for `address`. */
 struct ring *ring_create(struct thread *thread, struct process *process) MUST_USE;

@@ -1,7 +1,7 @@
 /*
  * The scheduler; see sched.h. Called by core/entry.c on every way out, woken through by ring/completion.c.
  * Always true: a RUNNABLE thread is in the queue or in the handoff place; the RUNNING one is cpu->current; the slice
- * timer is armed when a thread is queued, so an idle or alone processor gets no tick. The handoff place is its processor's own.
+ * timer is armed when a thread is queued, so an idle processor gets no tick. The handoff place is its processor's own.
  */
 #include "kernel/sched/sched.h"
 

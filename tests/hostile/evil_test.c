@@ -196,6 +196,100 @@ static void deaths_at_each_point_of_a_call(void)
 	CHECK_EQUAL(release(endpoint), STATUS_OK);
 }
 
+#define CROWD       6u
+#define CROWD_STEPS 150u
+
+/* What the crowd shares; each of them may be revoked, reset or closed at any time and is then made anew. */
+struct shared {
+	uint32_t endpoint, lasting, passing, gift;
+};
+
+static void shared_make(struct shared *shared)
+{
+	shared->endpoint = endpoint_new();
+	shared->lasting = export_new(shared->endpoint, 1, true);
+	shared->passing = export_new(shared->endpoint, 2, false);
+	shared->gift = notification_new();
+	CHECK(shared->endpoint && shared->lasting && shared->passing && shared->gift);
+}
+
+static void shared_drop(struct shared *shared)
+{
+	rt_release(shared->lasting);
+	rt_release(shared->passing);
+	rt_release(shared->gift);
+	rt_release(shared->endpoint);
+}
+
+static void one_of_the_crowd(struct process_handle_ref *child, const struct shared *shared, struct chance *chance)
+{
+	static const char *const names[] = { "entries", "caller", "echo", "entries" };
+	struct child_spec spec = { .role = names[chance_below(chance, ARRAY_LEN(names))],
+		.arg = seed_digits(chance_below(chance, 1000)),
+		.grants = { { "endpoint", shared->endpoint }, { "service", shared->lasting },
+			{ "passing", shared->passing }, { "gift", shared->gift },
+			{ "notification", shared->gift }, { "timer", rt_id(world.timer.ref) },
+			{ "factory", rt_id(world.factory.ref) }, { "spawner", rt_id(world.spawner.ref) },
+			{ "memory", 0 } } };
+
+	*child = child_start(&spec);
+}
+
+static void trouble(struct shared *shared, struct chance *chance)
+{
+	const uint32_t things[] = { shared->endpoint, shared->lasting, shared->passing, shared->gift };
+
+	switch (chance_below(chance, 6)) {
+	case 0:
+		(void)!endpoint_reset((struct endpoint_ref){ rt_ref(shared->endpoint) }, NULL);
+		rt_release(shared->passing);
+		shared->passing = export_new(shared->endpoint, 2, false);
+		break;
+	case 1:
+		(void)!endpoint_close((struct endpoint_ref){ rt_ref(shared->endpoint) });
+		shared_drop(shared);
+		shared_make(shared);
+		break;
+	case 2:
+		shared_drop(shared);
+		shared_make(shared);
+		break;
+	default:
+		(void)!capability_manager_revoke_derived(world.authority, rt_ref(things[chance_below(chance, 4)]), NULL);
+	}
+}
+
+/* Many at once come, go, are ended, and lose what they hold, all by chance. */
+static void a_crowd(void)
+{
+	struct chance chance = { 99 + hostile_seed };
+	struct process_handle_ref children[CROWD] = { 0 };
+	struct shared shared;
+
+	shared_make(&shared);
+	for (uint32_t step = 0; step < CROWD_STEPS; step++) {
+		struct process_handle_ref *child = &children[chance_below(&chance, CROWD)];
+
+		if (client_ref_is_null(child->ref)) {
+			one_of_the_crowd(child, &shared, &chance);
+		} else if (chance_below(&chance, 3) == 0) {
+			child_kill(*child);
+			*child = (struct process_handle_ref){ 0 };
+		} else if (chance_below(&chance, 3) == 0) {
+			trouble(&shared, &chance);
+		}
+		for (uint32_t turn = chance_below(&chance, 3); turn > 0; turn--)
+			(void)perform(entry_of(CAP_OP_YIELD, 0));
+		if (step % 16 == 15)
+			kernel_check();
+	}
+	for (uint32_t i = 0; i < CROWD; i++) {
+		if (!client_ref_is_null(children[i].ref))
+			child_kill(children[i]);
+	}
+	shared_drop(&shared);
+}
+
 static void deeds_against_the_processor(void)
 {
 	for (uint32_t deed = 0; deed < DEEDS; deed++) {
@@ -220,6 +314,7 @@ static const struct test tests[] = {
 	{ "spawn storm", spawn_storm },
 	{ "programs without their memory", programs_without_their_memory },
 	{ "deaths at each point of a call", deaths_at_each_point_of_a_call },
+	{ "a crowd", a_crowd },
 	{ "deeds against the processor", deeds_against_the_processor },
 };
 

@@ -26,7 +26,7 @@ static uint32_t rows_bucket(const struct facet_row *rows, uint32_t count)
 	uint64_t hash = count;
 
 	for (uint32_t i = 0; i < count; i++)
-		hash = (hash ^ rows[i].id ^ rows[i].methods) * 0x9e3779b97f4a7c15ull;
+		hash = (hash ^ rows[i].id ^ rows[i].methods ^ (uint64_t)rows[i].ancestors << 32) * 0x9e3779b97f4a7c15ull;
 	return (uint32_t)(hash >> 56) % FACET_BUCKETS;
 }
 

@@ -39,9 +39,10 @@ NO_BUFFER static struct arch_context *wait_for_completions(struct thread *thread
 	}
 	thread->min_complete = min_complete;
 	sched_wait(thread, THREAD_WAIT_COMPLETIONS);
-	spin_unlock(&ring->lock);
+	/* With the lock held: whoever wakes the thread finds the deadline and takes it out. */
 	if (deadline_ns)
 		timer_queue_add(&thread->deadline, deadline_ns, thread_deadline_passed);
+	spin_unlock(&ring->lock);
 	return sched_resume();
 }
 

@@ -168,6 +168,7 @@ static void fail_pending(struct endpoint *endpoint, struct question *call, statu
 	struct question_release release;
 
 	pending_remove(endpoint, call);
+	call->call_state = CALL_DONE;
 	call->transfer = NULL;
 	spin_unlock(&endpoint->lock);
 	transfer_drop(transfer->items, transfer->count, &call->ring->process->caps);

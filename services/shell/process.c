@@ -22,6 +22,7 @@
 #define OUT_BYTES 960
 #define KEYS_MAX 256
 #define INTERRUPTED_STATUS 130
+#define REFUSED_PAUSE_NS UINT64_C(50000000)
 
 static struct loop loop;
 static struct terminal_session_ref term;
@@ -75,6 +76,16 @@ void process_say(const char *text)
 
 static void listen(void);
 
+/* A terminal that refuses is still there: somebody else reads the same session, or its service has no
+ * room just now. It is asked again after a pause. */
+static bool is_refused(status_t status)
+{
+	if (status != STATUS_FAILED && status != STATUS_OVERLOADED)
+		return false;
+	(void)timer_sleep(RT_GRANT(timer, "timer"), REFUSED_PAUSE_NS);
+	return true;
+}
+
 static void wait_for_something(void)
 {
 	process_flush();
@@ -91,7 +102,7 @@ static void on_event(void *arg, struct client_call *answer)
 
 	terminal_session_next_event_done(&call);
 	loop_stop(&loop, STATUS_OK);
-	if (status != STATUS_OK && status != STATUS_DISCONNECTED)
+	if (status != STATUS_OK && status != STATUS_DISCONNECTED && !is_refused(status))
 		event = TERMINAL_EVENT_HANG_UP;
 	switch (event) {
 	case TERMINAL_EVENT_INTERRUPT: heard.interrupted = true; break;
@@ -124,7 +135,7 @@ static void on_keys(void *arg, struct client_call *answer)
 	memcpy(heard.keys, bytes.bytes, heard.count);
 	/* A terminal service that was restarted is asked again. */
 	if (terminal_session_read_keys_results_get_end(in) ||
-			(status != STATUS_OK && status != STATUS_DISCONNECTED))
+			(status != STATUS_OK && status != STATUS_DISCONNECTED && !is_refused(status)))
 		heard.hung_up = true;
 	terminal_session_read_keys_done(&call);
 	loop_stop(&loop, STATUS_OK);
@@ -285,8 +296,13 @@ static status_t foreground(const struct shell_launch_grant *grant, uint32_t *ses
 {
 	struct terminal_session_ref given = { rt_ref(grant->capability) };
 	struct terminal_session_ref made = { { 0 } };
-	status_t status = terminal_session_foreground(given, &made);
+	struct terminal_session_foreground_call call = terminal_session_foreground_start(given);
+	/* Whoever serves it may be anybody: Ctrl-C gets the person back. */
+	status_t status = await(NULL, &call.call);
 
+	if (status == STATUS_OK)
+		status = terminal_session_foreground_take_session(&call, &made);
+	terminal_session_foreground_done(&call);
 	*session = rt_id(made.ref);
 	return status;
 }

@@ -1,6 +1,7 @@
 """The shell and the terminal through the second serial line, as a person meets them."""
 
 import re
+import time
 
 import pytest
 
@@ -153,6 +154,19 @@ def test_ctrl_c_ends_the_foreground_child_and_not_the_shell(tested):
     tested.send("half a line\x03")
     tested.prompt()
     assert "test-reader" not in tested.shell("ps").text
+
+
+def test_a_background_reader_of_the_persons_terminal_does_not_end_the_shell(tested):
+    """A spawned program shares the session; while it reads, the shell is refused and asks again."""
+    tested.send_line('kept = 7; spawn test-reader with { @term }; timer.sleep(durationNs = 500000000)')
+    tested.expect("reader\\? (.*\n)?.*capos> ")
+    time.sleep(0.5)
+    tested.send("abc\r")
+    tested.expect("line: abc$")
+    tested.send("\r")
+    tested.prompt()
+    assert tested.shell("kept").text == "kept = 7"
+    assert "shell ended" not in tested.log()
 
 
 def test_ctrl_d_asks_before_it_leaves(shell):

@@ -207,10 +207,15 @@ static void changed(struct term_editor *e, uint32_t from)
 	e->changed_from = MIN(e->changed_from, from);
 }
 
+/* What has no room is dropped whole; the bell tells once. */
 static bool insert(struct term_editor *e, const char *bytes, uint32_t count)
 {
-	if (count > TERM_LINE_MAX - e->bytes)
+	if (count > TERM_LINE_MAX - e->bytes) {
+		if (!e->overfull)
+			puts_(e, "\a");
+		e->overfull = true;
 		return false;
+	}
 	memmove(e->line + e->cursor + count, e->line + e->cursor, e->bytes - e->cursor);
 	memcpy(e->line + e->cursor, bytes, count);
 	e->bytes += count;
@@ -226,6 +231,7 @@ static void erase(struct term_editor *e, uint32_t from, uint32_t to)
 	memmove(e->line + from, e->line + to, e->bytes - to);
 	e->bytes -= to - from;
 	e->cursor = from;
+	e->overfull = false;
 	changed(e, from);
 }
 
@@ -247,6 +253,7 @@ static void replace(struct term_editor *e, const char *line, uint32_t bytes)
 	memcpy(e->line, line, bytes);
 	e->bytes = bytes;
 	e->cursor = bytes;
+	e->overfull = false;
 	changed(e, 0);
 }
 
@@ -561,6 +568,7 @@ void term_editor_reset(struct term_editor *e, const char *prompt, uint32_t promp
 	e->hidden = hidden;
 	e->bytes = 0;
 	e->cursor = 0;
+	e->overfull = false;
 	e->line[0] = 0;
 	e->recalled = 0;
 }

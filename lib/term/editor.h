@@ -23,7 +23,7 @@
 
 enum term_edit {
 	TERM_EDIT_MORE,
-	TERM_EDIT_LINE,		/* Enter: the line is ready in `line` */
+	TERM_EDIT_LINE,		/* Enter: the line is ready in `line`; see `overfull` */
 	TERM_EDIT_INTERRUPT,	/* Ctrl-C */
 	TERM_EDIT_END,		/* Ctrl-D on an empty line */
 	TERM_EDIT_SUSPEND,	/* Ctrl-Z */
@@ -67,6 +67,7 @@ struct term_editor {
 	char line[TERM_LINE_MAX + 1];	/* a zero byte follows */
 	uint32_t bytes;
 	uint32_t cursor;
+	bool overfull;			/* something typed had no room, and nothing was erased since */
 
 	char cut[TERM_LINE_MAX];
 	uint32_t cut_bytes;

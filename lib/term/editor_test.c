@@ -358,6 +358,16 @@ static void the_line_is_bounded(void **state)
 		type("y");
 	assert_int_equal(desk.editor.bytes, TERM_LINE_MAX);
 	assert_int_equal(desk.editor.line[TERM_LINE_MAX], 0);
+	/* It is known that something is missing, until the line is edited or another begins. */
+	assert_true(desk.editor.overfull);
+	type("\x7f");
+	assert_false(desk.editor.overfull);
+	type("yy");
+	assert_true(desk.editor.overfull);
+	assert_int_equal(type("\r"), TERM_EDIT_LINE);
+	assert_true(desk.editor.overfull);
+	term_editor_start(&desk.editor, "> ", 2, false);
+	assert_false(desk.editor.overfull);
 }
 
 static void strange_sequences_type_nothing(void **state)

@@ -37,9 +37,10 @@ static void put(struct terminal *t, const char *bytes, uint32_t count)
 		t->ops->output(t->arg, bytes + from, count - from);
 }
 
-void terminal_write(struct terminal *t, const char *bytes, uint32_t count)
+void terminal_write(struct terminal *t, const char *bytes, uint32_t count, uint32_t rows)
 {
 	t->drawn = true;
+	t->drawn_rows = MIN(rows, t->rows);
 	put(t, bytes, count);
 }
 
@@ -151,6 +152,14 @@ static void show_line(struct terminal_session *s)
 	}
 }
 
+/* Takes the line that the session in front has drawn off the screen. */
+static void erase_drawn(struct terminal *t)
+{
+	for (uint32_t row = 0; row < t->drawn_rows; row++)
+		put(t, "\x1b[A", 3);
+	put(t, "\r\x1b[J", 4);
+}
+
 void terminal_print(struct terminal *t, const char *text, uint32_t bytes)
 {
 	uint32_t above = top(t);
@@ -161,7 +170,7 @@ void terminal_print(struct terminal *t, const char *text, uint32_t bytes)
 	if (line)
 		hide_line(s);
 	else if (keys && t->drawn)
-		put(t, "\r\x1b[J", 4);
+		erase_drawn(t);
 	write_visible(t, text, bytes);
 	if (bytes == 0 || text[bytes - 1] != '\n')
 		put(t, "\n", 1);
@@ -169,6 +178,7 @@ void terminal_print(struct terminal *t, const char *text, uint32_t bytes)
 		show_line(s);
 	else if (keys && t->drawn)
 		send_event(t, s, TERMINAL_EVENT_REDRAW);
+	t->drawn_rows = 0;
 	t->drawn = false;	/* until it has drawn again, there is nothing to erase or to tell */
 }
 

@@ -60,6 +60,7 @@ struct terminal {
 	bool hung_up;
 	bool after_return;		/* of the output */
 	bool drawn;			/* a session has written since the last text was printed */
+	uint32_t drawn_rows;		/* above the cursor, to erase with its row */
 	uint32_t next_order;
 	uint32_t first;			/* of the queue */
 	uint32_t queued;
@@ -101,8 +102,9 @@ void terminal_cancel(struct terminal *t, terminal_waiter who);
 /* Text from a program that only prints: a line end is added, control characters are shown. */
 void terminal_print(struct terminal *t, const char *text, uint32_t bytes);
 
-/* Bytes from a session: as they are, but a line feed becomes a new line. */
-void terminal_write(struct terminal *t, const char *bytes, uint32_t count);
+/* Bytes from a session: as they are, but a line feed becomes a new line. rows: how many rows above the
+ * cursor are then of a line that the session draws itself and will draw again where others print. */
+void terminal_write(struct terminal *t, const char *bytes, uint32_t count, uint32_t rows);
 
 /* Walks the invariants. */
 void terminal_check(const struct terminal *t);

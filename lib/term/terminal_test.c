@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -305,7 +306,7 @@ static void printing_tells_a_key_reader_to_redraw(void **state)
 {
 	assert_true(terminal_next_event(&term, 0, 50));
 	assert_true(terminal_read_keys(&term, 0, 1, 10, true));
-	terminal_write(&term, "> half", 6);
+	terminal_write(&term, "> half", 6, 0);
 	terminal_print(&term, "news", 4);
 	assert_int_equal(answers[0].event, TERMINAL_EVENT_REDRAW);
 	sees(0, "news");
@@ -314,17 +315,121 @@ static void printing_tells_a_key_reader_to_redraw(void **state)
 	assert_true(terminal_next_event(&term, 0, 51));
 	terminal_print(&term, "more", 4);
 	assert_int_equal(answer_count, 1);
-	terminal_write(&term, "> half", 6);
+	terminal_write(&term, "> half", 6, 0);
 	terminal_print(&term, "end", 3);
 	assert_int_equal(answer_count, 2);
 	sees(1, "more");
 	sees(2, "end");
 }
 
+/* --- A session that edits its own line, as the shell does ------------------------------------- */
+
+static struct {
+	struct term_editor editor;
+	struct term_keys keys;
+	char out[8192];
+	uint32_t out_bytes;
+} own;
+
+static void collect(void *arg, const char *bytes, uint32_t count)
+{
+	memcpy(own.out + own.out_bytes, bytes, count);
+	own.out_bytes += count;
+}
+
+static void show_own(void)
+{
+	terminal_write(&term, own.out, own.out_bytes, own.editor.shown_cursor.row);
+	own.out_bytes = 0;
+}
+
+static void type_own(const char *text)
+{
+	struct term_key_event key;
+
+	for (; *text; text++) {
+		if (term_keys_feed(&own.keys, (uint8_t)*text, &key))
+			(void)term_editor_key(&own.editor, &key);
+	}
+	show_own();
+}
+
+/* Somebody else prints, and the session hears that it must draw again. */
+static void others_print(const char *text)
+{
+	terminal_print(&term, text, (uint32_t)strlen(text));
+	assert_int_equal(answers[0].event, TERMINAL_EVENT_REDRAW);
+	answer_count = 0;
+	assert_true(terminal_next_event(&term, 0, 50));
+	collect(NULL, "\r\x1b[J", 4);
+	term_editor_redraw(&own.editor);
+	show_own();
+}
+
+/* The screen: what was printed, a row each, then the line once in rows of this width; nothing else. */
+static void sees_prints_and_line(uint32_t prints, uint32_t width)
+{
+	char whole[1200];
+	uint32_t row = 0;
+	size_t bytes = (size_t)snprintf(whole, sizeof(whole), "> %s", own.editor.line);
+
+	for (; row < prints; row++) {
+		char text[16];
+
+		snprintf(text, sizeof(text), "news %u", row);
+		sees(row, text);
+	}
+	for (size_t at = 0; at < bytes; at += width, row++) {
+		char part[140];
+
+		snprintf(part, sizeof(part), "%.*s", (int)width, whole + at);
+		part[strlen(part) - (own.editor.bytes == 0)] = 0;	/* the screen's rows end before blanks */
+		sees(row, part);
+	}
+	for (; row < screen.rows; row++)
+		sees(row, "");
+}
+
+static void a_long_line_stays_whole_while_others_print(void **state)
+{
+	static const char *const edits[] = {
+		"0123456789abcdefghijklmnopqrstuvwxyz", "\x01", "xx", "\x05", "\x7f\x7f",
+		"\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D",
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZ", "\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02\x02", "\x1b[3~", "\x05",
+	};
+
+	for (uint32_t width = 7; width < 81; width++) {
+		uint32_t prints = 0;
+
+		memset(&own, 0, sizeof(own));
+		term_screen_init(&screen, width, 60);
+		terminal_init(&term, &ops, NULL, width, 60);
+		answer_count = 0;
+		assert_true(terminal_next_event(&term, 0, 50));
+		assert_true(terminal_read_keys(&term, 0, 1, 10, true));
+		term_keys_init(&own.keys);
+		term_editor_init(&own.editor, width, collect, NULL);
+		term_editor_start(&own.editor, "> ", 2, false);
+		show_own();
+		for (uint32_t i = 0; i < 24; i++) {
+			type_own(edits[(i * 7 + width) % ARRAY_LEN(edits)]);
+			if (i % 2 == 0) {
+				char text[16];
+
+				snprintf(text, sizeof(text), "news %u", prints++);
+				others_print(text);
+			}
+			sees_prints_and_line(prints, width);
+			if (own.editor.bytes > width * 5)
+				type_own("\x05\x15");
+		}
+	}
+}
+
 static void a_line_feed_becomes_a_new_line_once(void **state)
 {
-	terminal_write(&term, "a\nb\r\nc\r", 7);
-	terminal_write(&term, "\nd", 2);
+	terminal_write(&term, "a\nb\r\nc\r", 7, 0);
+	terminal_write(&term, "\nd", 2, 0);
 	sees(0, "a");
 	sees(1, "b");
 	sees(2, "c");
@@ -436,6 +541,7 @@ int main(void)
 		cmocka_unit_test_setup(printing_cannot_drive_the_terminal, begin),
 		cmocka_unit_test_setup(printing_leaves_the_line_being_typed_whole, begin),
 		cmocka_unit_test_setup(printing_tells_a_key_reader_to_redraw, begin),
+		cmocka_unit_test_setup(a_long_line_stays_whole_while_others_print, begin),
 		cmocka_unit_test_setup(a_line_feed_becomes_a_new_line_once, begin),
 		cmocka_unit_test_setup(a_prompt_of_several_lines_ends_in_one_row, begin),
 		cmocka_unit_test_setup(a_hang_up_answers_everybody_at_once_and_for_ever, begin),

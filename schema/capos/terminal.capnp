@@ -68,8 +68,10 @@ interface TerminalSession @0xc1a0e5b2d3f40705 extends(Console) {
       $replyWords(160);
   # Waits for keys and answers their bytes, unechoed, at most 1024. With controlKeys Ctrl-C and Ctrl-Z
   # are keys too; without they are events. end: the terminal is gone.
-  writeBytes @2 (bytes :Data) -> ();
+  writeBytes @2 (bytes :Data, rows :UInt16) -> ();
   # Sends bytes to the terminal, escape sequences included. A line feed becomes a new line. At most 1000.
+  # rows: how many rows above the cursor are then of a line that the program draws itself. When somebody
+  # else prints, that line is erased, and the redraw event asks to draw it again.
   size @3 () -> (columns :UInt16, rows :UInt16) $idempotent $example("term.size");
   # How large the terminal is, as far as known.
   nextEvent @4 () -> (event :TerminalEvent);

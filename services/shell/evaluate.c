@@ -523,13 +523,24 @@ static void show_place(struct shell *sh)
 	shell_print_text(sh, "^\n", 2);
 }
 
-static void report(struct shell *sh)
+static void say_error(struct shell *sh, const char *sentence)
 {
 	char text[SHELL_SENTENCE_BYTES + 8];
-	size_t bytes = format_into(text, sizeof(text), "error: %s", sh->sentence);
+	size_t bytes = format_into(text, sizeof(text), "error: %s", sentence);
 
-	show_place(sh);
 	shell_print_wrapped(sh, text, bytes, 0, 7);
+}
+
+void shell_refuse(struct shell *sh, const char *sentence)
+{
+	sh->status = SHELL_REFUSED;
+	say_error(sh, sentence);
+}
+
+static void report(struct shell *sh)
+{
+	show_place(sh);
+	say_error(sh, sh->sentence);
 }
 
 bool shell_run(struct shell *sh, const char *line, uint32_t bytes)

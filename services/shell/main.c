@@ -59,6 +59,11 @@ static void run_line(void)
 	char line[SHELL_LINE_MAX + 1];
 	uint32_t bytes = process.editor.bytes;
 
+	if (process.editor.overfull) {
+		format_into(line, sizeof(line), "the line is longer than %d bytes, and was not run", SHELL_LINE_MAX);
+		shell_refuse(&process.shell, line);
+		return;
+	}
 	memcpy(line, process.editor.line, bytes);	/* the tour edits lines of its own */
 	line[bytes] = 0;
 	(void)shell_run(&process.shell, line, bytes);

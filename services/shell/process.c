@@ -31,6 +31,7 @@ static struct launch_authority authority;
 static struct schema schema;
 static char out[OUT_BYTES];
 static uint32_t out_bytes;
+static const struct term_editor *edited;	/* whose line is on the screen; NULL: none */
 
 /* What callbacks have noted. */
 static struct {
@@ -46,11 +47,17 @@ static struct {
 
 /* --- Output ------------------------------------------------------------------------------------- */
 
-void process_flush(void)
+/* rows: see TerminalSession.writeBytes. */
+static void flush_out(uint32_t rows)
 {
 	if (out_bytes > 0 && !heard.hung_up)
-		(void)terminal_session_write_bytes(term, capnp_data_of(out, out_bytes));
+		(void)terminal_session_write_bytes(term, capnp_data_of(out, out_bytes), (uint16_t)rows);
 	out_bytes = 0;
+}
+
+void process_flush(void)
+{
+	flush_out(edited ? edited->shown_cursor.row : 0);
 }
 
 static void write_out(void *arg, const char *bytes, uint32_t count)
@@ -63,7 +70,7 @@ static void write_out(void *arg, const char *bytes, uint32_t count)
 		bytes += some;
 		count -= some;
 		if (out_bytes == OUT_BYTES)
-			process_flush();
+			flush_out(0);
 	}
 }
 
@@ -205,7 +212,7 @@ static void take_size(struct shell_process *p)
 	uint16_t rows = 0;
 
 	if (terminal_session_size(term, &columns, &rows) == STATUS_OK && columns > 0)
-		p->shell.columns = columns;
+		p->shell.columns = MAX(columns, (uint16_t)2);
 }
 
 /* What happened to the terminal while a line is edited. */
@@ -254,11 +261,16 @@ static enum term_edit edit(struct shell_process *p)
 
 enum term_edit process_line(struct shell_process *p, const char *prompt)
 {
+	enum term_edit outcome;
+
 	heard.interrupted = false;
 	heard.redraw = false;
 	p->editor.columns = p->shell.columns;
 	term_editor_start(&p->editor, prompt, (uint32_t)strlen(prompt), false);
-	return edit(p);
+	edited = &p->editor;
+	outcome = edit(p);
+	edited = NULL;
+	return outcome;
 }
 
 /* --- Launching ---------------------------------------------------------------------------------- */
@@ -473,8 +485,12 @@ static void take_grants(struct shell_process *p)
 		if (capnp_text_equals(grant.name, "serve") || (is_own(id) && rt_copy(id, &id) != STATUS_OK))
 			continue;
 		format_into(name, sizeof(name), "%.*s", (int)grant.name.bytes, grant.name.chars);
-		(void)shell_bind_capability(&p->shell, name, id,
-				interface_row_get_id(interface_row_at(grant.interfaces, 0)));
+		if (shell_bind_capability(&p->shell, name, id,
+				interface_row_get_id(interface_row_at(grant.interfaces, 0))) == STATUS_OK)
+			continue;
+		process_say("the shell has no room for ");
+		process_say(name);
+		process_say("\n");
 	}
 }
 

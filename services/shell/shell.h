@@ -159,6 +159,9 @@ status_t shell_bind_capability(struct shell *sh, const char *name, uint32_t capa
 /* Runs one line, prints what it gives, sets status. False: something failed. */
 bool shell_run(struct shell *sh, const char *line, uint32_t bytes);
 
+/* Says why a line is not even run, and sets status. */
+void shell_refuse(struct shell *sh, const char *sentence);
+
 /* For the line editor: what Tab could put there. */
 void shell_complete(void *shell, const char *line, uint32_t bytes, uint32_t cursor,
 		struct term_candidates *out);

@@ -21,6 +21,7 @@
 #define WRITE_BYTES 960
 #define READ_BYTES 512
 #define RETRY_NS UINT64_C(50000000)
+#define PAUSE_NS UINT64_C(200000000)
 #define RETRIES_MAX 200
 
 struct line;
@@ -40,6 +41,7 @@ struct line {
 	struct session session[TERMINAL_SESSIONS_MAX];
 	struct byte_source_read_call reading;
 	struct loop_timer retry;
+	bool paused;			/* nothing is read from the stream until there is room; retry ends it too */
 	uint32_t failures;		/* of reads, one after the other */
 	char out[WRITE_BYTES];
 	uint32_t out_bytes;
@@ -51,6 +53,7 @@ static struct server_object factory;
 static struct line lines[LINES_MAX];
 
 static void line_read(struct line *line);
+static void line_resume(struct line *line);
 
 /* --- Output ------------------------------------------------------------------------------------- */
 
@@ -170,7 +173,8 @@ static status_t session_write_bytes(void *self, struct call *call,
 	struct session *session = self;
 	struct capnp_data data = terminal_session_write_bytes_params_get_bytes(in);
 
-	terminal_write(&session->line->terminal, (const char *)data.bytes, data.count);
+	terminal_write(&session->line->terminal, (const char *)data.bytes, data.count,
+			terminal_session_write_bytes_params_get_rows(in));
 	line_flush(session->line);
 	return STATUS_OK;
 }
@@ -193,6 +197,7 @@ static status_t session_read_line(void *self, struct call *call,
 	(void)terminal_read_line(&session->line->terminal, session->index, waiter_of(call), prompt.chars,
 			prompt.bytes, terminal_session_read_line_params_get_hidden(in));
 	line_flush(session->line);
+	line_resume(session->line);
 	return STATUS_OK;
 }
 
@@ -209,6 +214,7 @@ static status_t session_read_keys(void *self, struct call *call,
 			terminal_session_read_keys_params_get_max(in),
 			terminal_session_read_keys_params_get_control_keys(in));
 	line_flush(session->line);
+	line_resume(session->line);
 	return STATUS_OK;
 }
 
@@ -292,7 +298,29 @@ static status_t session_foreground(void *self, struct call *call,
 
 static void retry_read(void *context)
 {
-	line_read(context);
+	struct line *line = context;
+
+	line->paused = false;
+	line_read(line);
+}
+
+/* Somebody has read: a stream that was left alone for want of room is read again. */
+static void line_resume(struct line *line)
+{
+	if (!line->paused || terminal_input_room(&line->terminal) < READ_BYTES)
+		return;
+	loop_timer_stop(&loop, &line->retry);
+	retry_read(line);
+}
+
+/* Reads on. While the queue is full the stream waits, so that nothing pasted is lost; but not for long, as
+ * Ctrl-C may be in it. */
+static void line_continue(struct line *line)
+{
+	line->paused = terminal_input_room(&line->terminal) < READ_BYTES &&
+			loop_after(&loop, &line->retry, PAUSE_NS, retry_read, line) == STATUS_OK;
+	if (!line->paused)
+		line_read(line);
 }
 
 static void line_end(struct line *line)
@@ -326,7 +354,7 @@ static void line_input(void *context, struct client_call *answer)
 		terminal_hang_up(&line->terminal);
 		line->reading.call.question = CLIENT_NO_QUESTION;
 	} else if (ok) {
-		line_read(line);
+		line_continue(line);
 	} else if (loop_after(&loop, &line->retry, RETRY_NS, retry_read, line) != STATUS_OK) {
 		terminal_hang_up(&line->terminal);
 	}

@@ -73,7 +73,7 @@ static void step(uint8_t what, const char *data, uint32_t count, terminal_waiter
 	case 6: terminal_print(&term, data, count); break;
 	case 7: terminal_resize(&term, what >> 4, count); break;
 	case 8:
-		terminal_write(&term, data, count);
+		terminal_write(&term, data, count, count % 7);
 		raw_written = true;
 		break;
 	case 9:

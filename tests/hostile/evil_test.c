@@ -197,7 +197,7 @@ static void deaths_at_each_point_of_a_call(void)
 }
 
 #define CROWD       6u
-#define CROWD_STEPS 150u
+#define CROWD_STEPS 100u
 
 /* What the crowd shares; each of them may be revoked, reset or closed at any time and is then made anew. */
 struct shared {
@@ -259,10 +259,10 @@ static void trouble(struct shared *shared, struct chance *chance)
 	}
 }
 
-/* Many at once come, go, are ended, and lose what they hold, all by chance. */
-static void a_crowd(void)
+/* Many at once come, go, are ended, and lose what they hold, all by chance. `failing`: and while they run, some of the
+ * kernel's allocations fail. */
+static void crowd(struct chance chance, bool failing)
 {
-	struct chance chance = { 99 + hostile_seed };
 	struct process_handle_ref children[CROWD] = { 0 };
 	struct shared shared;
 
@@ -278,8 +278,13 @@ static void a_crowd(void)
 		} else if (chance_below(&chance, 3) == 0) {
 			trouble(&shared, &chance);
 		}
-		for (uint32_t turn = chance_below(&chance, 3); turn > 0; turn--)
+		for (uint32_t turn = chance_below(&chance, 3); turn > 0; turn--) {
+			if (failing)
+				(void)!system_info_fail_allocation(world.info, 1 + chance_below(&chance, 12), NULL);
 			(void)perform(entry_of(CAP_OP_YIELD, 0));
+		}
+		if (failing)
+			(void)!system_info_fail_allocation(world.info, 0, NULL);
 		if (step % 16 == 15)
 			kernel_check();
 	}
@@ -288,6 +293,16 @@ static void a_crowd(void)
 			child_kill(children[i]);
 	}
 	shared_drop(&shared);
+}
+
+static void a_crowd(void)
+{
+	crowd((struct chance){ 99 + hostile_seed }, false);
+}
+
+static void a_crowd_that_runs_out_of_memory(void)
+{
+	crowd((struct chance){ 77 + hostile_seed }, true);
 }
 
 static void deeds_against_the_processor(void)
@@ -315,6 +330,7 @@ static const struct test tests[] = {
 	{ "programs without their memory", programs_without_their_memory },
 	{ "deaths at each point of a call", deaths_at_each_point_of_a_call },
 	{ "a crowd", a_crowd },
+	{ "a crowd that runs out of memory", a_crowd_that_runs_out_of_memory },
 	{ "deeds against the processor", deeds_against_the_processor },
 };
 

@@ -16,9 +16,6 @@
 void call_open(struct call *call, const struct recv_header *header, uint32_t id)
 {
 	call->tag = header->tag;
-	call->session.low = header->session_low;
-	call->session.high = header->session_high;
-	call->session.epoch = header->epoch;
 	call->id = id;
 	call->state = CALL_HANDLING;
 	call->reply_words = header->reply_words;
@@ -58,8 +55,9 @@ void call_close(struct call *call)
 {
 	struct server *server = call->server;
 
-	ASSERT(call->state != CALL_FREE);
-	call_drop_results(call);
+	DEBUG_ASSERT(call->state != CALL_FREE);
+	if (unlikely(call->results.cap_count != 0 || call->span_words != 0))
+		call_drop_results(call);
 	call->state = CALL_FREE;
 	call->next_free = server->free_calls;
 	server->free_calls = call;
@@ -110,9 +108,19 @@ uint64_t call_tag(const struct call *call)
 	return call->tag;
 }
 
+/* The header that the call arrived with stands until its handler returns. */
 struct call_session call_session(const struct call *call)
 {
-	return call->session;
+	const struct recv_header *header = (const void *)ring_words_at(
+			ring_self(), call->server->receive_off);
+
+	if (call->state != CALL_HANDLING)
+		return call->session;
+	return (struct call_session){
+		.low = header->session_low,
+		.high = header->session_high,
+		.epoch = header->epoch,
+	};
 }
 
 static struct capnp_cap_slot *param_slot(struct call *call, struct capnp_cap cap)
@@ -194,6 +202,7 @@ void call_defer(struct call *call)
 {
 	ASSERT(call->state == CALL_HANDLING);
 	call_drop_results(call);
+	call->session = call_session(call);
 	call->state = CALL_DEFERRED;
 	call->server->deferred++;
 }

@@ -171,12 +171,10 @@ static void loop_receive_sync(struct loop *loop)
 {
 	struct server *server = loop->sync_server;
 	struct ring *ring = ring_self();
-	struct ring_completion completion;
 
 	loop->sync_server = NULL;
 	(void)ring_sync(ring);
-	completion = *ring_reply(ring);
-	server_received(server, &completion);
+	server_received(server, ring_reply(ring));
 }
 
 status_t loop_run(struct loop *loop)

@@ -21,9 +21,8 @@
 static void receive_ready(struct ring_operation *operation)
 {
 	struct server *server = container_of(operation, struct server, receive);
-	struct ring_completion completion = operation->completion;
 
-	server_received(server, &completion);
+	server_received(server, &operation->completion);
 }
 
 /* The entry that is to arm the receive, filled except for what else it does. */
@@ -34,7 +33,7 @@ static struct ring_entry *receive_entry(struct server *server, uint8_t op)
 	bool alone = loop_is_alone(loop, ring);
 	struct ring_entry *entry = ring_entry(ring, op, alone ? NULL : &server->receive);
 
-	ASSERT(!server->armed);
+	DEBUG_ASSERT(!server->armed);
 	entry->target = server->endpoint;
 	entry->question = server->question;
 	entry->reply_off = server->receive_off;
@@ -130,7 +129,7 @@ static void return_and_receive(struct call *call, status_t status)
 
 	entry->flags |= ENTRY_REARM;
 	answer_fill(entry, call, status);
-	ASSERT(server->sent_words == 0);
+	DEBUG_ASSERT(server->sent_words == 0);
 	server->sent_off = call->span_off;
 	server->sent_words = call->span_words;
 	server->returning_id = call->id;
@@ -184,32 +183,51 @@ static void params_open(struct server *server, const struct recv_header *header,
 			MIN(words, SERVER_MESSAGE_WORDS), server->param_slots, count);
 }
 
-static void handle_call(struct server *server, const struct ring_completion *completion)
+/* What most calls come to: results that fit, without capabilities. */
+static inline bool is_plain_answer(const struct call *call, status_t status)
 {
-	const struct recv_header *header = header_of(server);
+	return call->state == CALL_HANDLING && status == STATUS_OK && call->has_results &&
+			call->results.status == STATUS_OK && call->results.cap_count == 0 &&
+			call->server->params.status == STATUS_OK && !call->server->loop->stopped;
+}
+
+static COLD void handler_done(struct server *server, struct call *call, status_t status)
+{
+	if (call->state == CALL_HANDLING)
+		server_return(call, call_outcome(call, status), true);
+	else
+		server_arm(server);
+}
+
+static COLD void call_refuse_overload(struct server *server, uint32_t call_id)
+{
+	slots_release(server->param_slots, server->params.cap_count);
+	refuse(server, call_id, STATUS_OVERLOADED);
+}
+
+static void handle_call(struct server *server, const struct recv_header *header,
+		const struct ring_completion *completion)
+{
 	struct server_object *object = server_object_find(server, header->tag);
 	struct call *call = server->free_calls;
 	status_t status = STATUS_DISCONNECTED;
 
 	params_open(server, header, completion->msg_words);
-	if (call == NULL) {
-		slots_release(server->param_slots, server->params.cap_count);
-		refuse(server, completion->id, STATUS_OVERLOADED);
+	if (unlikely(call == NULL)) {
+		call_refuse_overload(server, completion->id);
 		return;
 	}
 	server->free_calls = call->next_free;
 	call_open(call, header, completion->id);
-	server->handling = call;
-	if (object != NULL)
+	if (likely(object != NULL))
 		status = object->class->dispatch(
 				object->self, call, header->interface, header->method);
-	server->handling = NULL;
-	if (server->params.cap_count != 0)
+	if (unlikely(server->params.cap_count != 0))
 		slots_release(server->param_slots, server->params.cap_count);
-	if (call->state == CALL_HANDLING)
-		server_return(call, call_outcome(call, status), true);
+	if (likely(is_plain_answer(call, status)))
+		return_and_receive(call, STATUS_OK);
 	else
-		server_arm(server);
+		handler_done(server, call, status);
 }
 
 static COLD void handle_cancelled(struct server *server, uint32_t call_id)
@@ -228,23 +246,13 @@ static COLD void handle_cancelled(struct server *server, uint32_t call_id)
 	}
 }
 
-static void handle_event(struct server *server, const struct ring_completion *completion)
+static COLD void handle_event(struct server *server, const struct recv_header *header,
+		uint32_t call_id)
 {
-	const struct recv_header *header = header_of(server);
-
-	switch (header->kind) {
-	case RECV_KIND_CALL:
-		handle_call(server, completion);
-		return;
-	case RECV_KIND_NO_HOLDERS:
+	if (header->kind == RECV_KIND_NO_HOLDERS)
 		server_object_retire(server, header->tag, header->sequence);
-		break;
-	case RECV_KIND_CANCELLED:
-		handle_cancelled(server, completion->id);
-		break;
-	default:
-		break;
-	}
+	else if (header->kind == RECV_KIND_CANCELLED)
+		handle_cancelled(server, call_id);
 	server_arm(server);
 }
 
@@ -268,20 +276,35 @@ static COLD void return_refused(struct server *server)
 		server_arm(server);
 }
 
-void server_received(struct server *server, const struct ring_completion *completion)
+static COLD void receive_failed(struct server *server, const struct ring_completion *completion)
 {
-	server->armed = false;
-	if (server->sent_words != 0)
-		ring_span_give(ring_self(), server->sent_off, server->sent_words);
-	server->sent_words = 0;
-	if (completion->status == STATUS_BAD_CAPABILITY)
-		server_close(server);
-	else if ((completion->flags & COMPLETION_RETURN) != 0)
+	bool is_return = (completion->flags & COMPLETION_RETURN) != 0;
+
+	if (is_return && completion->status != STATUS_BAD_CAPABILITY)
 		return_refused(server);
-	else if (completion->status == STATUS_OK)
-		handle_event(server, completion);
 	else
 		server_close(server);
+}
+
+static COLD void sent_span_give(struct server *server)
+{
+	ring_span_give(ring_self(), server->sent_off, server->sent_words);
+	server->sent_words = 0;
+}
+
+void server_received(struct server *server, const struct ring_completion *completion)
+{
+	const struct recv_header *header = header_of(server);
+
+	server->armed = false;
+	if (unlikely(server->sent_words != 0))
+		sent_span_give(server);
+	if (unlikely(completion->status != STATUS_OK))
+		receive_failed(server, completion);
+	else if (likely(header->kind == RECV_KIND_CALL))
+		handle_call(server, header, completion);
+	else
+		handle_event(server, header, completion->id);
 }
 
 /* --- Starting ------------------------------------------------------------------------------- */

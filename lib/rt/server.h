@@ -211,7 +211,7 @@ struct call {
 	struct server *server;
 	struct call *next_free;
 	uint64_t tag;
-	struct call_session session;
+	struct call_session session;            /* of a deferred call */
 	uint32_t id;
 	enum call_state state;
 	uint16_t reply_words;                   /* what the caller offers */
@@ -243,7 +243,6 @@ struct server {
 	bool closed;
 	struct call *free_calls;
 	uint32_t deferred;                      /* calls in state CALL_DEFERRED */
-	struct call *handling;
 	struct capnp_message params;            /* of the call being handled */
 	struct capnp_cap_slot param_slots[SERVER_MESSAGE_CAPS];
 	struct call calls[SERVER_CALLS];

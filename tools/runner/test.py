@@ -201,6 +201,8 @@ class Report:
     def add(self, job, results, seconds):
         if self.pattern and not job.name.count(self.pattern):
             results = [result for result in results if self.pattern in result.name]
+            if not results:
+                return
         self.results += results
         self.durations.append((seconds, job.name))
         self.durations += [(result.seconds, result.name) for result in results if result.seconds]
@@ -275,12 +277,14 @@ def main():
 def fuzz_long(report, seconds):
     """Every fuzz target for an equal share of the time that is left."""
     targets = fuzz.targets()
+    share = int(seconds / max(len(targets), 1))
+    if share <= 0:
+        print("no time is left for fuzzing; give more --minutes")
+        return
     for target in targets:
-        share = int(seconds / len(targets))
-        if share > 0:
-            print(f"fuzzing {target.name} for {share} s", flush=True)
-            outcome = "passed" if fuzz.search(target, share) == 0 else "failed"
-            report.results.append(Result(f"long/{target.name}", outcome))
+        print(f"fuzzing {target.name} for {share} s", flush=True)
+        outcome = "passed" if fuzz.search(target, share) == 0 else "failed"
+        report.results.append(Result(f"long/{target.name}", outcome))
 
 
 if __name__ == "__main__":

@@ -70,14 +70,20 @@ struct capnp_message *call_params(struct call *call)
 }
 
 /* A span of the call's own: for long results, and for those of a deferred call. Answers its
- * words. */
+ * words. Where the arena is short, answers under way give theirs up first; then it is a smaller
+ * one, because the caller chose the size and the results may well fit. */
 static COLD uint32_t results_take_span(struct call *call, uint32_t words, uint32_t *off)
 {
-	call->span_words = words + DESCRIPTORS_WORDS;
-	if (!ring_span_take(ring_self(), call->span_words, &call->span_off)) {
-		call->span_words = 0;
-		words = 0;
+	bool settled = false;
+
+	while (words > 0 && !ring_span_take(ring_self(), words + DESCRIPTORS_WORDS, &call->span_off)) {
+		if (settled)
+			words /= 2;
+		else
+			server_settle(call->server);
+		settled = true;
 	}
+	call->span_words = words > 0 ? words + DESCRIPTORS_WORDS : 0;
 	*off = call->span_off;
 	return words;
 }

@@ -110,6 +110,23 @@ static COLD void call_returned(struct ring_operation *operation)
 	server_return(call, status > STATUS_OK ? status : STATUS_FAILED, false);
 }
 
+void server_settle(struct server *server)
+{
+	struct ring *ring = ring_self();
+	uint32_t i;
+
+	ring_submit(ring);
+	ring_reap(ring);
+	for (i = 0; i < SERVER_CALLS; i++) {
+		struct call *call = &server->calls[i];
+
+		if (call->state != CALL_RETURNING || !call->operation.done)
+			continue;
+		ring_set_ready(ring, &call->operation, NULL);
+		call_returned(&call->operation);
+	}
+}
+
 static COLD void return_alone(struct call *call, status_t status)
 {
 	struct ring *ring = ring_self();

@@ -33,6 +33,9 @@ status_t call_outcome(struct call *call, status_t status);
 /* server.c: fills the return of a call. With `rearm` the server's receive is armed as well. */
 void server_return(struct call *call, status_t status, bool rearm);
 
+/* server.c: lets the kernel read the answers under way, so that their words are free again. */
+void server_settle(struct server *server);
+
 /* server.c: takes what a receive completed with. */
 void server_received(struct server *server, const struct ring_completion *completion);
 

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "abi/compiler.h"
 #include "capos/init.client.h"
 #include "capos/kernel.client.h"
 #include "capos/log.client.h"
@@ -126,14 +127,14 @@ static enum service_outcome service_kill(const char *name);
 
 /* A call whose only parameter is a number, in as little of the ring's arena as it can be. */
 static struct client_call small_call(struct client_ref target, uint64_t interface_id, uint16_t method,
-		uint64_t number)
+		uint64_t number, uint32_t reply_words)
 {
 	struct client_begin what = {
 		.target = target,
 		.interface_id = interface_id,
 		.method = method,
 		.params_words = 4,
-		.reply_words = 4,
+		.reply_words = reply_words,
 		.flags = CLIENT_PLAIN_RESULTS,
 	};
 	struct client_call call = client_call_begin(&what);
@@ -156,8 +157,8 @@ static bool survives_crowd(struct client_ref target, uint64_t interface_id, uint
 	bool told;
 
 	for (int i = 0; i < CROWD; i++)
-		crowd[i] = small_call(target, interface_id, method, 1000000);
-	call = small_call(other, other_id, other_method, 0);
+		crowd[i] = small_call(target, interface_id, method, 1000000, 4);
+	call = small_call(other, other_id, other_method, 0, 4);
 	(void)timer_sleep(RT_GRANT(timer, "timer"), 100 * MS_NS);
 	answered = client_is_answered(&call);
 	client_done(&call);
@@ -166,6 +167,31 @@ static bool survives_crowd(struct client_ref target, uint64_t interface_id, uint
 	for (int i = 0; i < CROWD; i++)
 		client_done(&crowd[i]);
 	return answered && told;
+}
+
+/* Callers who offer much room for an answer take nothing from those who wait with them. */
+static void test_large_offers(void)
+{
+	static const uint32_t offers[] = { 4, 900, 600, 500, 400, 100, 4, 4, 4, 4, 4, 4, 4, 4, 4 };
+	struct log_reader_ref reader = RT_GRANT(log_reader, "logs");
+	struct client_call follow[ARRAY_LEN(offers)];
+	struct client_call write;
+	uint64_t written = 0;
+	uint32_t told = 0;
+
+	(void)log_reader_status(reader, NULL, NULL, &written, NULL);
+	for (uint32_t i = 0; i < ARRAY_LEN(offers); i++)
+		follow[i] = small_call(reader.ref, LOG_READER_INTERFACE_ID, LOG_READER_METHOD_FOLLOW,
+				written, offers[i]);
+	write = small_call(RT_GRANT(log_sink, "log").ref, LOG_SINK_INTERFACE_ID, LOG_SINK_METHOD_WRITE,
+			LOG_LEVEL_INFO, 4);
+	(void)client_wait(&write);
+	client_done(&write);
+	for (uint32_t i = 0; i < ARRAY_LEN(offers); i++) {
+		told += client_wait(&follow[i]) == STATUS_OK;
+		client_done(&follow[i]);
+	}
+	check(told == ARRAY_LEN(offers), "every follower is told, however much room others offer");
 }
 
 /* One client's waiting calls must not keep a service from everybody else. */
@@ -318,6 +344,7 @@ int main(int argc, char **argv)
 	test_counter();
 	test_logger();
 	test_crowds();
+	test_large_offers();
 	test_restart();
 	test_stop();
 	test_serial();

@@ -167,7 +167,7 @@ static void programs_without_their_memory(void)
 	}
 }
 
-/* Ends the caller, then the server, after ever more turns, so that every point of a call is met. */
+/* Ends the caller, then the server, each time somewhere else in their calls. */
 static void deaths_at_each_point_of_a_call(void)
 {
 	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, true), gift = notification_new();
@@ -176,9 +176,11 @@ static void deaths_at_each_point_of_a_call(void)
 		.grants = { { "service", export }, { "gift", gift } } };
 	struct process_handle_ref server = child_start(&server_spec), caller = child_start(&caller_spec);
 
-	for (uint32_t point = 0; point < 40; point++) {
-		for (uint32_t turn = 0; turn < point; turn++)
+	for (uint32_t point = 0; point < 80; point++) {
+		if (point < 20)
 			(void)perform(entry_of(CAP_OP_YIELD, 0));
+		else
+			sleep_ns(1000 + 7777 * point);
 		if (point % 2) {
 			child_kill(server);
 			server = child_start(&server_spec);

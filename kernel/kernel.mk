@@ -71,7 +71,8 @@ HOST_TEST_cpio         := kernel/core/cpio_test.c kernel/core/cpio.c
 HOST_TEST_entropy_pool := kernel/core/entropy_pool_test.c kernel/core/entropy_pool.c
 HOST_TEST_plain_text   := kernel/core/plain_text_test.c kernel/core/plain_text.c
 HOST_TEST_timer_queue  := kernel/time/timer_queue_test.c kernel/time/timer_queue.c
-HOST_TESTS += vm irq
+HOST_TESTS += vm irq ledger
+HOST_TEST_ledger       := kernel/object/ledger_test.c kernel/object/ledger.c $(KERNEL_FAKES)
 HOST_TEST_irq          := kernel/irq/irq_test.c kernel/irq/irq.c $(KERNEL_FAKES)
 HOST_TEST_vm           := kernel/mm/vm_test.c kernel/mm/vm.c kernel/mm/region_tree.c \
         kernel/object/memory_object.c kernel/object/ledger.c kernel/object/object.c

@@ -9,6 +9,7 @@
 #include "kernel/mm/slab.h"
 
 static struct slab_cache ledger_cache = SLAB_CACHE("ledger", struct ledger);
+static struct spinlock tree_lock = SPINLOCK_INIT(LOCK_RANK_LEDGER_TREE, "ledger_tree");
 static struct ledger root;
 static uint32_t next_id = 1;
 
@@ -52,6 +53,33 @@ void ledger_put(struct ledger *ledger)
 	}
 }
 
+/* Hangs an open ledger below its nearest open ancestor: its limits no longer count in those between. */
+static void ledger_climb(struct ledger *ledger)
+{
+	struct ledger *closed;
+
+	spin_lock(&tree_lock);
+	while ((closed = ledger->parent) && closed->closed) {
+		struct ledger *above = closed->parent;      /* the root is never closed */
+
+		spin_lock(&closed->lock);
+		for (uint32_t i = 0; i < LEDGER_CLASSES; i++) {
+			closed->used[i] -= ledger->limit[i];
+			closed->limit[i] -= ledger->limit[i];
+			closed->carved[i] -= ledger->limit[i];
+		}
+		spin_unlock(&closed->lock);
+		spin_lock(&above->lock);
+		for (uint32_t i = 0; i < LEDGER_CLASSES; i++)
+			above->carved[i] += ledger->limit[i];
+		spin_unlock(&above->lock);
+		ledger_get(above);
+		ledger->parent = above;
+		ledger_put(closed);
+	}
+	spin_unlock(&tree_lock);
+}
+
 status_t ledger_create(struct ledger *parent, const uint64_t limit[LEDGER_CLASSES], struct ledger **ledger,
 		uint64_t *detail)
 {
@@ -63,6 +91,7 @@ status_t ledger_create(struct ledger *parent, const uint64_t limit[LEDGER_CLASSE
 		*detail = reason_detail(REASON_KERNEL_MEMORY, 0, 0, 0);
 		return STATUS_OVERLOADED;
 	}
+	ledger_climb(parent);
 	for (charged = 0; charged < LEDGER_CLASSES; charged++) {
 		status = ledger_charge(parent, charged, limit[charged], detail);
 		if (status != STATUS_OK)
@@ -87,6 +116,7 @@ void ledger_close(struct ledger *ledger)
 {
 	uint64_t unused[LEDGER_CLASSES], limit[LEDGER_CLASSES];
 
+	ledger_climb(ledger);
 	spin_lock(&ledger->lock);
 	ASSERT(!ledger->closed);
 	ledger->closed = true;
@@ -121,12 +151,13 @@ NO_BUFFER status_t ledger_charge(struct ledger *ledger, uint32_t resource, uint6
 	return status;
 }
 
-NO_BUFFER void ledger_refund(struct ledger *ledger, uint32_t resource, uint64_t count)
+/* A closed ledger passes refunds on; the loop climbs as long as ancestors are closed too. */
+static void refund_up(struct ledger *ledger, uint32_t resource, uint64_t count)
 {
-	/* A closed ledger passes refunds on; the loop climbs as long as ancestors are closed too. */
-	while (ledger) {
-		bool closed;
+	bool closed;
 
+	spin_lock(&tree_lock);
+	do {
 		spin_lock(&ledger->lock);
 		ASSERT(ledger->used[resource] >= count);
 		ledger->used[resource] -= count;
@@ -134,10 +165,24 @@ NO_BUFFER void ledger_refund(struct ledger *ledger, uint32_t resource, uint64_t 
 		if (closed)
 			ledger->limit[resource] -= count;
 		spin_unlock(&ledger->lock);
-		if (!closed)
-			return;
 		ledger = ledger->parent;
+	} while (closed);
+	spin_unlock(&tree_lock);
+}
+
+NO_BUFFER void ledger_refund(struct ledger *ledger, uint32_t resource, uint64_t count)
+{
+	bool closed;
+
+	spin_lock(&ledger->lock);
+	closed = ledger->closed;
+	if (likely(!closed)) {
+		ASSERT(ledger->used[resource] >= count);
+		ledger->used[resource] -= count;
 	}
+	spin_unlock(&ledger->lock);
+	if (unlikely(closed))
+		refund_up(ledger, resource, count);
 }
 
 uint64_t ledger_own(struct ledger *ledger, uint32_t resource)

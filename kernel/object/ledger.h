@@ -4,7 +4,8 @@
  * one ledger only. Reserve, act, then commit or refund: every charge has its refund.
  *
  * A ledger that is closed gives back at once what nobody uses; what its objects still hold stays charged
- * above and is refunded when they go.
+ * above and is refunded when they go. Its children hang below its parent from then on, so that processes each of which starts
+ * the next and ends leave no chain of ledgers behind.
  */
 #ifndef KERNEL_OBJECT_LEDGER_H
 #define KERNEL_OBJECT_LEDGER_H
@@ -17,7 +18,7 @@
 /*  I fixed after creation   l under lock   a atomic  */
 struct ledger {
 	struct spinlock lock;
-	struct ledger  *parent;                  /* I, counted */
+	struct ledger  *parent;                  /* under the tree's lock, counted */
 	uint32_t        id;                      /* I, for people */
 	uint32_t        references;              /* a */
 	bool            closed;                  /* l, once true stays true */

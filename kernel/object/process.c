@@ -221,6 +221,13 @@ struct crash_info *crash_info_create(void)
 	return slab_alloc(&crash_cache);
 }
 
+/* Takes back all that the process waits for. */
+static void end_questions(struct process *process)
+{
+	for (uint32_t i = 0; process->thread && i < RING_QUESTIONS; i++)
+		(void)question_cancel(&process->thread->ring->questions[i], STATUS_CANCELLED, 0);
+}
+
 void process_end(struct process *process, enum process_state state, int64_t status, struct crash_info *crash)
 {
 	bool first;
@@ -245,6 +252,8 @@ void process_end(struct process *process, enum process_state state, int64_t stat
 		sched_remove(process->thread);
 		(void)timer_queue_remove(&process->thread->deadline);
 	}
+	/* At once, so that no call is delivered to the dead; but for a call of the kernel's that is just performed. */
+	end_questions(process);
 	object_get(&process->object);      /* the reaper's */
 	spin_lock(&process_tree_lock);
 	list_append(&reaper_list, &process->reap_link);
@@ -303,8 +312,7 @@ static bool reap(struct process *process)
 
 	switch ((enum reap_step)process->reap_step) {
 	case REAP_QUESTIONS:
-		for (uint32_t i = 0; process->thread && i < RING_QUESTIONS; i++)
-			(void)question_cancel(&process->thread->ring->questions[i], STATUS_CANCELLED, 0);
+		end_questions(process);
 		break;
 	case REAP_ENDPOINTS:
 		done = reap_endpoints(process);
@@ -344,6 +352,12 @@ bool reaper_step(void)
 		announce(process);
 		object_put(&process->object);      /* the tree's */
 		object_put(&process->object);      /* the reaper's */
+	} else {
+		/* In turns, so that a large process does not keep those who wait for a small one. */
+		spin_lock(&process_tree_lock);
+		list_remove(&process->reap_link);
+		list_append(&reaper_list, &process->reap_link);
+		spin_unlock(&process_tree_lock);
 	}
 	return reaper_pending();
 }

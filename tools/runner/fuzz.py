@@ -53,8 +53,14 @@ def command(target, seconds):
 
 
 def search(target, seconds):
-    """Runs a search on this terminal; returns the program's exit status."""
-    return subprocess.run(command(target, seconds)).returncode
+    """Runs a search on this terminal, without its word list; returns the program's exit status."""
+    process = subprocess.Popen(
+        command(target, seconds), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    for line in process.stdout:
+        if not line.startswith((b'"', b"######")):
+            print(line.decode("utf-8", "replace"), end="", flush=True)
+    return process.wait()
 
 
 def tested_files(target):

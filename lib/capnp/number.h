@@ -1,6 +1,5 @@
 /*
- * Floating point numbers as decimal text, exactly and without floating point instructions. Private
- * to lib/capnp.
+ * Floating point numbers as decimal text, exactly and without floating point instructions.
  */
 #ifndef CAPNP_NUMBER_H
 #define CAPNP_NUMBER_H

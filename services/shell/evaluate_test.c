@@ -239,6 +239,8 @@ static void literals_are_kept_and_given(void **state)
 	says("timer.sleep(durationNs = $n)", "");
 	assert_int_equal(system_.slept_ns, 12);
 	says("[1, (a = -2, b = 0x\"0aff\"), true, \"x\\n\"]", "[1, (a = -2, b = 0x\"0aff\"), true, \"x\\n\"]\n");
+	says("[-inf, 2e400, 1.5, 2e9, 1e30, 0.9999999, 1e-9, -0.1]",
+		"[-inf, inf, 1.5, 2000000000, 1e30, 0.9999999, 1e-09, -0.1]\n");
 	run("who = \"zoe\"");
 	says("who", "who = \"zoe\"\n");
 	says("a = bank.open(owner = $who)", "a = (account = @a.account, outcome = done)\n");

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "abi/compiler.h"
+#include "capnp/number.h"
 
 struct parser {
 	const char *text;
@@ -186,39 +187,34 @@ static bool whole_number(struct parser *p, struct shell_number *n, uint32_t base
 	return p->at > start || fail(p, "digits are missing here");
 }
 
-/* The part after the point, and the exponent. */
-static bool fraction(struct parser *p, struct shell_number *n)
+/* The part after the point and the exponent of the number that began at `from`. */
+static bool fraction(struct parser *p, struct shell_number *n, uint32_t from)
 {
-	double scale = 1;
-	bool negative = false;
-	uint32_t exponent = 0;
-	uint32_t start;
+	uint64_t bits;
 
 	n->whole = false;
 	if (peek(p) == '.') {
-		for (p->at++; is_digit(peek(p)); p->at++) {
-			scale /= 10;
-			n->real += scale * (peek(p) - '0');
-		}
+		do
+			p->at++;
+		while (is_digit(peek(p)));
 	}
-	if (peek(p) != 'e' && peek(p) != 'E')
-		return true;
-	p->at++;
-	if (peek(p) == '-' || peek(p) == '+')
-		negative = p->text[p->at++] == '-';
-	start = p->at;
-	for (; is_digit(peek(p)); p->at++)
-		exponent = MIN(exponent * 10 + (uint32_t)(peek(p) - '0'), 400u);
-	if (p->at == start)
+	if (peek(p) == 'e' || peek(p) == 'E') {
+		p->at++;
+		if (peek(p) == '-' || peek(p) == '+')
+			p->at++;
+		for (; is_digit(peek(p)); p->at++)
+			;
+	}
+	if (!number_parse_float(p->text + from, p->at - from, false, &bits))
 		return fail(p, "digits are missing here");
-	for (; exponent > 0; exponent--)
-		n->real = negative ? n->real / 10 : n->real * 10;
+	memcpy(&n->real, &bits, sizeof(bits));
 	return true;
 }
 
 static bool number(struct parser *p, struct shell_value *v)
 {
 	struct shell_number *n = &v->number;
+	uint32_t from;
 
 	v->kind = SHELL_NUMBER;
 	n->whole = true;
@@ -236,9 +232,10 @@ static bool number(struct parser *p, struct shell_value *v)
 		if (!whole_number(p, n, 16))
 			return false;
 	} else {
+		from = p->at;
 		if (!whole_number(p, n, 10))
 			return false;
-		if ((peek(p) == '.' || peek(p) == 'e' || peek(p) == 'E') && !fraction(p, n))
+		if ((peek(p) == '.' || peek(p) == 'e' || peek(p) == 'E') && !fraction(p, n, from))
 			return false;
 	}
 	if (shell_is_name(peek(p)))

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "abi/compiler.h"
+#include "capnp/number.h"
 #include "rt/format.h"
 #include "services/shell/shell.h"
 #include "term/utf8.h"
@@ -141,39 +142,11 @@ void shell_print_wrapped(struct shell *sh, const char *text, size_t bytes, uint3
 
 /* --- Scalars ---------------------------------------------------------------------------------- */
 
-static void put_float(struct page *p, double value)
+static void put_float(struct page *p, uint64_t bits, bool is_single)
 {
-	uint64_t whole;
-	uint32_t digits = 0;
+	char text[NUMBER_FLOAT_BYTES];
 
-	if (value != value) {
-		putf(p, "nan");
-		return;
-	}
-	if (value < 0) {
-		putf(p, "-");
-		value = -value;
-	}
-	if (value > 1e300 * 1e10) {
-		putf(p, "inf");
-		return;
-	}
-	for (; value >= 1e15; digits++)
-		value /= 10;
-	whole = (uint64_t)value;
-	putf(p, "%llu", (unsigned long long)whole);
-	value -= (double)whole;
-	if (value > 0) {
-		char fraction[8];
-
-		format_into(fraction, sizeof(fraction), "%06llu", (unsigned long long)(value * 1e6 + 0.5));
-		fraction[6] = 0;
-		putf(p, ".%s", fraction);
-		while (p->used > 2 && p->bytes[p->used - 1] == '0' && p->bytes[p->used - 2] != '.')
-			p->used--;
-	}
-	if (digits > 0)
-		putf(p, "e%u", digits);
+	put(p, text, number_print_float(text, bits, is_single));
 }
 
 static struct capnp_text unit_of(struct thing t)
@@ -218,9 +191,6 @@ static void put_enumerant(struct page *p, struct thing t)
 
 static void put_number(struct page *p, struct thing t)
 {
-	float narrow;
-	double wide;
-	uint32_t bits32 = (uint32_t)t.bits;
 
 	switch (schema_type_kind(t.type)) {
 	case SCHEMA_VOID: putf(p, "void"); break;
@@ -229,14 +199,8 @@ static void put_number(struct page *p, struct thing t)
 	case SCHEMA_INT16:
 	case SCHEMA_INT32:
 	case SCHEMA_INT64: putf(p, "%lld", (long long)t.bits); break;
-	case SCHEMA_FLOAT32:
-		memcpy(&narrow, &bits32, sizeof(narrow));
-		put_float(p, (double)narrow);
-		break;
-	case SCHEMA_FLOAT64:
-		memcpy(&wide, &t.bits, sizeof(wide));
-		put_float(p, wide);
-		break;
+	case SCHEMA_FLOAT32: put_float(p, t.bits & UINT32_MAX, true); break;
+	case SCHEMA_FLOAT64: put_float(p, t.bits, false); break;
 	case SCHEMA_ENUM_TYPE: put_enumerant(p, t); break;
 	default: putf(p, is_hexadecimal(t) ? "0x%llx" : "%llu", (unsigned long long)t.bits); break;
 	}
@@ -346,12 +310,15 @@ static void flat_list(struct page *p, struct thing t)
 
 static void put_literal(struct page *p, const struct shell_value *v)
 {
+	uint64_t bits;
+
 	switch (v->kind) {
 	case SHELL_NUMBER:
+		memcpy(&bits, &v->number.real, sizeof(bits));
 		if (v->number.whole)
 			putf(p, "%s%llu", v->number.negative ? "-" : "", (unsigned long long)v->number.magnitude);
 		else
-			put_float(p, v->number.real);
+			put_float(p, bits, false);
 		break;
 	case SHELL_TEXT: put_quoted(p, capnp_text_of(v->word.chars, v->word.bytes)); break;
 	case SHELL_DATA: put_data(p, capnp_data_of(v->word.chars, v->word.bytes)); break;

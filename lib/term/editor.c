@@ -143,11 +143,15 @@ static void draw_from(struct term_editor *e, uint32_t offset)
 
 static void refresh(struct term_editor *e)
 {
-	if (!e->hidden) {
+	bool same = e->changed_from > e->bytes && e->cursor == e->shown_offset;
+
+	/* What is pasted into a full line changes nothing, and there may be much of it. */
+	if (!e->hidden && !same) {
 		if (e->changed_from <= e->bytes)
 			draw_from(e, e->changed_from);
 		e->changed_from = UNCHANGED;
 		move_to(e, place_of(e, e->cursor));
+		e->shown_offset = e->cursor;
 	}
 	flush(e);
 }

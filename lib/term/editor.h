@@ -77,6 +77,7 @@ struct term_editor {
 	uint32_t draft_bytes;
 
 	uint32_t changed_from;		/* first byte not shown as it is; above bytes: nothing changed */
+	uint32_t shown_offset;		/* of the cursor in the line, as it is shown */
 	struct term_place shown_cursor;
 	struct term_place shown_end;
 

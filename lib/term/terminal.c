@@ -2,7 +2,7 @@
  * Terminal; see terminal.h.
  * Input: terminal_input() queues, pump() gives the top session what it waits for. Ctrl-C and Ctrl-Z
  * act when they arrive if a program is waiting for the event, else when a read comes to them. Ctrl-\
- * is never left to the program in the foreground.
+ * is never left to the program in the foreground, and cuts it off.
  */
 #include "term/terminal.h"
 
@@ -17,6 +17,8 @@
 #define NO_SESSION UINT32_MAX
 
 static void pump(struct terminal *t);
+static void hide_line(struct terminal_session *s);
+static void show_line(struct terminal_session *s);
 
 /* --- Output ----------------------------------------------------------------------------------- */
 
@@ -85,7 +87,7 @@ static uint32_t top(const struct terminal *t)
 	uint32_t best = NO_SESSION;
 
 	for (uint32_t i = 0; i < TERMINAL_SESSIONS_MAX; i++) {
-		if (t->session[i].open && (best == NO_SESSION || t->session[i].order > t->session[best].order))
+		if (t->session[i].open && !t->session[i].cut && (best == NO_SESSION || t->session[i].order > t->session[best].order))
 			best = i;
 	}
 	return best;
@@ -103,20 +105,47 @@ static void send_event(struct terminal *t, struct terminal_session *s, enum term
 	t->ops->answer_event(t->arg, who, event);
 }
 
-/* Interrupts the oldest session that waits for events, unless it is the one in the foreground. */
-static bool interrupt_oldest(struct terminal *t)
+/* The line is gone for this session: what waits is answered. */
+static void session_end(struct terminal *t, struct terminal_session *s)
+{
+	enum terminal_read read = s->read;
+
+	s->read = TERMINAL_READ_NONE;
+	s->line_shown = false;
+	if (read == TERMINAL_READ_LINE)
+		t->ops->answer_line(t->arg, s->reader, "", 0, LINE_OUTCOME_END_OF_INPUT);
+	else if (read == TERMINAL_READ_KEYS)
+		t->ops->answer_keys(t->arg, s->reader, "", 0, true);
+	if (s->event_waiter)
+		send_event(t, s, TERMINAL_EVENT_HANG_UP);
+}
+
+/* Interrupts the oldest session that waits for events, unless it is the one in the foreground, and
+ * cuts off those above it: whomever the terminal was lent to, a person gets it back. */
+static bool take_back(struct terminal *t)
 {
 	struct terminal_session *oldest = NULL;
 
 	for (uint32_t i = 0; i < TERMINAL_SESSIONS_MAX; i++) {
 		struct terminal_session *s = &t->session[i];
 
-		if (s->open && s->event_waiter && (!oldest || s->order < oldest->order))
+		if (s->open && !s->cut && s->event_waiter && (!oldest || s->order < oldest->order))
 			oldest = s;
 	}
 	if (!oldest || oldest == &t->session[top(t)])
 		return false;
+	hide_line(&t->session[top(t)]);
 	send_event(t, oldest, TERMINAL_EVENT_INTERRUPT);
+	for (uint32_t i = 0; i < TERMINAL_SESSIONS_MAX; i++) {
+		struct terminal_session *s = &t->session[i];
+
+		if (!s->open || s->cut || s->order <= oldest->order)
+			continue;
+		s->cut = true;
+		session_end(t, s);
+	}
+	t->queued = 0;
+	show_line(oldest);
 	return true;
 }
 
@@ -342,7 +371,7 @@ bool terminal_read_line(struct terminal *t, uint32_t session, terminal_waiter wh
 
 	if (s->read != TERMINAL_READ_NONE)
 		return false;
-	if (t->hung_up) {
+	if (t->hung_up || s->cut) {
 		t->ops->answer_line(t->arg, who, "", 0, LINE_OUTCOME_END_OF_INPUT);
 		return true;
 	}
@@ -360,8 +389,8 @@ bool terminal_read_keys(struct terminal *t, uint32_t session, terminal_waiter wh
 
 	if (s->read != TERMINAL_READ_NONE)
 		return false;
-	if (t->hung_up || max == 0) {
-		t->ops->answer_keys(t->arg, who, "", 0, t->hung_up);
+	if (t->hung_up || s->cut || max == 0) {
+		t->ops->answer_keys(t->arg, who, "", 0, t->hung_up || s->cut);
 		return true;
 	}
 	s->read = TERMINAL_READ_KEYS;
@@ -379,7 +408,7 @@ bool terminal_next_event(struct terminal *t, uint32_t session, terminal_waiter w
 	if (s->event_waiter)
 		return false;
 	s->event_waiter = who;
-	if (t->hung_up) {
+	if (t->hung_up || s->cut) {
 		send_event(t, s, TERMINAL_EVENT_HANG_UP);
 	} else if (s->events) {
 		enum terminal_event event = (enum terminal_event)__builtin_ctz(s->events);
@@ -420,7 +449,7 @@ static bool acts_now(struct terminal *t, char byte)
 	uint32_t above = top(t);
 
 	if (byte == CTRL_BACKSLASH)
-		return interrupt_oldest(t);
+		return take_back(t);
 	if (byte != CTRL_C && byte != CTRL_Z)
 		return false;
 	if (above != NO_SESSION && t->session[above].read != TERMINAL_READ_NONE)
@@ -450,19 +479,8 @@ void terminal_hang_up(struct terminal *t)
 	t->hung_up = true;
 	t->queued = 0;
 	for (uint32_t i = 0; i < TERMINAL_SESSIONS_MAX; i++) {
-		struct terminal_session *s = &t->session[i];
-		enum terminal_read read = s->read;
-
-		if (!s->open)
-			continue;
-		s->read = TERMINAL_READ_NONE;
-		s->line_shown = false;
-		if (read == TERMINAL_READ_LINE)
-			t->ops->answer_line(t->arg, s->reader, "", 0, LINE_OUTCOME_END_OF_INPUT);
-		else if (read == TERMINAL_READ_KEYS)
-			t->ops->answer_keys(t->arg, s->reader, "", 0, true);
-		if (s->event_waiter)
-			send_event(t, s, TERMINAL_EVENT_HANG_UP);
+		if (t->session[i].open)
+			session_end(t, &t->session[i]);
 	}
 }
 

@@ -40,6 +40,7 @@ enum terminal_read { TERMINAL_READ_NONE, TERMINAL_READ_LINE, TERMINAL_READ_KEYS 
 
 struct terminal_session {
 	bool open;
+	bool cut;			/* Ctrl-\ took the terminal from it; to it the line is gone */
 	uint32_t order;			/* later ones are above earlier ones */
 	enum terminal_read read;
 	terminal_waiter reader;

@@ -222,6 +222,34 @@ static void ctrl_backslash_is_a_key_for_the_only_session(void **state)
 	assert_int_equal(answers[0].who, 60);
 }
 
+static void ctrl_backslash_takes_the_terminal_back(void **state)
+{
+	uint32_t child = open_session();
+	uint32_t thief = open_session();
+
+	ask(0, 1, "parent> ");
+	assert_true(terminal_next_event(&term, 0, 50));
+	ask(child, 2, "child> ");
+	assert_true(terminal_read_keys(&term, thief, 3, 100, true));
+	assert_true(terminal_next_event(&term, thief, 51));
+	type("\x1cmine");
+	assert_int_equal(answer_count, 4);
+	assert_int_equal(answers[0].who, 50);
+	assert_int_equal(answers[0].event, TERMINAL_EVENT_INTERRUPT);
+	assert_int_equal(answers[1].who, 2);
+	assert_int_equal(answers[1].outcome, LINE_OUTCOME_END_OF_INPUT);
+	assert_int_equal(answers[2].who, 3);
+	assert_true(answers[2].end);
+	assert_int_equal(answers[3].who, 51);
+	assert_int_equal(answers[3].event, TERMINAL_EVENT_HANG_UP);
+	sees(0, "parent> mine");
+	assert_true(terminal_read_keys(&term, thief, 4, 100, true));
+	assert_true(answers[4].end);
+	type("\r");
+	assert_int_equal(answers[5].who, 1);
+	assert_string_equal(answers[5].text, "mine");
+}
+
 static void input_goes_to_the_foreground_and_comes_back(void **state)
 {
 	uint32_t child;
@@ -534,6 +562,7 @@ int main(void)
 		cmocka_unit_test_setup(a_child_that_reads_keys_without_control_keys_can_be_interrupted, begin),
 		cmocka_unit_test_setup(ctrl_backslash_cannot_be_kept_from_the_parent, begin),
 		cmocka_unit_test_setup(ctrl_backslash_is_a_key_for_the_only_session, begin),
+		cmocka_unit_test_setup(ctrl_backslash_takes_the_terminal_back, begin),
 		cmocka_unit_test_setup(input_goes_to_the_foreground_and_comes_back, begin),
 		cmocka_unit_test_setup(sessions_are_bounded_and_reused, begin),
 		cmocka_unit_test_setup(one_read_and_one_event_call_wait_at_a_time, begin),

@@ -43,7 +43,7 @@ struct service {
 	uint32_t           incarnation;    /* of the endpoint then */
 };
 
-/*  I fixed after creation   e under lock  */
+/*  I fixed after creation   e under lock   a atomic  */
 struct endpoint {
 	struct object    object;
 	struct spinlock  lock;
@@ -53,6 +53,8 @@ struct endpoint {
 	uint8_t          capabilities;             /* I, most capabilities a call may carry */
 	bool             closed;                   /* e, once true stays true */
 	bool             event_turn;               /* e, the next receiver gets an event if there is one */
+	bool             pump_queued;              /* a, in a processor's list of endpoints to be pumped */
+	struct endpoint *pump_next;                /* the next in that list */
 	uint32_t         incarnation;              /* e, rises with each reset */
 	struct process  *server;                   /* e, who received last, counted; NULL: not running */
 	struct list      pending[ENDPOINT_PAYERS]; /* e, questions: QUEUED calls */

@@ -13,6 +13,7 @@
 #include "kernel/object/ledger.h"
 #include "kernel/object/process.h"
 #include "kernel/ring/dispatch.h"
+#include "kernel/sched/cpu.h"
 
 STATIC_ASSERT(sizeof(struct recv_header) == RECV_HEADER_WORDS * 8);
 
@@ -210,7 +211,7 @@ static bool pump_one(struct endpoint *endpoint, struct after *after) REQUIRES(en
 	return true;
 }
 
-void endpoint_pump(struct endpoint *endpoint)
+static void pump_all(struct endpoint *endpoint)
 {
 	for (;;) {
 		struct after after = { 0 };
@@ -223,6 +224,31 @@ void endpoint_pump(struct endpoint *endpoint)
 			return;
 		after_run(&after);
 	}
+}
+
+/*
+ * What a delivery moves may be another receive side, whose calls can be delivered then, and so on: endpoints are pumped one
+ * after the other and not inside each other, so that the chain's length is not the stack's depth.
+ */
+void endpoint_pump(struct endpoint *endpoint)
+{
+	struct cpu *cpu = arch_cpu();
+
+	if (__atomic_exchange_n(&endpoint->pump_queued, true, __ATOMIC_ACQ_REL))
+		return;
+	object_get(&endpoint->object);
+	endpoint->pump_next = cpu->pumps;
+	cpu->pumps = endpoint;
+	if (cpu->pumping)
+		return;
+	cpu->pumping = true;
+	while ((endpoint = cpu->pumps)) {
+		cpu->pumps = endpoint->pump_next;
+		__atomic_store_n(&endpoint->pump_queued, false, __ATOMIC_RELEASE);
+		pump_all(endpoint);
+		object_put(&endpoint->object);
+	}
+	cpu->pumping = false;
 }
 
 /* --- Call --------------------------------------------------------------------------------------- */

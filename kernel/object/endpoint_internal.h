@@ -6,7 +6,8 @@
 
 #include "kernel/object/endpoint.h"
 
-/* Pairs receivers with calls and events until one side runs out. Without locks. */
+/* Pairs receivers with calls and events until one side runs out, at the latest when the outermost pump returns. Without
+ * locks. */
 void endpoint_pump(struct endpoint *endpoint);
 
 /* Ends calls and receives that `match` picks, with `status`. Without locks. */

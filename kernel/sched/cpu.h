@@ -10,6 +10,7 @@
 
 #define CPU_HELD_LOCKS_MAX 8
 
+struct endpoint;
 struct object;
 struct thread;
 
@@ -24,6 +25,8 @@ struct cpu {
 	bool             resched;           /* the current thread's turn is over */
 	bool             closing;           /* closes the objects in `ending`: object/object.c */
 	struct object   *ending;            /* nobody holds them any more */
+	bool             pumping;           /* pumps the endpoints in `pumps`: object/endpoint_call.c */
+	struct endpoint *pumps;             /* counted */
 #if CONFIG_DEBUG
 	struct spinlock *held[CPU_HELD_LOCKS_MAX];   /* in order of acquisition */
 	uint32_t         held_count;

@@ -77,7 +77,7 @@ interface TerminalSession @0xc1a0e5b2d3f40705 extends(Console) {
   nextEvent @4 () -> (event :TerminalEvent);
   # Answers at the next event for this session. An interrupt or suspend goes to the newest session with
   # a call of nextEvent waiting, and is lost where none is. Ctrl-\ interrupts the oldest one, whatever the
-  # others do: a foreground program cannot keep it from the session that it was started from.
+  # others do, and takes the terminal back from the sessions above it: they read its end from then on.
   foreground @5 () -> (session :TerminalSession);
   # A session for a program started from this one. While anybody holds it, what is typed goes to it;
   # Ctrl-C still arrives here. When its last holder is gone, input comes back.

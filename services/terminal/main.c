@@ -281,6 +281,8 @@ static status_t session_foreground(void *self, struct call *call,
 	uint32_t index;
 	status_t status;
 
+	if (line->terminal.session[((struct session *)self)->index].cut)
+		return call_fail(call, STATUS_FAILED, "the terminal was taken back from this session");
 	if (!terminal_session_open(&line->terminal, &index))
 		return call_fail(call, STATUS_OVERLOADED, "the terminal has no room for another session");
 	child = &line->session[index];

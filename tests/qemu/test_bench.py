@@ -1,13 +1,12 @@
-"""The benchmark measures every row, repeats to the last digits, and keeps what is promised already."""
+"""The benchmark runs, its clock is right, and no row is beyond what bench/rows.json says this release keeps to.
+
+The benchmark itself fails, with a status, when a row on the call path makes the kernel allocate.
+"""
 
 import json
 
-import pytest
-
 import bench
-
-CALL_64_MAX = 1800
-REPEAT_PERCENT = 1
+import pytest
 
 
 @pytest.fixture(scope="module")
@@ -15,18 +14,20 @@ def measured():
     return bench.measure_guest()
 
 
-def test_every_row_is_measured_in_its_unit(measured):
+def rows():
     with open("bench/rows.json", encoding="utf-8") as file:
-        rows = json.load(file)
-    units = {name: unit for name, (unit, _, _) in {**measured, **bench.measure_boots()}.items()}
-    assert units == {row["id"]: row["unit"] for row in rows}
+        return json.load(file)
 
 
-def test_a_call_of_64_bytes_keeps_its_limit(measured):
-    """The guest itself fails when a call allocates from a slab."""
-    assert measured["call_64"][1] <= CALL_64_MAX
+def test_every_guest_row_is_measured(measured):
+    from_outside = {"boot_wall", "memory_at_prompt"}
+    assert set(measured) == {row["id"] for row in rows()} - from_outside
 
 
-def test_a_second_boot_measures_the_same(measured):
-    for name, (_, value, _) in bench.measure_guest().items():
-        assert abs(value - measured[name][1]) * 100 <= REPEAT_PERCENT * measured[name][1], name
+def test_rows_keep_to_their_limits(measured):
+    beyond = {
+        row["id"]: (measured[row["id"]][1], row["limit"])
+        for row in rows()
+        if "limit" in row and measured[row["id"]][1] > row["limit"]
+    }
+    assert not beyond

@@ -4,6 +4,18 @@
 
 using Manifest = import "/capos/manifest.capnp";
 using Default = import "default.capnp";
+using Interface = import "interfaces.capnp";
+
+# Without a line of its own; the tests open terminals.
+const terminal :Manifest.Service = (
+  name = "terminal",
+  program = "bin/terminal",
+  provides = [
+    (name = "session", interface = Interface.terminalSession),
+    (name = "factory", interface = Interface.terminalFactory)],
+  grants = [
+    (name = "memory", source = (kernel = memory)),
+    (name = "timer", source = (kernel = timer))]);
 
 const clients :Manifest.Service = (
   name = "clients",
@@ -17,10 +29,11 @@ const clients :Manifest.Service = (
     (name = "logs", source = (service = (name = "logger", provided = "reader"))),
     (name = "counter", source = (service = (name = "counter", provided = "counter"))),
     (name = "bank", source = (service = (name = "bank", provided = "bank"))),
-    (name = "line", source = (service = (name = "serial", provided = "line")))],
+    (name = "line", source = (service = (name = "serial", provided = "line"))),
+    (name = "terminals", source = (service = (name = "terminal", provided = "factory")))],
   essential = true);
 
 const manifest :Manifest.Manifest = (
   name = "test-services",
   logLevel = info,
-  services = [Default.logger, Default.serial, Default.counterService, Default.bankService, .clients]);
+  services = [Default.logger, Default.serial, .terminal, Default.counterService, Default.bankService, .clients]);

@@ -338,6 +338,122 @@ static void test_serial(void)
 			"it comes back with its device");
 }
 
+/* --- Nonsense --------------------------------------------------------------------------------------- */
+
+#define NONSENSE_ROUNDS 150
+#define NONSENSE_WORDS  24u
+
+static uint64_t random_state = 88172645463325252;
+
+static uint64_t random_word(void)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return random_state;
+}
+
+/* A word of a message: often a pointer or a small number, so that some of it makes sense. */
+static uint64_t nonsense_word(void)
+{
+	uint64_t word = random_word();
+
+	switch (random_word() % 6) {
+	case 0: return word;
+	case 1: return word & UINT64_C(0x000300030000000c);      /* a struct, near */
+	case 2: return (word & UINT64_C(0x000000ff0000001c)) | 1; /* a list, near */
+	case 3: return (word & UINT64_C(0x0000000700000000)) | 3; /* a capability */
+	case 4: return word % 5;
+	default: return 0;
+	}
+}
+
+/* One call with a message of nonsense and up to two capabilities, given up after it was received. */
+static void nonsense_call(struct client_ref target, uint64_t interface_id, uint16_t method,
+		struct client_ref with)
+{
+	struct client_begin what = {
+		.target = target,
+		.interface_id = interface_id,
+		.method = method,
+		.params_words = NONSENSE_WORDS,
+		.reply_words = (uint32_t)(random_word() % 100),
+	};
+	struct client_call call = client_call_begin(&what);
+	struct capnp_builder *params = client_params(&call);
+
+	if (params != NULL) {
+		params->used = (uint32_t)(random_word() % (NONSENSE_WORDS + 1));
+		for (uint32_t i = 0; i < params->used; i++)
+			params->words[i] = nonsense_word();
+		for (uint64_t caps = random_word() % 3; caps > 0; caps--)
+			(void)client_cap(&call, with);
+	}
+	client_send(&call);
+	if (client_is_answered(&call))
+		(void)client_wait(&call);
+	client_done(&call);
+}
+
+static void nonsense(struct client_ref target, uint64_t interface_id, uint16_t methods,
+		struct client_ref with)
+{
+	for (uint32_t round = 0; round < NONSENSE_ROUNDS; round++) {
+		for (uint16_t method = 0; method <= methods; method++)
+			nonsense_call(target, interface_id, method, with);
+	}
+}
+
+/* How often services were started, all together. */
+static uint32_t starts(void)
+{
+	struct service_view_list_call call = service_view_list_start(
+			supervisor_as_service_view(RT_GRANT(supervisor, "services")));
+	struct capnp_list list;
+	uint32_t sum = 0;
+
+	(void)service_view_list_wait(&call);
+	list = service_view_list_results_get_services(service_view_list_results(&call));
+	for (uint32_t i = 0; i < list.count; i++)
+		sum += service_status_get_starts(service_status_at(list, i));
+	service_view_list_done(&call);
+	return sum;
+}
+
+static void test_nonsense(void)
+{
+	struct client_ref bank = RT_GRANT(bank, "bank").ref;
+	struct client_ref line = RT_GRANT(byte_stream, "line").ref;
+	struct terminal_session_ref session = { 0 };
+	struct account_ref account = { 0 };
+	struct limited_account_ref few = { 0 };
+	uint32_t before = starts();
+	status_t st;
+
+	(void)bank_open((struct bank_ref){ bank }, capnp_text("ann"), &account, NULL);
+	(void)account_limited(account, 3, &few);
+	st = terminal_factory_open(RT_GRANT(terminal_factory, "terminals"),
+			(struct byte_stream_ref){ line }, 80, 24, &session);
+	check(st == STATUS_OK, "a terminal is opened on the line");
+	nonsense(bank, BANK_INTERFACE_ID, BANK_METHOD_COUNT, account.ref);
+	nonsense(account.ref, ACCOUNT_INTERFACE_ID, ACCOUNT_METHOD_COUNT, few.ref);
+	nonsense(few.ref, LIMITED_ACCOUNT_INTERFACE_ID, LIMITED_ACCOUNT_METHOD_COUNT, bank);
+	nonsense(RT_GRANT(counter, "counter").ref, COUNTER_INTERFACE_ID, COUNTER_METHOD_COUNT, bank);
+	nonsense(RT_GRANT(log_sink, "log").ref, LOG_SINK_INTERFACE_ID, LOG_SINK_METHOD_COUNT, bank);
+	nonsense(RT_GRANT(log_reader, "logs").ref, LOG_READER_INTERFACE_ID, LOG_READER_METHOD_COUNT,
+			bank);
+	nonsense(line, BYTE_SOURCE_INTERFACE_ID, BYTE_SOURCE_METHOD_COUNT, bank);
+	nonsense(line, BYTE_SINK_INTERFACE_ID, BYTE_SINK_METHOD_COUNT, bank);
+	nonsense(session.ref, TERMINAL_SESSION_INTERFACE_ID, TERMINAL_SESSION_METHOD_COUNT, bank);
+	nonsense(session.ref, CONSOLE_INTERFACE_ID, CONSOLE_METHOD_COUNT, bank);
+	nonsense(RT_GRANT(supervisor, "services").ref, SUPERVISOR_INTERFACE_ID,
+			SUPERVISOR_METHOD_COUNT, bank);
+	check(starts() == before && before > 0, "nonsense ends no service");
+	client_release(few.ref);
+	client_release(account.ref);
+	client_release(session.ref);
+}
+
 int main(int argc, char **argv)
 {
 	test_bank();
@@ -348,6 +464,7 @@ int main(int argc, char **argv)
 	test_restart();
 	test_stop();
 	test_serial();
+	test_nonsense();
 	rt_print("TAP 1..%u", count);
 	return failed == 0 ? 0 : 1;
 }

@@ -25,6 +25,7 @@ static status_t export_make(struct endpoint_ref endpoint, uint64_t tag, uint64_t
 	for (uint32_t i = 0; i < count; i++) {
 		interface_row_set_id(interface_row_builder_at(list, i), rows[i].id);
 		interface_row_set_methods(interface_row_builder_at(list, i), rows[i].methods);
+		interface_row_set_ancestors(interface_row_builder_at(list, i), rows[i].ancestors);
 	}
 	endpoint_export_send(&call);
 	st = endpoint_export_wait(&call);

@@ -33,6 +33,7 @@ struct supervised {
 	struct client_ref grants[GRANTS_MAX];     /* null for the service's own memory */
 	enum service_state state;
 	struct process_handle_ref process; /* while running */
+	struct loop_watch watch;           /* of its end */
 	uint32_t process_id;
 	uint32_t starts;
 	struct restart_history history;

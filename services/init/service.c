@@ -2,8 +2,8 @@
  * One service's life: start, end, and what follows from the end. Also the orderly shutdown, which
  * is the end of all of them.
  *
- * A service that runs has one call of ProcessObserver.wait under way; its answer is the only way
- * into service_ended. States:
+ * The end of a service that runs is watched, which costs no words of the ring however many run; the
+ * watch is the only way into service_ended. States:
  *
  *   stopped -> running -> waiting -> running ...      restarted after its back-off
  *                      -> stopped                     its policy asks for no restart, or a person did
@@ -160,14 +160,18 @@ static status_t service_launch(struct supervised *service, const char **why)
 	return st;
 }
 
-static void process_ended(void *arg, struct client_call *answer);
+static void process_ended(void *context, status_t status, uint64_t bits);
 
 static void service_watch(struct supervised *service)
 {
-	struct process_observer_wait_call call = process_observer_wait_start(
-			process_handle_as_process_observer(service->process));
+	status_t st = loop_watch_end(&init.loop, &service->watch, rt_id(service->process.ref),
+			process_ended, service);
 
-	process_observer_wait_then(&call, process_ended, service);
+	/* Nobody would notice its end. */
+	if (st != STATUS_OK) {
+		(void)process_handle_kill(service->process, 1);
+		process_ended(service, st, 0);
+	}
 }
 
 /* For people; 0 if the kernel does not say. */
@@ -261,15 +265,19 @@ static bool service_describe_end(
 	return true;
 }
 
-static void process_ended(void *arg, struct client_call *answer)
+static void process_ended(void *context, status_t status, uint64_t bits)
 {
-	struct supervised *service = arg;
-	struct process_observer_wait_call call = { *answer };
-	struct exit_status_reader exit_status = process_observer_wait_results_get_exit(
-			process_observer_wait_results(&call));
-	bool failed = service_describe_end(service, exit_status_get_state(exit_status),
-			exit_status_get_status(exit_status));
+	struct supervised *service = context;
+	struct process_observer_wait_call call = process_observer_wait_start(
+			process_handle_as_process_observer(service->process));
+	struct exit_status_reader exit_status;
+	bool failed;
 
+	/* Answered at once, since it has ended. */
+	(void)process_observer_wait_wait(&call);
+	exit_status = process_observer_wait_results_get_exit(process_observer_wait_results(&call));
+	failed = service_describe_end(service, exit_status_get_state(exit_status),
+			exit_status_get_status(exit_status));
 	process_observer_wait_done(&call);
 	client_release(service->process.ref);
 	service->process = (struct process_handle_ref){ 0 };

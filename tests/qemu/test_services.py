@@ -48,6 +48,38 @@ def test_a_manifest_of_arbitrary_bytes_ends_the_system(tmp_path, words, error):
         assert error in guest.log()
 
 
+def test_as_many_services_as_a_manifest_may_have_run_at_once(tmp_path):
+    names = [f"svc{i}" for i in range(31)]
+    provides = 'provides = [(name = "counter", interface = 0xc1a0e5b2d3f40821)]'
+    lines = [
+        f'const {n} :M.Service = (name = "{n}", program = "bin/counter-service", {provides});'
+        for n in names
+    ]
+    (tmp_path / "many.capnp").write_text(
+        '@0xc9e4b2d8f6a07154;\nusing M = import "/capos/manifest.capnp";\n' + "\n".join(lines) +
+        '\nconst last :M.Service = (name = "last", program = "bin/test-ender", essential = true);'
+        '\nconst manifest :M.Manifest = (name = "many", logLevel = debug, services = ['
+        + ", ".join(f".{n}" for n in names) + ", .last]);\n"
+    )
+    words = subprocess.run(
+        ["capnp", "eval", "-b", "--import-path=schema", str(tmp_path / "many.capnp"), "manifest"],
+        check=True, stdout=subprocess.PIPE,
+    ).stdout
+    (tmp_path / "manifest.bin").write_bytes(words)
+    package = tmp_path / "boot.cpio"
+    subprocess.run(
+        ["tools/bootpack/bootpack.py", "--onto", project.built("debug", "boot-test-services.cpio"),
+         str(package), f"manifest.bin={tmp_path}/manifest.bin"],
+        check=True,
+    )
+    with Guest(project.built("debug", "capos.elf"), str(package)) as guest:
+        assert guest.wait(30)[0] == 0
+        log = guest.log()
+        assert all(f"[init] {name} started as process" in log for name in names)
+        assert "could not be started" not in log
+        assert "[init] last ended with status 0" in log
+
+
 def test_services_end_as_their_policy_says(boot):
     guest = boot("test-restart")
     assert guest.wait(30)[0] == 1

@@ -77,11 +77,12 @@ def describe(output):
     name = os.path.basename(output)
     print(f"{output}: {size:.1f} MB, boots under BIOS and UEFI, as a disc or a raw disk. Start it with:")
     print(
-        "  qemu-system-x86_64 -machine q35 -cpu max -m 512 -display none -nodefaults -no-reboot"
+        "  qemu-system-x86_64 -machine q35 -cpu max -m 512 -display none -nodefaults"
         " -serial file:kernel.log -serial mon:stdio -device isa-debug-exit,iobase=0x501,iosize=2"
         f" -cdrom {name}"
     )
-    print("The shell is on this terminal, Ctrl-A x leaves. To write it to a stick: dd, as it is.")
+    print("The shell is on this terminal; poweroff (QEMU then ends with status 33) or Ctrl-A x leaves.")
+    print("To write it to a stick: dd, as it is.")
 
 
 def main():

@@ -53,7 +53,7 @@ build/boot.cpio: build/$(PROGRAM) build/gen/schemas.bin $(if $(MANIFEST),build/m
 		$(if $(MANIFEST),manifest.bin=build/manifest.bin) bin/$(PROGRAM)=build/$(PROGRAM)
 
 run: build/boot.cpio
-	qemu-system-x86_64 -machine q35 -cpu max -m 512 -display none -nodefaults -no-reboot \
+	qemu-system-x86_64 -machine q35 -cpu max -m 512 -display none -nodefaults \
 		-serial file:build/kernel.log -serial mon:stdio -device isa-debug-exit,iobase=0x501,iosize=2 \
 		-kernel $(SDK)/system/capos.elf -initrd $< || test $$? -eq 33
 

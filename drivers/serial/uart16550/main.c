@@ -3,8 +3,8 @@
  * to the interrupt and to the calls of clients.
  *
  * The interrupt line is waited for with one call that is always under way. When it answers, the
- * device is served until it has nothing more to say, the line is acknowledged, and callers who waited
- * are answered. A `read` waits for bytes, a `write` for room; both queues are answered in the order
+ * device is served until it has nothing more to say, the line is acknowledged, the device is served
+ * once more, and callers who waited are answered. A `read` waits for bytes, a `write` for room; both queues are answered in the order
  * of the calls.
  */
 #include <stdlib.h>
@@ -198,6 +198,15 @@ SERVER_CLASS(line_class, byte_stream, line_handlers, NULL);
 
 static void interrupt_arm(void);
 
+/* Opens the line again. What the device had to say since it was last served raised its line while
+ * that was masked; such an edge is lost, so the device is asked. */
+static status_t interrupt_reopen(void)
+{
+	status_t st = interrupt_acknowledge(interrupt);
+
+	return st == STATUS_OK ? uart_service(&uart) : st;
+}
+
 static void interrupt_arrived(void *arg, struct client_call *answer)
 {
 	struct interrupt_wait_call call = { *answer };
@@ -207,7 +216,7 @@ static void interrupt_arrived(void *arg, struct client_call *answer)
 	if (st == STATUS_OK)
 		st = uart_service(&uart);
 	if (st == STATUS_OK)
-		st = interrupt_acknowledge(interrupt);
+		st = interrupt_reopen();
 	if (st != STATUS_OK) {
 		/* Without its device the driver is of no use; init decides whether to try again. */
 		loop_stop(&loop, st);
@@ -238,7 +247,7 @@ int main(int argc, char **argv)
 	/* The previous driver may have left an interrupt unacknowledged. */
 	st = uart_init(&uart, RT_GRANT(io_ports, "ports"));
 	if (st == STATUS_OK)
-		st = interrupt_acknowledge(interrupt);
+		st = interrupt_reopen();
 	if (st == STATUS_OK)
 		st = loop_serve(&loop, &server, rt_id(rt_grant("serve", ENDPOINT_INTERFACE_ID)));
 	if (st == STATUS_OK) {

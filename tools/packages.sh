@@ -24,7 +24,7 @@ image mtools                mformat
 fresh debootstrap           debootstrap
 fresh git                   git
 fresh python3-pexpect       /usr/lib/python3/dist-packages/pexpect
-fresh python3              /usr/bin/python3
+fresh python3               /usr/bin/python3
 '
 
 package_present() {

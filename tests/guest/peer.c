@@ -334,6 +334,13 @@ static int spin(const char *arg)
 		(void)perform(entry_of(CAP_OP_YIELD, 0));
 }
 
+/* Never enters the kernel. */
+static int busy(const char *arg)
+{
+	for (;;)
+		__asm__ volatile("");
+}
+
 static int hang(const char *arg)
 {
 	for (;;)
@@ -472,6 +479,6 @@ const struct role peer_roles[] = {
 	{ "await-death", await_death }, { "send-and-hang", send_and_hang }, { "echo", echo },
 	{ "take-and-end", take_and_end }, { "take-let-go-and-end", take_let_go_and_end },
 	{ "take-and-hang", take_and_hang }, { "arm-and-hang", arm_and_hang }, { "call-back", call_back },
-	{ "spin", spin }, { "hang", hang }, { "crash", crash }, { "exhaust", exhaust }, { "chain", chain },
+	{ "spin", spin }, { "busy", busy }, { "hang", hang }, { "crash", crash }, { "exhaust", exhaust }, { "chain", chain },
 };
 const uint32_t peer_role_count = ARRAY_LEN(peer_roles);

@@ -23,6 +23,7 @@
 #define KEYS_MAX 256
 #define INTERRUPTED_STATUS 130
 #define REFUSED_PAUSE_NS UINT64_C(50000000)
+#define LOST_MAX 20
 
 static struct loop loop;
 static struct terminal_session_ref term;
@@ -83,11 +84,19 @@ void process_say(const char *text)
 
 static void listen(void);
 
-/* A terminal that refuses is still there: somebody else reads the same session, or its service has no
- * room just now. It is asked again after a pause. */
-static bool is_refused(status_t status)
+/* Whether the terminal is still there. One that refuses is: somebody else reads the same session, or its
+ * service has no room just now. One whose service starts again is too, and one that was given up is not.
+ * A terminal that is asked again is asked after a pause. */
+static bool is_there(status_t status)
 {
-	if (status != STATUS_FAILED && status != STATUS_OVERLOADED)
+	static uint32_t lost;	/* how often one after the other */
+
+	if (status == STATUS_OK) {
+		lost = 0;
+		return true;
+	}
+	if (status == STATUS_DISCONNECTED ? ++lost > LOST_MAX :
+			status != STATUS_FAILED && status != STATUS_OVERLOADED)
 		return false;
 	(void)timer_sleep(RT_GRANT(timer, "timer"), REFUSED_PAUSE_NS);
 	return true;
@@ -109,7 +118,7 @@ static void on_event(void *arg, struct client_call *answer)
 
 	terminal_session_next_event_done(&call);
 	loop_stop(&loop, STATUS_OK);
-	if (status != STATUS_OK && status != STATUS_DISCONNECTED && !is_refused(status))
+	if (!is_there(status))
 		event = TERMINAL_EVENT_HANG_UP;
 	switch (event) {
 	case TERMINAL_EVENT_INTERRUPT: heard.interrupted = true; break;
@@ -140,9 +149,7 @@ static void on_keys(void *arg, struct client_call *answer)
 	heard.first = 0;
 	heard.count = MIN(bytes.count, KEYS_MAX);
 	memcpy(heard.keys, bytes.bytes, heard.count);
-	/* A terminal service that was restarted is asked again. */
-	if (terminal_session_read_keys_results_get_end(in) ||
-			(status != STATUS_OK && status != STATUS_DISCONNECTED && !is_refused(status)))
+	if (terminal_session_read_keys_results_get_end(in) || !is_there(status))
 		heard.hung_up = true;
 	terminal_session_read_keys_done(&call);
 	loop_stop(&loop, STATUS_OK);

@@ -36,6 +36,9 @@ def test_calls_print_results_and_bind_names(shell):
         ("timer.sleep(duration = 5)", 12, "sleep has no duration; it has durationNs"),
         ('timer.sleep(durationNs = "x")', 25, "durationNs takes a UInt64, not a text"),
         ("authority.holders(capability = 5)", 31, "capability takes a capability, not a number"),
+        ("cat foo", 4, "a call is written name.method(field = value); `help` shows how"),
+        ("quit", 0, "there is no command or name quit; `help` and `caps` list them"),
+        ("kill 3", 5, "`kill p` takes the name of a ProcessHandle, as in p = spawn ..."),
         ("timer.sleep(durationNs = 5", 26, "a , or ) is missing here"),
     ],
 )
@@ -81,6 +84,39 @@ def test_a_wrapped_line_is_edited_where_it_is_wrong(shared):
     shared.send("\x15")
     shared.prompt()
     assert shared.shell(long.replace("x", "")).ok
+
+
+def test_a_pasted_line_without_end_is_refused_and_nothing_of_it_is_run(shared):
+    before = shared.shell("counter.value").text
+    shared.send("counter.increment; " * 5300)
+    shared.send_line("timer.now # the end")
+    shared.expect("error: the line is longer than 1000 bytes, and was not run", timeout=30)
+    shared.prompt()
+    assert not shared.shell("$?").text == "0"
+    assert shared.shell("counter.value").text == before
+
+
+def test_pasted_lines_all_arrive(shared):
+    count = 120
+    shared.send("".join(f"n = {i}\r" for i in range(count)))
+    shared.wait_terminal(lambda: f"n = {count - 1}\r\n" in shared.output[-400:] or
+                         f"n = {count - 1}\n" in shared.output[-400:], "the last line", 30)
+    shared.prompt()
+    lines = [line for line in shared.shell("history").lines if re.fullmatch(r"n = \d+", line)]
+    assert lines == [f"n = {i}" for i in range(count)][-len(lines):] and len(lines) > 100
+
+
+def test_a_narrow_terminal_is_enough(shared):
+    try:
+        assert shared.shell("term.setSize(columns = 30, rows = 24)").ok
+        shared.send_line("help timer.sleep; caps; timer.nwo")
+        shared.expect("it has now,")
+        shared.prompt()
+    finally:
+        shared.send_line("term.setSize(columns = 80, rows = 24); wide = 80")
+        shared.expect(r"\nwide = 80\n")
+        shared.prompt()
+    assert shared.shell("term.size").text == "(columns = 80, rows = 24)"
 
 
 def test_history_brings_lines_back(shared):
@@ -186,6 +222,16 @@ def test_what_others_print_leaves_the_line_being_typed_whole(tested):
     tested.prompt()
     tested.send("timer.n")
     tested.wait_terminal(lambda: tested.screen.line.startswith("capos> timer.n"), "the line", 5)
+
+
+def test_a_line_of_several_rows_stays_whole_while_others_print(tested):
+    long = 'word = "' + "0123456789 abcdefghijklmnopqrstuvwxyz " * 5
+    tested.send("p = spawn counter with { log: @console }\r" + long + "\x1b[D" * 100)
+    tested.expect("counter: 3")
+    tested.send("\x05" + '"\r')
+    tested.expect(re.escape(long + '"') + "\n")
+    tested.prompt()
+    assert tested.shell("word").text == long + '"'
 
 
 def test_tour_shows_around(shell):

@@ -133,6 +133,16 @@ def test_the_shell_survives_its_terminal(shell):
     assert shell.shell("timer.now").ok
 
 
+def test_a_shell_whose_terminal_was_given_up_ends(shell):
+    for restart in range(5):
+        shell.send_line('services.kill(name = "terminal")')
+        shell.expect_log(rf"(?s)(terminal started as process \d+.*){{{restart + 1}}}")
+        shell.prompt()
+    shell.send_line('services.kill(name = "terminal")')
+    shell.expect_log("terminal was killed; given up after 5 restarts")
+    shell.expect_log(r"shell ended with status 0; restart in \d+ ms", timeout=20)
+
+
 def test_a_killed_shell_greets_again(shell):
     shell.send_line('services.kill(name = "shell")')
     shell.expect_log(r"\[init\] shell started as process \d+")

@@ -290,25 +290,32 @@ int evil_entries(const char *seed)
 	process_exit(good);
 }
 
-/* Writes over header and queues. */
+/* Writes over header and queues. Answers in how many rounds entries were taken nevertheless; may sleep for good. */
 int evil_header(const char *seed)
 {
 	struct chance chance = begin(seed);
 	volatile uint64_t *words = (volatile uint64_t *)(uintptr_t)header();
+	const uint32_t mine = offsetof(struct ring_header, sq_tail) / 8;
+	const uint32_t kernels = offsetof(struct ring_header, sq_head) / 8;
+	uint32_t taken = 0;
 
 	for (uint32_t round = 0; round < 3000; round++) {
 		uint32_t writes = 1 + chance_below(&chance, 20);
+		uint32_t sq_head = (uint32_t)words[kernels];      /* as the kernel has left them */
+		uint64_t cq_tail = words[kernels] >> 32;
 
 		for (uint32_t i = 0; i < writes; i++) {
 			uint32_t end = chance_below(&chance, 2) ? 64 : 1088;
 
 			words[chance_below(&chance, end)] = chance_below(&chance, 3) ? chance_next(&chance) : 0;
 		}
-		/* Garbage in the queue may well be a SYNC entry that is the last one: only 64 more of the index. */
-		words[8] = (words[16] & 0xffffffff) + 66 + chance_below(&chance, 1000);
+		/* Mostly indices that let entries be taken: all completions read, a tail beyond the queue. */
+		if (chance_below(&chance, 4))
+			words[mine] = cq_tail << 32 | (uint32_t)(sq_head + 1 + chance_below(&chance, 1000));
 		(void)cap_enter(0, 0, 0);
+		taken += (uint32_t)words[kernels] != sq_head;
 	}
-	process_exit(0);
+	process_exit(taken);
 }
 
 /* Every id but its own is refused by every operation. Answers how many were not. */

@@ -159,3 +159,19 @@ struct CapRecord $abi(16) {
 }
 
 enum RecordKind { none @0; capability @1; yours @2; }
+
+enum ThreadEventKind { none @0; interrupt @1; fault @2; }
+
+struct ThreadEvent $abi(256) {
+  # A diverted thread's registers, in a record that the thread owns and resumes from in user mode. Reserved: no
+  # operation registers one yet. A sleeping cap_enter that an event ends answers *interrupted*.
+  kind @0 :UInt32 $at(0);             # ThreadEventKind
+  flags @1 :UInt32 $at(4);
+  vector @2 :UInt32 $at(8);           # fault: the processor's number for the exception
+  errorCode @3 :UInt64 $at(16);
+  address @4 :UInt64 $at(24);         # fault: the address that could not be accessed
+  instruction @5 :UInt64 $at(32);
+  processorFlags @6 :UInt64 $at(40);
+  fsBase @7 :UInt64 $at(48);
+  registers @8 :UInt64 $at(56) $times(16);   # in the order of the processor's numbering
+}

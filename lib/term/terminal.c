@@ -87,7 +87,9 @@ static uint32_t top(const struct terminal *t)
 	uint32_t best = NO_SESSION;
 
 	for (uint32_t i = 0; i < TERMINAL_SESSIONS_MAX; i++) {
-		if (t->session[i].open && !t->session[i].cut && (best == NO_SESSION || t->session[i].order > t->session[best].order))
+		if (!t->session[i].open || t->session[i].cut)
+			continue;
+		if (best == NO_SESSION || t->session[i].order > t->session[best].order)
 			best = i;
 	}
 	return best;

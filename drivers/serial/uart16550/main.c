@@ -4,8 +4,8 @@
  *
  * The interrupt line is waited for with one call that is always under way. When it answers, the
  * device is served until it has nothing more to say, the line is acknowledged, the device is served
- * once more, and callers who waited are answered. A `read` waits for bytes, a `write` for room; both queues are answered in the order
- * of the calls.
+ * once more, and callers who waited are answered. A `read` waits for bytes, a `write` for room; both
+ * queues are answered in the order of the calls.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /*
  * The benchmark: measuring (measure.c), what is measured (rows.c), the other party (peer.c).
  *
- * It boots on one processor under icount, where a tick of the time stamp counter is one instruction. No measured
- * region leaves the processor idle, since idle time counts as ticks.
+ * It boots on one processor under icount, where a tick of the time stamp counter is one
+ * instruction. No measured region leaves the processor idle, since idle time counts as ticks.
  */
 #ifndef BENCH_GUEST_BENCH_H
 #define BENCH_GUEST_BENCH_H
@@ -12,14 +12,14 @@
 
 #include "abi/compiler.h"
 
-#define LIST_VALUES 120u      /* 960 bytes */
+#define LIST_VALUES 120u /* 960 bytes */
 
 struct row {
 	const char *id;
-	uint32_t count;                     /* times a batch */
-	uint32_t parts;                     /* operations that one time stands for */
-	bool (*run)(uint32_t count);        /* false: it went wrong */
-	bool no_slab;                       /* a batch must not allocate in the kernel */
+	uint32_t count;              /* times a batch */
+	uint32_t parts;              /* operations that one time stands for */
+	bool (*run)(uint32_t count); /* false: it went wrong */
+	bool no_slab;                /* a batch must not allocate in the kernel */
 };
 
 /* Two readings of the counter, with nothing between them, differ by READING_TICKS. */

@@ -1,6 +1,7 @@
 /*
- * The benchmark program: first process of the package `bench`, or one of its other parties. Prints one line a
- * row on the kernel's console and powers off, with status 0 if every row was measured (bench/README.md).
+ * The benchmark program: first process of the package `bench`, or one of its other parties. Prints
+ * one line a row on the kernel's console and powers off, with status 0 if every row was measured
+ * (bench/README.md).
  */
 #include "bench/guest/bench.h"
 #include "capos/kernel.client.h"

@@ -8,11 +8,11 @@
 #include "rt/format.h"
 #include "rt/program.h"
 
-#define BATCHES            41u
-#define WARM_UP            2u
-#define READING_TICKS      3u
-#define CALIBRATION        200000u
-#define CALIBRATION_SLACK  100u
+#define BATCHES           41u
+#define WARM_UP           2u
+#define READING_TICKS     3u
+#define CALIBRATION       200000u
+#define CALIBRATION_SLACK 100u
 
 uint64_t ticks_read(void)
 {
@@ -37,7 +37,8 @@ static void sort(uint64_t *values, uint32_t count)
 static void print(const char *id, uint64_t *values)
 {
 	sort(values, BATCHES);
-	rt_print("BENCH %s instructions %lu %lu", id, (unsigned long)values[BATCHES / 2], (unsigned long)values[0]);
+	rt_print("BENCH %s instructions %lu %lu", id, (unsigned long)values[BATCHES / 2],
+			(unsigned long)values[0]);
 }
 
 static uint64_t slab_allocations(void)
@@ -69,7 +70,8 @@ bool row_measure(const struct row *row)
 	}
 	allocations = slab_allocations() - allocations;
 	if (row->no_slab && allocations != 0) {
-		rt_print("bench: %s made %lu kernel allocations", row->id, (unsigned long)allocations);
+		rt_print("bench: %s made %lu kernel allocations", row->id,
+				(unsigned long)allocations);
 		return false;
 	}
 	print(row->id, values);

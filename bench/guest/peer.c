@@ -1,5 +1,6 @@
 /*
- * The other parties: a server of the runtime's own kind, one that answers signals, one that always wants to run.
+ * The other parties: a server of the runtime's own kind, one that answers signals, one that always
+ * wants to run.
  */
 #include <string.h>
 
@@ -11,13 +12,15 @@
 #include "rt/program.h"
 #include "rt/server.h"
 
-static status_t target_nothing(void *self, struct call *call, struct bench_target_nothing_params_reader in,
+static status_t target_nothing(void *self, struct call *call,
+		struct bench_target_nothing_params_reader in,
 		struct bench_target_nothing_results_builder *out)
 {
 	return STATUS_OK;
 }
 
-static status_t target_seven(void *self, struct call *call, struct bench_target_seven_params_reader in,
+static status_t target_seven(void *self, struct call *call,
+		struct bench_target_seven_params_reader in,
 		struct bench_target_seven_results_builder *out)
 {
 	bench_target_seven_results_set_a(*out, bench_target_seven_params_get_a(in) + 1);
@@ -30,11 +33,13 @@ static status_t target_seven(void *self, struct call *call, struct bench_target_
 	return STATUS_OK;
 }
 
-static status_t target_list(void *self, struct call *call, struct bench_target_list_params_reader in,
+static status_t target_list(void *self, struct call *call,
+		struct bench_target_list_params_reader in,
 		struct bench_target_list_results_builder *out)
 {
 	struct capnp_list values = bench_target_list_params_get_values(in);
-	struct capnp_list_builder answers = bench_target_list_results_init_values(*out, values.count);
+	struct capnp_list_builder answers = bench_target_list_results_init_values(
+			*out, values.count);
 
 	for (uint32_t i = 0; i < values.count; i++)
 		capnp_list_set_u64(answers, i, capnp_list_u64(values, i) + 1);
@@ -56,7 +61,8 @@ static int serve(void)
 
 	loop_init(&loop);
 	server_root(&server, &object, 0, &target_class, &object);
-	if (loop_serve(&loop, &server, rt_id(rt_grant("serve", ENDPOINT_INTERFACE_ID))) != STATUS_OK)
+	if (loop_serve(&loop, &server, rt_id(rt_grant("serve", ENDPOINT_INTERFACE_ID))) !=
+			STATUS_OK)
 		return 1;
 	return loop_run(&loop) == STATUS_OK ? 0 : 1;
 }

@@ -23,7 +23,7 @@ static struct memory_object_ref page;
 static struct process_handle_ref yielder;
 static uint32_t ping, pong, unheard;
 
-/* --- The kernel alone ------------------------------------------------------------------------------- */
+/* --- The kernel alone ------------------------------------------------------------------------- */
 
 static bool null_enter(uint32_t count)
 {
@@ -98,8 +98,8 @@ static bool map_touch_unmap(uint32_t count)
 	while (count-- > 0) {
 		uint64_t address = 0;
 
-		worst |= virtual_memory_map(memory, memory_object_as_memory_view(page), 0, PAGE_BYTES, 0,
-				ACCESS_READ_WRITE, &address);
+		worst |= virtual_memory_map(memory, memory_object_as_memory_view(page), 0,
+				PAGE_BYTES, 0, ACCESS_READ_WRITE, &address);
 		if (worst != STATUS_OK)
 			return false;
 		*(volatile uint64_t *)(uintptr_t)address = count;
@@ -108,7 +108,7 @@ static bool map_touch_unmap(uint32_t count)
 	return worst == STATUS_OK;
 }
 
-/* --- Two processes ------------------------------------------------------------------------------------ */
+/* --- Two processes ---------------------------------------------------------------------------- */
 
 static bool call_empty(uint32_t count)
 {
@@ -126,7 +126,8 @@ static bool call_64(uint32_t count)
 	while (count-- > 0) {
 		uint64_t a, b, c, d, e, f, g;
 
-		if (bench_target_seven(target, 1, 2, 3, 4, 5, 6, 7, &a, &b, &c, &d, &e, &f, &g) != STATUS_OK)
+		if (bench_target_seven(target, 1, 2, 3, 4, 5, 6, 7, &a, &b, &c, &d, &e, &f, &g) !=
+				STATUS_OK)
 			return false;
 		sum += a + b + c + d + e + f + g;
 	}
@@ -140,7 +141,8 @@ static bool call_960(uint32_t count)
 	while (count-- > 0) {
 		struct bench_target_list_params_builder params;
 		struct bench_target_list_call call = bench_target_list_begin(target, &params);
-		struct capnp_list_builder values = bench_target_list_params_init_values(params, LIST_VALUES);
+		struct capnp_list_builder values = bench_target_list_params_init_values(
+				params, LIST_VALUES);
 		struct capnp_list answers;
 
 		for (uint32_t i = 0; i < LIST_VALUES; i++)
@@ -179,7 +181,7 @@ static bool signal_pingpong(uint32_t count)
 	return worst == STATUS_OK;
 }
 
-/* --- Processes ----------------------------------------------------------------------------------------- */
+/* --- Processes -------------------------------------------------------------------------------- */
 
 struct peer_grant {
 	const char *name;
@@ -187,20 +189,28 @@ struct peer_grant {
 	const struct capnp_interface *interface;
 };
 
-static bool start(const struct launch_file *file, const char *role, const struct peer_grant *peer_grants,
-		uint32_t grant_count, struct process_handle_ref *process)
+static bool start(const struct launch_file *file, const char *role,
+		const struct peer_grant *peer_grants, uint32_t grant_count,
+		struct process_handle_ref *process)
 {
 	static struct launch_row rows[2][LAUNCH_ROWS_MAX];
 	struct launch_grant grants[2] = { 0 };
-	struct capnp_text args[2] = { capnp_text("bench"), capnp_text_of(role, (uint32_t)strlen(role)) };
-	struct launch_request request = { .image = file->bytes, .image_bytes = file->count, .name = args[0],
-		.args = args, .arg_count = 2, .grants = grants, .grant_count = grant_count };
+	struct capnp_text args[2] = { capnp_text("bench"),
+		capnp_text_of(role, (uint32_t)strlen(role)) };
+	struct launch_request request = { .image = file->bytes,
+		.image_bytes = file->count,
+		.name = args[0],
+		.args = args,
+		.arg_count = 2,
+		.grants = grants,
+		.grant_count = grant_count };
 	struct launch_result result;
 
 	for (uint32_t i = 0; i < grant_count; i++) {
 		const struct peer_grant *grant = &peer_grants[i];
 
-		grants[i] = (struct launch_grant){ .capability = grant->id, .rows = rows[i],
+		grants[i] = (struct launch_grant){ .capability = grant->id,
+			.rows = rows[i],
 			.name = capnp_text_of(grant->name, (uint32_t)strlen(grant->name)),
 			.row_count = launch_rows(grant->interface, rows[i], LAUNCH_ROWS_MAX) };
 	}
@@ -215,8 +225,8 @@ static bool start(const struct launch_file *file, const char *role, const struct
 static bool await_end(struct process_handle_ref process)
 {
 	struct process_observer_wait_params_builder params;
-	struct process_observer_wait_call call =
-			process_observer_wait_begin(process_handle_as_process_observer(process), &params);
+	struct process_observer_wait_call call = process_observer_wait_begin(
+			process_handle_as_process_observer(process), &params);
 	status_t status;
 
 	process_observer_wait_send(&call);
@@ -247,7 +257,7 @@ static bool yield(uint32_t count)
 	return true;
 }
 
-/* --- Preparing -------------------------------------------------------------------------------------------- */
+/* --- Preparing -------------------------------------------------------------------------------- */
 
 static bool start_server(void)
 {
@@ -259,8 +269,8 @@ static bool start_server(void)
 	struct endpoint_ref endpoint;
 	status_t status;
 
-	if (object_factory_endpoint(factory, SERVER_MESSAGE_WORDS, SERVER_MESSAGE_CAPS, SERVER_CALLS, &endpoint) !=
-			STATUS_OK)
+	if (object_factory_endpoint(factory, SERVER_MESSAGE_WORDS, SERVER_MESSAGE_CAPS,
+			    SERVER_CALLS, &endpoint) != STATUS_OK)
 		return false;
 	call = endpoint_export_begin(endpoint, &params);
 	rows = endpoint_export_params_init_interfaces(params, 1);
@@ -271,8 +281,11 @@ static bool start_server(void)
 	if (status == STATUS_OK)
 		status = endpoint_export_take_capability(&call, &target.ref);
 	endpoint_export_done(&call);
-	return status == STATUS_OK && start(&image, "serve",
-			&(struct peer_grant){ "serve", rt_id(endpoint.ref), &endpoint_interface }, 1, &process);
+	return status == STATUS_OK &&
+			start(&image, "serve",
+					&(struct peer_grant){ "serve", rt_id(endpoint.ref),
+							&endpoint_interface },
+					1, &process);
 }
 
 static bool start_signals(void)
@@ -318,7 +331,8 @@ uint32_t rows_prepare(const struct row **rows)
 		RT_GRANT(object_factory, "factory"), memory };
 	*rows = all;
 	if (launch_file_open(package, memory, capnp_text("bin/init"), &image) != STATUS_OK ||
-			launch_file_open(package, memory, capnp_text("bin/nothing"), &nothing) != STATUS_OK ||
+			launch_file_open(package, memory, capnp_text("bin/nothing"), &nothing) !=
+					STATUS_OK ||
 			object_factory_memory(authority.factory, PAGE_BYTES, &page) != STATUS_OK)
 		return 0;
 	return start_server() && start_signals() ? (uint32_t)ARRAY_LEN(all) : 0;

@@ -1,5 +1,6 @@
 /*
- * Calls, receives and returns at one endpoint whose both sides are this process, and calls to kernel objects.
+ * Calls, receives and returns at one endpoint whose both sides are this process, and calls to
+ * kernel objects.
  */
 #include "tests/guest/tests.h"
 
@@ -35,7 +36,7 @@ static void kernel_objects_answer_both_ways(void)
 	completion = perform(entry);
 	CHECK_EQUAL(completion.status, STATUS_OK);
 	CHECK_EQUAL(completion.id, Q0);
-	CHECK_EQUAL(completion.msg_words, 2);      /* root pointer and one word */
+	CHECK_EQUAL(completion.msg_words, 2); /* root pointer and one word */
 	CHECK(seat_words(Q0)[1] != 0);
 	completion = perform_sync(entry);
 	CHECK_EQUAL(completion.status, STATUS_OK);
@@ -80,7 +81,8 @@ static void kernel_objects_refuse(void)
 
 static void unknown_capabilities_are_refused(void)
 {
-	static const uint32_t ids[] = { 0, 1u << 20, 0x000fffff, 0xffffffff, 0x7ff00001, 0x00012345 };
+	static const uint32_t ids[] = { 0, 1u << 20, 0x000fffff, 0xffffffff, 0x7ff00001,
+		0x00012345 };
 	uint32_t id = copy_of(rt_id(world.timer.ref));
 
 	for (uint32_t i = 0; i < ARRAY_LEN(ids); i++) {
@@ -290,7 +292,8 @@ static void a_failed_rearm_arms_nothing(void)
 
 static void returns_refuse_what_they_do_not_know(void)
 {
-	static const uint64_t ids[] = { 0, 2, 5, 4096, 0x1000001, 0xffffffff, 0x100000001, UINT64_MAX };
+	static const uint64_t ids[] = { 0, 2, 5, 4096, 0x1000001, 0xffffffff, 0x100000001,
+		UINT64_MAX };
 	struct ring_entry entry;
 	uint32_t id;
 
@@ -411,7 +414,7 @@ static void service_slots_are_bounded(void)
 	fixture_close();
 }
 
-/* --- Cancel --------------------------------------------------------------------------------------- */
+/* --- Cancel ----------------------------------------------------------------------------------- */
 
 static void cancel_of_a_queued_call(void)
 {
@@ -481,12 +484,13 @@ static void cancel_of_a_wait_and_a_sleep(void)
 	CHECK_EQUAL(release(notification), STATUS_OK);
 }
 
-/* --- Notifications ---------------------------------------------------------------------------------- */
+/* --- Notifications ---------------------------------------------------------------------------- */
 
 static void bits_are_taken_by_mask(void)
 {
 	uint32_t notification = notification_new();
-	struct ring_entry wait = entry_of(CAP_OP_WAIT, notification), signal = entry_of(CAP_OP_SIGNAL, notification);
+	struct ring_entry wait = entry_of(CAP_OP_WAIT, notification),
+			  signal = entry_of(CAP_OP_SIGNAL, notification);
 	struct ring_completion completion;
 
 	wait.question = Q0;
@@ -513,7 +517,8 @@ static void bits_are_taken_by_mask(void)
 
 static void a_signal_facet_signals_and_does_not_wait(void)
 {
-	uint32_t notification = notification_new(), signal = narrow_of(notification, SIGNAL_INTERFACE_ID);
+	uint32_t notification = notification_new(),
+		 signal = narrow_of(notification, SIGNAL_INTERFACE_ID);
 	struct ring_entry entry = entry_of(CAP_OP_SIGNAL, signal);
 
 	entry.interface = 1;
@@ -527,7 +532,7 @@ static void a_signal_facet_signals_and_does_not_wait(void)
 	entry.flags = ENTRY_DEATH;
 	CHECK_EQUAL(perform(entry).status, STATUS_BAD_ENTRY);
 	entry.interface = 0;
-	CHECK_EQUAL(perform(entry).status, STATUS_UNIMPLEMENTED);      /* it does not end by itself */
+	CHECK_EQUAL(perform(entry).status, STATUS_UNIMPLEMENTED); /* it does not end by itself */
 	CHECK_EQUAL(release(signal), STATUS_OK);
 	CHECK_EQUAL(release(notification), STATUS_OK);
 }
@@ -548,7 +553,7 @@ static void a_synchronous_call_to_oneself_would_deadlock(void)
 	(void)finish(Q0 + 1);
 	entry = entry_call(export, Q0);
 	CHECK_EQUAL(perform_sync(entry).status, STATUS_WOULD_DEADLOCK);
-	start(entry);      /* asynchronous calls are one's own affair */
+	start(entry); /* asynchronous calls are one's own affair */
 	CHECK_EQUAL(perform(entry_cancel(Q0)).status, STATUS_OK);
 	(void)finish(Q0);
 	fixture_close();
@@ -573,11 +578,13 @@ static const struct test tests[] = {
 	{ "kernel objects refuse", kernel_objects_refuse },
 	{ "unknown capabilities are refused", unknown_capabilities_are_refused },
 	{ "a stale id stays stale", a_stale_id_stays_stale },
-	{ "the receive side is not callable as a service", the_receive_side_is_not_callable_as_a_service },
+	{ "the receive side is not callable as a service",
+			the_receive_side_is_not_callable_as_a_service },
 	{ "a call carries tag, interface and words", a_call_carries_tag_interface_and_words },
 	{ "a call waits for its receiver", a_call_waits_for_its_receiver },
 	{ "an ancestor is called by its own id", an_ancestor_is_called_by_its_own_id },
-	{ "a narrowed capability has only the ancestor", a_narrowed_capability_has_only_the_ancestor },
+	{ "a narrowed capability has only the ancestor",
+			a_narrowed_capability_has_only_the_ancestor },
 	{ "re-arm answers and receives", rearm_answers_and_receives },
 	{ "a failed re-arm arms nothing", a_failed_rearm_arms_nothing },
 	{ "returns refuse what they do not know", returns_refuse_what_they_do_not_know },
@@ -586,12 +593,14 @@ static const struct test tests[] = {
 	{ "service slots are bounded", service_slots_are_bounded },
 	{ "cancel of a queued call", cancel_of_a_queued_call },
 	{ "cancel of a delivered call", cancel_of_a_delivered_call },
-	{ "a return before the cancelled event takes it back", a_return_before_the_cancelled_event_takes_it_back },
+	{ "a return before the cancelled event takes it back",
+			a_return_before_the_cancelled_event_takes_it_back },
 	{ "cancel of a wait and a sleep", cancel_of_a_wait_and_a_sleep },
 	{ "bits are taken by mask", bits_are_taken_by_mask },
 	{ "a signal facet signals and does not wait", a_signal_facet_signals_and_does_not_wait },
 	{ "yield comes back", yield_comes_back },
-	{ "a synchronous call to oneself would deadlock", a_synchronous_call_to_oneself_would_deadlock },
+	{ "a synchronous call to oneself would deadlock",
+			a_synchronous_call_to_oneself_would_deadlock },
 	{ "fail fast does not wait for a service", fail_fast_does_not_wait_for_a_service },
 };
 

@@ -30,7 +30,9 @@ static struct process_handle_ref client(const char *role, const char *arg)
 
 static struct process_handle_ref server(const char *role, const char *arg)
 {
-	struct child_spec spec = { .role = role, .arg = arg, .grants = { { "endpoint", endpoint } } };
+	struct child_spec spec = {
+		.role = role, .arg = arg, .grants = { { "endpoint", endpoint } }
+	};
 
 	return child_start(&spec);
 }
@@ -106,7 +108,7 @@ static void a_server_dies_with_calls_in_service(void)
 		CHECK_EQUAL(reason_of(ended.detail), REASON_DIED);
 	}
 	CHECK_EQUAL(child_finish(child).status, 0);
-	CHECK(!is_done(Q0 + 2));      /* not received: it waits for the next server */
+	CHECK(!is_done(Q0 + 2)); /* not received: it waits for the next server */
 	child = server("take-and-end", "1");
 	CHECK_EQUAL(finish(Q0 + 2).status, STATUS_DISCONNECTED);
 	CHECK_EQUAL(child_finish(child).status, 0);
@@ -167,11 +169,13 @@ static void a_server_dies_while_it_receives(void)
 	child = server("arm-and-hang", NULL);
 	for (uint32_t i = 0; i < 1000 && receivers != 3; i++) {
 		sleep_ns(100000);
-		(void)!endpoint_info((struct endpoint_ref){ rt_ref(endpoint) }, NULL, NULL, NULL, NULL, &receivers);
+		(void)!endpoint_info((struct endpoint_ref){ rt_ref(endpoint) }, NULL, NULL, NULL,
+				NULL, &receivers);
 	}
 	CHECK_EQUAL(receivers, 3);
 	child_kill(child);
-	(void)!endpoint_info((struct endpoint_ref){ rt_ref(endpoint) }, NULL, NULL, NULL, NULL, &receivers);
+	(void)!endpoint_info((struct endpoint_ref){ rt_ref(endpoint) }, NULL, NULL, NULL, NULL,
+			&receivers);
 	CHECK_EQUAL(receivers, 0);
 	entry = entry_call(export, Q0);
 	entry.flags = ENTRY_FAIL_FAST;
@@ -189,10 +193,12 @@ static void a_call_that_does_not_wait_fails_with_its_server(void)
 
 	REQUIRE(fixture_open());
 	child = server("take-and-end", "1");
-	for (uint32_t i = 0; i < 100; i++) {      /* until it has received once: then it counts as running */
+	for (uint32_t i = 0; i < 100;
+			i++) { /* until it has received once: then it counts as running */
 		uint32_t receivers = 0;
 
-		(void)!endpoint_info((struct endpoint_ref){ rt_ref(endpoint) }, NULL, NULL, NULL, NULL, &receivers);
+		(void)!endpoint_info((struct endpoint_ref){ rt_ref(endpoint) }, NULL, NULL, NULL,
+				NULL, &receivers);
 		if (receivers)
 			break;
 		sleep_ns(1000000);
@@ -216,7 +222,7 @@ static void a_circle_of_synchronous_calls_is_refused(void)
 	uint32_t own = endpoint_new(), back = export_new(own, 9, false);
 
 	REQUIRE(fixture_open());
-	start(entry_recv(own, Q0 + 1));      /* so that this process counts as the server of `own` */
+	start(entry_recv(own, Q0 + 1)); /* so that this process counts as the server of `own` */
 	CHECK_EQUAL(perform(entry_cancel(Q0 + 1)).status, STATUS_OK);
 	(void)finish(Q0 + 1);
 	spec.grants[0] = (struct grant){ "endpoint", endpoint };
@@ -244,14 +250,17 @@ static void the_end_of_a_service_is_seen_by_its_holder(void)
 static const struct test tests[] = {
 	{ "a client dies while its call is queued", a_client_dies_while_its_call_is_queued },
 	{ "a client dies while its call is served", a_client_dies_while_its_call_is_served },
-	{ "a client dies with a capability on its way", a_client_dies_with_a_capability_on_its_way },
+	{ "a client dies with a capability on its way",
+			a_client_dies_with_a_capability_on_its_way },
 	{ "a server dies with calls in service", a_server_dies_with_calls_in_service },
 	{ "a server dies without its endpoint", a_server_dies_without_its_endpoint },
 	{ "another server goes on", another_server_goes_on },
 	{ "a server dies while it receives", a_server_dies_while_it_receives },
-	{ "a call that does not wait fails with its server", a_call_that_does_not_wait_fails_with_its_server },
+	{ "a call that does not wait fails with its server",
+			a_call_that_does_not_wait_fails_with_its_server },
 	{ "a circle of synchronous calls is refused", a_circle_of_synchronous_calls_is_refused },
-	{ "the end of a service is seen by its holder", the_end_of_a_service_is_seen_by_its_holder },
+	{ "the end of a service is seen by its holder",
+			the_end_of_a_service_is_seen_by_its_holder },
 };
 
 TEST_LIST(death_tests, tests);

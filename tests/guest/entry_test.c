@@ -36,13 +36,16 @@ static void quiet_is_silent_on_success_only(void)
 	place->flags = ENTRY_QUIET;
 	ring_submit(ring_self());
 	CHECK_EQUAL(header->cq_tail, tail);
-	entry = (struct ring_entry){ .op = CAP_OP_RELEASE, .flags = ENTRY_QUIET, .target = 0x7ff00001 };
+	entry = (struct ring_entry){
+		.op = CAP_OP_RELEASE, .flags = ENTRY_QUIET, .target = 0x7ff00001
+	};
 	CHECK_EQUAL(outcome(entry), STATUS_BAD_CAPABILITY);
 }
 
 static void operations_of_the_future_are_unimplemented(void)
 {
-	static const uint8_t ops[] = { CAP_OP_FORWARD, CAP_OP_FINISH, CAP_OP_PARK, CAP_OP_UNPARK, 16, 17, 100, 255 };
+	static const uint8_t ops[] = { CAP_OP_FORWARD, CAP_OP_FINISH, CAP_OP_PARK, CAP_OP_UNPARK,
+		16, 17, 100, 255 };
 
 	for (uint32_t i = 0; i < ARRAY_LEN(ops); i++) {
 		struct ring_completion completion = perform(entry_of(ops[i], 0));
@@ -54,7 +57,8 @@ static void operations_of_the_future_are_unimplemented(void)
 
 static void flags_of_the_future_are_unimplemented(void)
 {
-	uint32_t notification = notification_new(), endpoint = endpoint_new(), export = export_new(endpoint, 1, false);
+	uint32_t notification = notification_new(), endpoint = endpoint_new(),
+		 export = export_new(endpoint, 1, false);
 	struct ring_entry entry = entry_call(export, Q0);
 
 	entry.flags = ENTRY_KEEP;
@@ -93,21 +97,46 @@ static const struct ring_entry used[] = {
 	{ .op = CAP_OP_CANCEL, .question = ALL16 },
 	{ .op = CAP_OP_WAIT, .target = ALL32, .interface = ALL64, .question = ALL16 },
 	{ .op = CAP_OP_RETIRE, .target = ALL32, .interface = ALL64, .deadline_ns = ALL64 },
-	{ .op = CAP_OP_RECV, .target = ALL32, .question = ALL16, .reply_off = ALL32, .reply_words = ALL16,
-	  .reply_caps = ALL8 },
-	{ .op = CAP_OP_RETURN, .method = ALL16, .target = ALL32, .interface = ALL64, .msg_off = ALL32,
-	  .msg_words = ALL16, .reply_off = ALL32, .reply_words = ALL16, .reply_caps = ALL8, .caps_off = ALL32,
-	  .question = ALL16, .cap_count = ALL8 },
-	{ .op = CAP_OP_CALL, .method = ALL16, .target = ALL32, .interface = ALL64, .deadline_ns = ALL64,
-	  .msg_off = ALL32, .msg_words = ALL16, .reply_off = ALL32, .reply_words = ALL16, .reply_caps = ALL8,
-	  .caps_off = ALL32, .question = ALL16, .cap_count = ALL8, .path_len = ALL8,
-	  .path = { ALL16, ALL16, ALL16, ALL16 } },
+	{ .op = CAP_OP_RECV,
+			.target = ALL32,
+			.question = ALL16,
+			.reply_off = ALL32,
+			.reply_words = ALL16,
+			.reply_caps = ALL8 },
+	{ .op = CAP_OP_RETURN,
+			.method = ALL16,
+			.target = ALL32,
+			.interface = ALL64,
+			.msg_off = ALL32,
+			.msg_words = ALL16,
+			.reply_off = ALL32,
+			.reply_words = ALL16,
+			.reply_caps = ALL8,
+			.caps_off = ALL32,
+			.question = ALL16,
+			.cap_count = ALL8 },
+	{ .op = CAP_OP_CALL,
+			.method = ALL16,
+			.target = ALL32,
+			.interface = ALL64,
+			.deadline_ns = ALL64,
+			.msg_off = ALL32,
+			.msg_words = ALL16,
+			.reply_off = ALL32,
+			.reply_words = ALL16,
+			.reply_caps = ALL8,
+			.caps_off = ALL32,
+			.question = ALL16,
+			.cap_count = ALL8,
+			.path_len = ALL8,
+			.path = { ALL16, ALL16, ALL16, ALL16 } },
 };
 
 static void unused_bytes_are_refused(void)
 {
 	for (uint32_t row = 0; row < ARRAY_LEN(used); row++) {
-		for (uint32_t at = offsetof(struct ring_entry, method); at < sizeof(struct ring_entry); at++) {
+		for (uint32_t at = offsetof(struct ring_entry, method);
+				at < sizeof(struct ring_entry); at++) {
 			struct ring_entry entry = entry_of(used[row].op, 0);
 			bool is_user_data = at >= 8 && at < 16;
 			status_t status;
@@ -129,18 +158,24 @@ static void flags_without_meaning_are_refused(void)
 		uint8_t op;
 		uint8_t allowed;
 	} rows[] = {
-		{ CAP_OP_NOP, ENTRY_SYNC | ENTRY_QUIET }, { CAP_OP_RELEASE, ENTRY_SYNC | ENTRY_QUIET },
+		{ CAP_OP_NOP, ENTRY_SYNC | ENTRY_QUIET },
+		{ CAP_OP_RELEASE, ENTRY_SYNC | ENTRY_QUIET },
 		{ CAP_OP_CALL, ENTRY_SYNC | ENTRY_KEEP | ENTRY_FAIL_FAST | ENTRY_PIPELINED },
-		{ CAP_OP_RECV, ENTRY_SYNC }, { CAP_OP_COPY, ENTRY_SYNC }, { CAP_OP_NARROW, ENTRY_SYNC },
+		{ CAP_OP_RECV, ENTRY_SYNC },
+		{ CAP_OP_COPY, ENTRY_SYNC },
+		{ CAP_OP_NARROW, ENTRY_SYNC },
 		{ CAP_OP_RETURN, ENTRY_SYNC | ENTRY_EXCEPTION | ENTRY_REARM | ENTRY_QUIET },
 		{ CAP_OP_WAIT, ENTRY_SYNC | ENTRY_DEATH | ENTRY_MULTISHOT },
-		{ CAP_OP_SIGNAL, ENTRY_SYNC | ENTRY_QUIET }, { CAP_OP_YIELD, ENTRY_SYNC | ENTRY_QUIET },
-		{ CAP_OP_CANCEL, ENTRY_SYNC | ENTRY_QUIET }, { CAP_OP_RETIRE, ENTRY_SYNC | ENTRY_QUIET },
+		{ CAP_OP_SIGNAL, ENTRY_SYNC | ENTRY_QUIET },
+		{ CAP_OP_YIELD, ENTRY_SYNC | ENTRY_QUIET },
+		{ CAP_OP_CANCEL, ENTRY_SYNC | ENTRY_QUIET },
+		{ CAP_OP_RETIRE, ENTRY_SYNC | ENTRY_QUIET },
 	};
 
 	for (uint32_t row = 0; row < ARRAY_LEN(rows); row++) {
 		for (uint32_t bit = 0; bit < 8; bit++) {
-			struct ring_entry entry = { .op = rows[row].op, .flags = (uint8_t)(1u << bit) };
+			struct ring_entry entry = { .op = rows[row].op,
+				.flags = (uint8_t)(1u << bit) };
 
 			if (!(rows[row].allowed >> bit & 1))
 				CHECK_EQUAL(outcome(entry), STATUS_BAD_ENTRY);
@@ -162,7 +197,7 @@ static void misplaced_sync_is_an_ordinary_refusal(void)
 	CHECK_EQUAL(second.completion.status, STATUS_OK);
 	first = (struct ring_operation){ 0 };
 	ring_entry(ring, CAP_OP_NOP, &first)->flags = ENTRY_SYNC;
-	ring_wait(ring, &first);       /* with min_complete 1 */
+	ring_wait(ring, &first); /* with min_complete 1 */
 	CHECK_EQUAL(first.completion.status, STATUS_BAD_ENTRY);
 	CHECK_EQUAL(perform(entry_of(CAP_OP_NOP, 0)).status, STATUS_OK);
 }
@@ -178,11 +213,13 @@ static void sync_outcomes_are_in_the_reply_slot(void)
 	CHECK_EQUAL(perform_sync(entry_of(CAP_OP_RELEASE, id)).status, STATUS_OK);
 	CHECK_EQUAL(perform_sync(entry_of(CAP_OP_RELEASE, id)).status, STATUS_BAD_CAPABILITY);
 	CHECK_EQUAL(perform_sync((struct ring_entry){ .op = 99 }).status, STATUS_UNIMPLEMENTED);
-	CHECK_EQUAL(perform_sync((struct ring_entry){ .op = CAP_OP_NOP, .method = 1 }).status, STATUS_BAD_ENTRY);
-	CHECK_EQUAL(perform_sync((struct ring_entry){ .op = CAP_OP_RETURN }).status, STATUS_BAD_ENTRY);
+	CHECK_EQUAL(perform_sync((struct ring_entry){ .op = CAP_OP_NOP, .method = 1 }).status,
+			STATUS_BAD_ENTRY);
+	CHECK_EQUAL(perform_sync((struct ring_entry){ .op = CAP_OP_RETURN }).status,
+			STATUS_BAD_ENTRY);
 }
 
-/* --- Spans -------------------------------------------------------------------------------------- */
+/* --- Spans ------------------------------------------------------------------------------------ */
 
 static status_t call_with_message(uint32_t target, uint32_t off, uint32_t words)
 {
@@ -210,7 +247,8 @@ static void spans_lie_in_the_arena(void)
 	const struct ring_header *header = ring_self()->header;
 	uint32_t first = header->arena_off, end = header->arena_end;
 	uint32_t endpoint = endpoint_sized(2048, 4, 4), export = export_new(endpoint, 1, false);
-	static const uint32_t bad[] = { 0, 1, 64, 63, 600, 1000, 4096, 4097, 8192, 0x7fffffff, 0xffffffff, 0xfffffff0 };
+	static const uint32_t bad[] = { 0, 1, 64, 63, 600, 1000, 4096, 4097, 8192, 0x7fffffff,
+		0xffffffff, 0xfffffff0 };
 
 	REQUIRE(export != 0);
 	CHECK_EQUAL(call_with_message(export, first, 1), STATUS_DISCONNECTED);
@@ -243,7 +281,8 @@ static void spans_lie_in_the_arena(void)
 	CHECK_EQUAL(release(endpoint), STATUS_OK);
 }
 
-/* The kernel reads the message and then writes the answer: a span over itself is the program's own affair. */
+/* The kernel reads the message and then writes the answer: a span over itself is the program's
+ * own affair. */
 static void spans_may_overlap(void)
 {
 	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 7, false);
@@ -291,15 +330,16 @@ static void questions_are_bounded_and_exclusive(void)
 	CHECK_EQUAL(release(endpoint), STATUS_OK);
 }
 
-/* --- Queues, by a child: its ring is spoiled afterwards ------------------------------------------ */
+/* --- Queues, by a child: its ring is spoiled afterwards --------------------------------------- */
 
 static void child_passes(const char *role)
 {
-	struct child_spec spec = { .role = role, .grants = { { "timer", rt_id(world.timer.ref) } } };
+	struct child_spec spec = { .role = role,
+		.grants = { { "timer", rt_id(world.timer.ref) } } };
 	struct child_end end = child_finish(child_start(&spec));
 
 	CHECK_EQUAL(end.state, PROCESS_STATE_EXITED);
-	CHECK_EQUAL(end.status, 0);      /* else: the number of the step that failed */
+	CHECK_EQUAL(end.status, 0); /* else: the number of the step that failed */
 }
 
 static void credits_hold_entries_back(void)
@@ -335,7 +375,8 @@ static void vector_and_scratch_registers_leak_nothing(void)
 static const struct test tests[] = {
 	{ "nop completes", nop_completes },
 	{ "quiet is silent on success only", quiet_is_silent_on_success_only },
-	{ "operations of the future are unimplemented", operations_of_the_future_are_unimplemented },
+	{ "operations of the future are unimplemented",
+			operations_of_the_future_are_unimplemented },
 	{ "flags of the future are unimplemented", flags_of_the_future_are_unimplemented },
 	{ "unused bytes are refused", unused_bytes_are_refused },
 	{ "flags without meaning are refused", flags_without_meaning_are_refused },

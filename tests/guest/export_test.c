@@ -38,7 +38,8 @@ static void start_death_wait(uint32_t target, uint16_t question)
 
 static void the_last_holder_is_told_and_retired(void)
 {
-	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 99, false), copy = copy_of(export);
+	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 99, false),
+		 copy = copy_of(export);
 	struct ring_completion event;
 	uint64_t sequence;
 
@@ -99,7 +100,8 @@ static void an_export_in_transit_has_a_holder(void)
 	CHECK_EQUAL(release(other), STATUS_OK);
 }
 
-/* A call that waits for its receiver keeps its target, whatever becomes of the caller's capability. */
+/* A call that waits for its receiver keeps its target, whatever becomes of the caller's
+ * capability. */
 static void a_queued_call_keeps_its_export(void)
 {
 	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 3, false);
@@ -151,7 +153,8 @@ static void a_reset_begins_the_next_incarnation(void)
 	CHECK_EQUAL(release(endpoint), STATUS_OK);
 }
 
-/* A call that waits must not reach the next incarnation through an export of the last: its tag means nothing there. */
+/* A call that waits must not reach the next incarnation through an export of the last: its tag
+ * means nothing there. */
 static void a_queued_call_waits_through_a_reset_if_its_export_lasts(void)
 {
 	uint32_t endpoint = endpoint_new(), lasting = export_new(endpoint, 1, true);
@@ -229,23 +232,31 @@ static void export_refuses_bad_rows(void)
 		uint16_t ancestors[3];
 		uint32_t count;
 	} rows[] = {
-		{ { 0 }, { 0 }, 0 }, { { 0 }, { 0 }, 1 }, { { 1, 1 }, { 0 }, 2 }, { { 1, 0 }, { 0 }, 2 },
-		{ { 1 }, { 2 }, 1 }, { { 1, 2 }, { 4 }, 2 }, { { 1, 2 }, { 0x8000 }, 2 },
+		{ { 0 }, { 0 }, 0 },
+		{ { 0 }, { 0 }, 1 },
+		{ { 1, 1 }, { 0 }, 2 },
+		{ { 1, 0 }, { 0 }, 2 },
+		{ { 1 }, { 2 }, 1 },
+		{ { 1, 2 }, { 4 }, 2 },
+		{ { 1, 2 }, { 0x8000 }, 2 },
 	};
 	uint32_t endpoint = endpoint_new();
 
 	for (uint32_t i = 0; i <= ARRAY_LEN(rows); i++) {
 		struct endpoint_export_params_builder params;
-		struct endpoint_export_call call =
-				endpoint_export_begin((struct endpoint_ref){ rt_ref(endpoint) }, &params);
+		struct endpoint_export_call call = endpoint_export_begin(
+				(struct endpoint_ref){ rt_ref(endpoint) }, &params);
 		uint32_t count = i < ARRAY_LEN(rows) ? rows[i].count : 17;
-		struct capnp_list_builder list = endpoint_export_params_init_interfaces(params, count);
+		struct capnp_list_builder list = endpoint_export_params_init_interfaces(
+				params, count);
 
 		for (uint32_t row = 0; row < count; row++) {
 			struct interface_row_builder builder = interface_row_builder_at(list, row);
 
-			interface_row_set_id(builder, i < ARRAY_LEN(rows) ? rows[i].id[row] : row + 1);
-			interface_row_set_ancestors(builder, i < ARRAY_LEN(rows) ? rows[i].ancestors[row] : 0);
+			interface_row_set_id(
+					builder, i < ARRAY_LEN(rows) ? rows[i].id[row] : row + 1);
+			interface_row_set_ancestors(
+					builder, i < ARRAY_LEN(rows) ? rows[i].ancestors[row] : 0);
 		}
 		endpoint_export_send(&call);
 		CHECK_EQUAL(endpoint_export_wait(&call), STATUS_INVALID_ARGUMENT);
@@ -280,10 +291,12 @@ static void ten_thousand_exports(void)
 	CHECK_EQUAL(called, (MANY + 6) / 7);
 	for (uint32_t i = 0; i < MANY; i++) {
 		rt_release(ids[i]);
-		if (finish(Q0 + 1).status != STATUS_OK || seat_header(Q0 + 1)->kind != RECV_KIND_NO_HOLDERS)
+		if (finish(Q0 + 1).status != STATUS_OK ||
+				seat_header(Q0 + 1)->kind != RECV_KIND_NO_HOLDERS)
 			break;
 		tags += seat_header(Q0 + 1)->tag;
-		told += retire(endpoint, seat_header(Q0 + 1)->tag, seat_header(Q0 + 1)->sequence) == STATUS_OK;
+		told += retire(endpoint, seat_header(Q0 + 1)->tag, seat_header(Q0 + 1)->sequence) ==
+				STATUS_OK;
 		start(entry_recv(endpoint, Q0 + 1));
 	}
 	CHECK_EQUAL(told, MANY);
@@ -301,7 +314,7 @@ static const struct test tests[] = {
 	{ "a queued call keeps its export", a_queued_call_keeps_its_export },
 	{ "a reset begins the next incarnation", a_reset_begins_the_next_incarnation },
 	{ "a queued call waits through a reset if its export lasts",
-	  a_queued_call_waits_through_a_reset_if_its_export_lasts },
+			a_queued_call_waits_through_a_reset_if_its_export_lasts },
 	{ "closing ends everything", closing_ends_everything },
 	{ "the last receive side closes", the_last_receive_side_closes },
 	{ "export refuses bad rows", export_refuses_bad_rows },

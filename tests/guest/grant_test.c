@@ -9,10 +9,12 @@
 static uint64_t grant_of(uint32_t capability, uint32_t process_id)
 {
 	struct capability_manager_holders_params_builder params;
-	struct capability_manager_holders_call call = capability_manager_holders_begin(world.authority, &params);
+	struct capability_manager_holders_call call = capability_manager_holders_begin(
+			world.authority, &params);
 	uint64_t grant = 0;
 
-	capability_manager_holders_params_set_capability(params, client_cap(&call.call, rt_ref(capability)));
+	capability_manager_holders_params_set_capability(
+			params, client_cap(&call.call, rt_ref(capability)));
 	capability_manager_holders_send(&call);
 	if (capability_manager_holders_wait(&call) == STATUS_OK) {
 		struct capnp_list rows = capability_manager_holders_results_get_holders(
@@ -32,13 +34,14 @@ static uint64_t grant_of(uint32_t capability, uint32_t process_id)
 static uint32_t id_of(struct process_handle_ref process)
 {
 	struct process_observer_info_params_builder params;
-	struct process_observer_info_call call =
-			process_observer_info_begin(process_handle_as_process_observer(process), &params);
+	struct process_observer_info_call call = process_observer_info_begin(
+			process_handle_as_process_observer(process), &params);
 	uint32_t id = 0;
 
 	process_observer_info_send(&call);
 	if (process_observer_info_wait(&call) == STATUS_OK)
-		id = process_observer_info_results_get_process_id(process_observer_info_results(&call));
+		id = process_observer_info_results_get_process_id(
+				process_observer_info_results(&call));
 	process_observer_info_done(&call);
 	return id;
 }
@@ -61,7 +64,8 @@ static void serve_rest(uint32_t endpoint)
 }
 
 /* Serves calls until the process holds the capability. */
-static void serve_until_held(uint32_t endpoint, uint32_t capability, struct process_handle_ref process)
+static void serve_until_held(
+		uint32_t endpoint, uint32_t capability, struct process_handle_ref process)
 {
 	for (uint32_t i = 0; i < 100 && grant_of(capability, id_of(process)) == 0; i++) {
 		sleep_ns(1000000);
@@ -75,14 +79,18 @@ static uint32_t revoke_derived(uint32_t capability)
 {
 	uint32_t revoked = 0;
 
-	CHECK_EQUAL(capability_manager_revoke_derived(world.authority, rt_ref(capability), &revoked), STATUS_OK);
+	CHECK_EQUAL(capability_manager_revoke_derived(
+				    world.authority, rt_ref(capability), &revoked),
+			STATUS_OK);
 	return revoked;
 }
 
 static void a_revoked_grant_answers_so(void)
 {
 	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, false), revoked = 0;
-	struct child_spec spec = { .role = "calls", .arg = "0", .grants = { { "service", export } } };
+	struct child_spec spec = {
+		.role = "calls", .arg = "0", .grants = { { "service", export } }
+	};
 	struct process_handle_ref child = child_start(&spec), other = child_start(&spec);
 	uint64_t grant;
 
@@ -93,11 +101,12 @@ static void a_revoked_grant_answers_so(void)
 	CHECK_EQUAL(capability_manager_revoke(world.authority, grant, &revoked), STATUS_OK);
 	CHECK_EQUAL(revoked, 1);
 	CHECK_EQUAL(grant_of(export, id_of(child)), 0);
-	for (uint32_t i = 0; i < 4; i++)      /* a call under way is not touched; the next is refused */
+	for (uint32_t i = 0; i < 4; i++) /* a call under way is not touched; the next is refused */
 		serve_one(endpoint);
 	CHECK_EQUAL(child_finish(child).status, 100 + REASON_REVOKED);
 	serve_one(endpoint);
-	CHECK_EQUAL(capability_manager_revoke(world.authority, grant, NULL), STATUS_INVALID_ARGUMENT);
+	CHECK_EQUAL(capability_manager_revoke(world.authority, grant, NULL),
+			STATUS_INVALID_ARGUMENT);
 	CHECK_EQUAL(capability_manager_revoke(world.authority, 0, NULL), STATUS_INVALID_ARGUMENT);
 	CHECK(is_live(export));
 	child_kill(other);
@@ -109,8 +118,10 @@ static void revocation_reaches_what_was_passed_on(void)
 {
 	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, false);
 	uint32_t sink_endpoint = endpoint_new(), sink = export_new(sink_endpoint, 1, false);
-	struct child_spec second = { .role = "receiver-of-one", .grants = { { "endpoint", sink_endpoint } } };
-	struct child_spec first = { .role = "pass-on", .grants = { { "service", export }, { "sink", sink } } };
+	struct child_spec second = { .role = "receiver-of-one",
+		.grants = { { "endpoint", sink_endpoint } } };
+	struct child_spec first = { .role = "pass-on",
+		.grants = { { "service", export }, { "sink", sink } } };
 	struct process_handle_ref b = child_start(&second), a = child_start(&first);
 
 	serve_until_held(endpoint, export, b);
@@ -131,8 +142,10 @@ static void revocation_passes_over_the_dead(void)
 {
 	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, false);
 	uint32_t sink_endpoint = endpoint_new(), sink = export_new(sink_endpoint, 1, false);
-	struct child_spec second = { .role = "receiver-of-one", .grants = { { "endpoint", sink_endpoint } } };
-	struct child_spec first = { .role = "pass-on", .grants = { { "service", export }, { "sink", sink } } };
+	struct child_spec second = { .role = "receiver-of-one",
+		.grants = { { "endpoint", sink_endpoint } } };
+	struct child_spec first = { .role = "pass-on",
+		.grants = { { "service", export }, { "sink", sink } } };
 	struct process_handle_ref b = child_start(&second), a = child_start(&first);
 
 	serve_until_held(endpoint, export, b);
@@ -149,8 +162,10 @@ static void revocation_passes_over_the_dead(void)
 /* Revoked between send and receive: the call fails and nothing of it moves. */
 static void revocation_catches_what_is_under_way(void)
 {
-	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, false), gift = notification_new();
-	struct child_spec spec = { .role = "send-and-hang", .grants = { { "service", export }, { "gift", gift } } };
+	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, false),
+		 gift = notification_new();
+	struct child_spec spec = { .role = "send-and-hang",
+		.grants = { { "service", export }, { "gift", gift } } };
 	struct process_handle_ref child = child_start(&spec);
 
 	while (info_pending(endpoint) == 0)
@@ -169,7 +184,9 @@ static void revocation_catches_what_is_under_way(void)
 static void revocation_is_an_end_that_can_be_waited_for(void)
 {
 	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, false);
-	struct child_spec spec = { .role = "await-death", .arg = "1", .grants = { { "service", export } } };
+	struct child_spec spec = {
+		.role = "await-death", .arg = "1", .grants = { { "service", export } }
+	};
 	struct process_handle_ref child = child_start(&spec);
 	struct child_end end;
 
@@ -177,7 +194,7 @@ static void revocation_is_an_end_that_can_be_waited_for(void)
 	sleep_ns(2000000);
 	CHECK_EQUAL(revoke_derived(export), 1);
 	sleep_ns(2000000);
-	(void)!process_handle_kill(child, 55);      /* comes too late */
+	(void)!process_handle_kill(child, 55); /* comes too late */
 	end = child_finish(child);
 	CHECK_EQUAL(end.state, PROCESS_STATE_EXITED);
 	CHECK_EQUAL(end.status, 0);
@@ -190,7 +207,8 @@ static const struct test tests[] = {
 	{ "revocation reaches what was passed on", revocation_reaches_what_was_passed_on },
 	{ "revocation passes over the dead", revocation_passes_over_the_dead },
 	{ "revocation catches what is under way", revocation_catches_what_is_under_way },
-	{ "revocation is an end that can be waited for", revocation_is_an_end_that_can_be_waited_for },
+	{ "revocation is an end that can be waited for",
+			revocation_is_an_end_that_can_be_waited_for },
 };
 
 TEST_LIST(grant_tests, tests);

@@ -1,5 +1,6 @@
 /*
- * Ledgers: running out of each class is an answer that names it, and the end of a process gives everything back.
+ * Ledgers: running out of each class is an answer that names it, and the end of a process gives
+ * everything back.
  */
 #include "tests/guest/tests.h"
 
@@ -9,9 +10,12 @@
 static void exhaust(const char *what, enum resource_class class, uint64_t limit)
 {
 	const struct launch_limit limits[] = { { class, limit } };
-	struct child_spec spec = { .role = "exhaust", .arg = what, .limits = limits, .limit_count = 1,
-		.grants = { { "timer", rt_id(world.timer.ref) }, { "factory", rt_id(world.factory.ref) },
-			{ "memory", 0 } } };
+	struct child_spec spec = { .role = "exhaust",
+		.arg = what,
+		.limits = limits,
+		.limit_count = 1,
+		.grants = { { "timer", rt_id(world.timer.ref) },
+				{ "factory", rt_id(world.factory.ref) }, { "memory", 0 } } };
 	struct child_end end = child_finish(child_start(&spec));
 
 	CHECK_EQUAL(end.state, PROCESS_STATE_EXITED);
@@ -62,12 +66,15 @@ static void threads_run_out(void)
 /* A child cannot be given what its maker does not have. */
 static void limits_are_carved(void)
 {
-	for (enum resource_class class = RESOURCE_CLASS_FRAMES; class <= RESOURCE_CLASS_THREADS; class++) {
+	for (enum resource_class class = RESOURCE_CLASS_FRAMES; class <= RESOURCE_CLASS_THREADS;
+			class ++) {
 		const uint64_t wanted[] = { UINT64_MAX, 1ull << 40 };
 
 		for (uint32_t i = 0; i < ARRAY_LEN(wanted); i++) {
 			const struct launch_limit limits[] = { { class, wanted[i] } };
-			struct child_spec spec = { .role = "end", .limits = limits, .limit_count = 1 };
+			struct child_spec spec = {
+				.role = "end", .limits = limits, .limit_count = 1
+			};
 			struct process_handle_ref process;
 
 			CHECK_EQUAL(child_try(&spec, &process), STATUS_OVERLOADED);

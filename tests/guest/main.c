@@ -1,7 +1,7 @@
 /*
- * The functional tests of ring, capabilities, endpoints, grants, ledgers, memory and processes: the first
- * process of the package test-guest, or a child of it in a role.
- * Always true: each test leaves the ledger of this process as it found it.
+ * The functional tests of ring, capabilities, endpoints, grants, ledgers, memory and processes: the
+ * first process of the package test-guest, or a child of it in a role. Always true: each test
+ * leaves the ledger of this process as it found it.
  */
 #include "tests/guest/tests.h"
 

@@ -1,6 +1,6 @@
 /*
- * The roles that children of the guest tests play. A role's result is the child's exit status: 0 if all went as it
- * should, else the number of the step that did not.
+ * The roles that children of the guest tests play. A role's result is the child's exit status: 0 if
+ * all went as it should, else the number of the step that did not.
  *
  * Roles that spoil their ring leave with process_exit, without the runtime's last look at it.
  */
@@ -12,9 +12,9 @@
 #include "rt/capability.h"
 #include "rt/program.h"
 
-#define STEP(number, condition) \
-	do { \
-		if (!(condition)) \
+#define STEP(number, condition)               \
+	do {                                  \
+		if (!(condition))             \
 			process_exit(number); \
 	} while (0)
 
@@ -23,7 +23,7 @@ static int end(const char *arg)
 	return (int)number_of(arg);
 }
 
-/* --- Queues ------------------------------------------------------------------------------------- */
+/* --- Queues ----------------------------------------------------------------------------------- */
 
 static struct ring_header *header(void)
 {
@@ -64,7 +64,9 @@ static int credits(const char *arg)
 	STEP(7, header()->reply_user_data != 77);
 	header()->cq_head = header()->cq_tail;
 	STEP(8, cap_enter(0, 0, 0) == STATUS_OK);
-	STEP(9, header()->reply_user_data == 77 && header()->sq_head == header()->sq_tail && unread() == 6);
+	STEP(9,
+			header()->reply_user_data == 77 && header()->sq_head == header()->sq_tail &&
+					unread() == 6);
 	process_exit(0);
 }
 
@@ -115,8 +117,10 @@ static int64_t system_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c)
 {
 	int64_t result;
 
-	__asm__ volatile("syscall" : "=a"(result), "+D"(a), "+S"(b), "+d"(c) : "0"(number)
-			: "rcx", "r8", "r9", "r10", "r11", "memory");
+	__asm__ volatile("syscall"
+			 : "=a"(result), "+D"(a), "+S"(b), "+d"(c)
+			 : "0"(number)
+			 : "rcx", "r8", "r9", "r10", "r11", "memory");
 	return result;
 }
 
@@ -167,7 +171,8 @@ static int registers(const char *arg)
 			"mov %%rbp, %%rax; pop %%rbp"
 			: "+r"(scratch_at), "=&a"(kept[1]), "=&b"(kept[0])
 			:
-			: "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "memory");
+			: "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
+			"memory");
 	STEP(1, kept[0] == 0x1111 && kept[1] == 0x2222);
 	STEP(2, scratch[6] == 0x3333 && scratch[7] == 0x4444 && scratch[8] == 0x5555);
 	for (int i = 0; i < 6; i++)
@@ -175,10 +180,10 @@ static int registers(const char *arg)
 	return 0;
 }
 
-/* --- Clients -------------------------------------------------------------------------------------- */
+/* --- Clients ---------------------------------------------------------------------------------- */
 
-/* Calls "service" arg times and ends; the first failure ends it with that status (positive), and a revoked or
- * restarted service with 100 and the kernel's reason. */
+/* Calls "service" arg times and ends; the first failure ends it with that status (positive), and
+ * a revoked or restarted service with 100 and the kernel's reason. */
 static int calls(const char *arg)
 {
 	uint64_t count = number_of(arg);
@@ -258,7 +263,7 @@ static int send_and_hang(const char *arg)
 	return perform_sync(entry).status == STATUS_OK ? 0 : 1;
 }
 
-/* --- Servers -------------------------------------------------------------------------------------- */
+/* --- Servers ---------------------------------------------------------------------------------- */
 
 /* Serves "endpoint" for ever: each call is answered at once with its own words. */
 static int echo(const char *arg)
@@ -326,7 +331,7 @@ static int call_back(const char *arg)
 	return status == STATUS_WOULD_DEADLOCK ? 0 : 1;
 }
 
-/* --- Others ------------------------------------------------------------------------------------------ */
+/* --- Others ----------------------------------------------------------------------------------- */
 
 static int spin(const char *arg)
 {
@@ -357,7 +362,7 @@ static int crash(const char *arg)
 		((void (*)(void))(uintptr_t)ring_self()->words)();
 		break;
 	case 't':
-		*(volatile uint8_t *)(uintptr_t)crash = 0x90;      /* text */
+		*(volatile uint8_t *)(uintptr_t)crash = 0x90; /* text */
 		break;
 	case 'd':
 		__asm__ volatile("xor %%ecx, %%ecx; div %%ecx" : : : "eax", "ecx", "edx");
@@ -390,7 +395,8 @@ static int exhaust(const char *arg)
 	for (uint32_t i = 0; i < 5000 && status == STATUS_OK; i++) {
 		switch (*arg) {
 		case 'f':
-			status = virtual_memory_commit(world.memory, address + i * 4096ul, 4096, ACCESS_READ_WRITE);
+			status = virtual_memory_commit(world.memory, address + i * 4096ul, 4096,
+					ACCESS_READ_WRITE);
 			detail = rt_detail();
 			break;
 		case 's':
@@ -411,7 +417,8 @@ static int exhaust(const char *arg)
 			detail = rt_detail();
 			break;
 		case 't': {
-			struct ring_entry entry = entry_call(rt_id(world.timer.ref), (uint16_t)(Q0 + i % SEATS));
+			struct ring_entry entry = entry_call(
+					rt_id(world.timer.ref), (uint16_t)(Q0 + i % SEATS));
 
 			if (i == SEATS)
 				return 97;
@@ -420,7 +427,7 @@ static int exhaust(const char *arg)
 			entry.reply_caps = 0;
 			entry.msg_off = world.message_off;
 			entry.msg_words = 2;
-			message()[0] = 1ull << 32;                /* a struct of one word */
+			message()[0] = 1ull << 32; /* a struct of one word */
 			message()[1] = 1000000000000;
 			start(entry);
 			if (is_done(entry.question)) {
@@ -438,10 +445,11 @@ static int exhaust(const char *arg)
 	return (int)class_of(detail);
 }
 
-#define LINKS 40u
+#define LINKS         40u
 #define LINK_QUESTION 20u
 
-/* Endpoints of which each is held by nothing but a call that waits at the one before; "next" is the last. */
+/* Endpoints of which each is held by nothing but a call that waits at the one before; "next" is
+ * the last. */
 static int chain(const char *arg)
 {
 	static struct ring_operation links[LINKS];
@@ -450,9 +458,12 @@ static int chain(const char *arg)
 
 	for (uint32_t i = 0; i < LINKS; i++) {
 		bool last = i + 1 == LINKS;
-		uint32_t next = last ? grant_id("next") : endpoint_sized(MESSAGE_WORDS, MESSAGE_CAPS, 1);
+		uint32_t next = last ? grant_id("next")
+				     : endpoint_sized(MESSAGE_WORDS, MESSAGE_CAPS, 1);
 		uint32_t next_target = last ? 0 : export_new(next, 1, false);
-		struct ring_entry call = { .op = CAP_OP_CALL, .target = target, .interface = TEST_INTERFACE,
+		struct ring_entry call = { .op = CAP_OP_CALL,
+			.target = target,
+			.interface = TEST_INTERFACE,
 			.question = (uint16_t)(LINK_QUESTION + i) };
 		struct ring_entry *place;
 
@@ -473,12 +484,30 @@ static int chain(const char *arg)
 }
 
 const struct role peer_roles[] = {
-	{ "end", end }, { "credits", credits }, { "bad-tail", bad_tail }, { "bad-head", bad_head },
-	{ "enter-arguments", enter_arguments }, { "deadline", deadline }, { "registers", registers },
-	{ "calls", calls }, { "flood", flood }, { "pass-on", pass_on }, { "receiver-of-one", receiver_of_one },
-	{ "await-death", await_death }, { "send-and-hang", send_and_hang }, { "echo", echo },
-	{ "take-and-end", take_and_end }, { "take-let-go-and-end", take_let_go_and_end },
-	{ "take-and-hang", take_and_hang }, { "arm-and-hang", arm_and_hang }, { "call-back", call_back },
-	{ "spin", spin }, { "busy", busy }, { "hang", hang }, { "crash", crash }, { "exhaust", exhaust }, { "chain", chain },
+	{ "end", end },
+	{ "credits", credits },
+	{ "bad-tail", bad_tail },
+	{ "bad-head", bad_head },
+	{ "enter-arguments", enter_arguments },
+	{ "deadline", deadline },
+	{ "registers", registers },
+	{ "calls", calls },
+	{ "flood", flood },
+	{ "pass-on", pass_on },
+	{ "receiver-of-one", receiver_of_one },
+	{ "await-death", await_death },
+	{ "send-and-hang", send_and_hang },
+	{ "echo", echo },
+	{ "take-and-end", take_and_end },
+	{ "take-let-go-and-end", take_let_go_and_end },
+	{ "take-and-hang", take_and_hang },
+	{ "arm-and-hang", arm_and_hang },
+	{ "call-back", call_back },
+	{ "spin", spin },
+	{ "busy", busy },
+	{ "hang", hang },
+	{ "crash", crash },
+	{ "exhaust", exhaust },
+	{ "chain", chain },
 };
 const uint32_t peer_role_count = ARRAY_LEN(peer_roles);

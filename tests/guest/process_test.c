@@ -11,7 +11,8 @@
 static status_t create(const char *name, struct process_builder_ref *builder)
 {
 	struct process_spawner_create_params_builder params;
-	struct process_spawner_create_call call = process_spawner_create_begin(world.spawner, &params);
+	struct process_spawner_create_call call = process_spawner_create_begin(
+			world.spawner, &params);
 	status_t status;
 
 	process_spawner_create_params_set_name(params, capnp_text_of(name, (uint32_t)strlen(name)));
@@ -25,7 +26,8 @@ static status_t create(const char *name, struct process_builder_ref *builder)
 
 static void names_are_checked(void)
 {
-	static const char *const bad[] = { "", "a b", "tab\t", "\x7f", "12345678901234567890123456789012", "\xc3\xa4" };
+	static const char *const bad[] = { "", "a b", "tab\t", "\x7f",
+		"12345678901234567890123456789012", "\xc3\xa4" };
 	struct process_builder_ref builder;
 
 	for (uint32_t i = 0; i < ARRAY_LEN(bad); i++)
@@ -45,7 +47,8 @@ static void a_dropped_builder_leaves_nothing(void)
 		REQUIRE_OK(create("dropped", &builder));
 		CHECK_EQUAL(process_builder_memory(builder, &memory), STATUS_OK);
 		CHECK_EQUAL(virtual_memory_reserve(memory, 1 << 20, 0, &address), STATUS_OK);
-		CHECK_EQUAL(virtual_memory_commit(memory, address, 65536, ACCESS_READ_WRITE), STATUS_OK);
+		CHECK_EQUAL(virtual_memory_commit(memory, address, 65536, ACCESS_READ_WRITE),
+				STATUS_OK);
 		CHECK_EQUAL(process_builder_grant(builder, world.timer.ref, &id), STATUS_OK);
 		CHECK_EQUAL(process_builder_grant_memory(builder, &id), STATUS_OK);
 		client_release(memory.ref);
@@ -92,11 +95,16 @@ static void start_checks_its_arguments_and_works_once(void)
 	uint32_t id = 0;
 
 	REQUIRE_OK(create("started", &builder));
-	CHECK_EQUAL(process_builder_start(builder, 0, 0x500000, 0, &process), STATUS_INVALID_ARGUMENT);
-	CHECK_EQUAL(process_builder_start(builder, 0xffff800000000000, 0x500000, 0, &process), STATUS_INVALID_ARGUMENT);
-	CHECK_EQUAL(process_builder_start(builder, 0x800000000000, 0x500000, 0, &process), STATUS_INVALID_ARGUMENT);
-	CHECK_EQUAL(process_builder_start(builder, 0x400000, 0x800000000001, 0, &process), STATUS_INVALID_ARGUMENT);
-	CHECK_EQUAL(process_builder_start(builder, 0x400000, 0xffffffffffffffff, 0, &process), STATUS_INVALID_ARGUMENT);
+	CHECK_EQUAL(process_builder_start(builder, 0, 0x500000, 0, &process),
+			STATUS_INVALID_ARGUMENT);
+	CHECK_EQUAL(process_builder_start(builder, 0xffff800000000000, 0x500000, 0, &process),
+			STATUS_INVALID_ARGUMENT);
+	CHECK_EQUAL(process_builder_start(builder, 0x800000000000, 0x500000, 0, &process),
+			STATUS_INVALID_ARGUMENT);
+	CHECK_EQUAL(process_builder_start(builder, 0x400000, 0x800000000001, 0, &process),
+			STATUS_INVALID_ARGUMENT);
+	CHECK_EQUAL(process_builder_start(builder, 0x400000, 0xffffffffffffffff, 0, &process),
+			STATUS_INVALID_ARGUMENT);
 	/* An entry point where nothing is: it starts, and crashes. */
 	REQUIRE_OK(process_builder_start(builder, 0x400000, 0x500000, 0, &process));
 	CHECK_EQUAL(process_builder_start(builder, 0x400000, 0x500000, 0, NULL), STATUS_FAILED);
@@ -110,7 +118,8 @@ static void start_checks_its_arguments_and_works_once(void)
 
 static void exits_and_kills_have_their_status(void)
 {
-	struct process_handle_ref child = child_start(&(struct child_spec){ .role = "end", .arg = "42" });
+	struct process_handle_ref child = child_start(
+			&(struct child_spec){ .role = "end", .arg = "42" });
 	struct child_end end = child_finish(child);
 
 	CHECK_EQUAL(end.state, PROCESS_STATE_EXITED);
@@ -140,13 +149,15 @@ static void many_can_wait(void)
 	entry.question = Q0;
 	start(entry);
 	for (uint32_t i = 0; i < 5; i++) {
-		waits[i] = process_observer_wait_begin((struct process_observer_ref){ rt_ref(observer) }, &params);
+		waits[i] = process_observer_wait_begin(
+				(struct process_observer_ref){ rt_ref(observer) }, &params);
 		process_observer_wait_send(&waits[i]);
 	}
 	CHECK(!is_done(Q0));
 	client_cancel(&waits[2].call);
 	CHECK_EQUAL(process_observer_wait_wait(&waits[2]), STATUS_CANCELLED);
-	CHECK_EQUAL(process_handle_kill((struct process_handle_ref){ rt_ref(observer) }, 1), STATUS_UNIMPLEMENTED);
+	CHECK_EQUAL(process_handle_kill((struct process_handle_ref){ rt_ref(observer) }, 1),
+			STATUS_UNIMPLEMENTED);
 	CHECK_EQUAL(process_handle_kill(child, 3), STATUS_OK);
 	CHECK_EQUAL(finish(Q0).status, STATUS_OK);
 	for (uint32_t i = 0; i < 5; i++) {
@@ -165,9 +176,12 @@ static void crashes_leave_a_record(void)
 		enum crash_kind kind;
 		uint32_t vector;
 	} rows[] = {
-		{ "w", CRASH_KIND_ACCESS_FAULT, 14 }, { "x", CRASH_KIND_ACCESS_FAULT, 14 },
-		{ "t", CRASH_KIND_ACCESS_FAULT, 14 }, { "d", CRASH_KIND_ARITHMETIC, 0 },
-		{ "u", CRASH_KIND_ILLEGAL_INSTRUCTION, 6 }, { "b", CRASH_KIND_BREAKPOINT, 3 },
+		{ "w", CRASH_KIND_ACCESS_FAULT, 14 },
+		{ "x", CRASH_KIND_ACCESS_FAULT, 14 },
+		{ "t", CRASH_KIND_ACCESS_FAULT, 14 },
+		{ "d", CRASH_KIND_ARITHMETIC, 0 },
+		{ "u", CRASH_KIND_ILLEGAL_INSTRUCTION, 6 },
+		{ "b", CRASH_KIND_BREAKPOINT, 3 },
 		{ "p", CRASH_KIND_PROTECTION, 13 },
 	};
 
@@ -179,10 +193,12 @@ static void crashes_leave_a_record(void)
 		struct crash_record_reader record;
 
 		CHECK_EQUAL(child_wait(child).state, PROCESS_STATE_CRASHED);
-		call = process_observer_crash_begin(process_handle_as_process_observer(child), &params);
+		call = process_observer_crash_begin(
+				process_handle_as_process_observer(child), &params);
 		process_observer_crash_send(&call);
 		CHECK_EQUAL(process_observer_crash_wait(&call), STATUS_OK);
-		record = process_observer_crash_results_get_record(process_observer_crash_results(&call));
+		record = process_observer_crash_results_get_record(
+				process_observer_crash_results(&call));
 		CHECK_EQUAL(crash_record_get_kind(record), rows[i].kind);
 		CHECK_EQUAL(crash_record_get_vector(record), rows[i].vector);
 		CHECK(crash_record_get_instruction(record) >= 0x400000);
@@ -209,13 +225,13 @@ static void a_child_needs_what_it_was_given(void)
 	client_release(child.ref);
 }
 
-/* While somebody else always wants the processor, a synchronous call still goes straight to its server and its
- * answer straight back: two switches a round. */
+/* While somebody else always wants the processor, a synchronous call still goes straight to its
+ * server and its answer straight back: two switches a round. */
 static void a_synchronous_call_switches_directly(void)
 {
 	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, false);
-	struct process_handle_ref server = child_start(
-			&(struct child_spec){ .role = "echo", .grants = { { "endpoint", endpoint } } });
+	struct process_handle_ref server = child_start(&(struct child_spec){
+			.role = "echo", .grants = { { "endpoint", endpoint } } });
 	struct process_handle_ref other = child_start(&(struct child_spec){ .role = "spin" });
 	const uint32_t rounds = 200;
 	uint64_t before = 0, after = 0;
@@ -229,7 +245,8 @@ static void a_synchronous_call_switches_directly(void)
 	}
 	(void)!system_info_counters(world.info, &after, NULL, NULL, NULL);
 	CHECK(after - before >= 2 * rounds);
-	CHECK(after - before < 3 * rounds);      /* the rest: slices of the other; through the queue it would be 4 */
+	CHECK(after - before <
+			3 * rounds); /* the rest: slices of the other; through the queue it would be 4 */
 	if (after - before >= 3 * rounds)
 		tap_note("%lu switches for %u rounds", (unsigned long)(after - before), rounds);
 	child_kill(other);
@@ -243,10 +260,10 @@ static void clients_get_equal_shares(void)
 {
 	uint32_t endpoint = endpoint_new();
 	uint32_t greedy = export_new(endpoint, 0, false), modest = export_new(endpoint, 1, false);
-	struct process_handle_ref a = child_start(&(struct child_spec){ .role = "flood", .arg = "8",
-		.grants = { { "service", greedy } } });
-	struct process_handle_ref b = child_start(&(struct child_spec){ .role = "flood", .arg = "2",
-		.grants = { { "service", modest } } });
+	struct process_handle_ref a = child_start(&(struct child_spec){
+			.role = "flood", .arg = "8", .grants = { { "service", greedy } } });
+	struct process_handle_ref b = child_start(&(struct child_spec){
+			.role = "flood", .arg = "2", .grants = { { "service", modest } } });
 	uint32_t served[2] = { 0 };
 
 	for (uint32_t i = 0; i < 1000 && info_pending(endpoint) < 10; i++)
@@ -279,8 +296,8 @@ static void clients_get_equal_shares(void)
 static uint64_t cpu_ns_of(struct process_handle_ref process)
 {
 	struct process_observer_info_params_builder info_params;
-	struct process_observer_info_call info =
-			process_observer_info_begin(process_handle_as_process_observer(process), &info_params);
+	struct process_observer_info_call info = process_observer_info_begin(
+			process_handle_as_process_observer(process), &info_params);
 	struct capability_manager_processes_params_builder params;
 	struct capability_manager_processes_call call;
 	uint64_t cpu_ns = 0;
@@ -308,10 +325,10 @@ static uint64_t cpu_ns_of(struct process_handle_ref process)
 static void two_that_call_each_other_starve_nobody(void)
 {
 	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, false);
-	struct process_handle_ref server = child_start(
-			&(struct child_spec){ .role = "echo", .grants = { { "endpoint", endpoint } } });
-	struct process_handle_ref client = child_start(
-			&(struct child_spec){ .role = "calls", .arg = "0", .grants = { { "service", export } } });
+	struct process_handle_ref server = child_start(&(struct child_spec){
+			.role = "echo", .grants = { { "endpoint", endpoint } } });
+	struct process_handle_ref client = child_start(&(struct child_spec){
+			.role = "calls", .arg = "0", .grants = { { "service", export } } });
 	struct process_handle_ref other = child_start(&(struct child_spec){ .role = "busy" });
 	uint64_t both, alone;
 
@@ -320,7 +337,8 @@ static void two_that_call_each_other_starve_nobody(void)
 	alone = cpu_ns_of(other);
 	CHECK(alone > 20000000 && both > 20000000);
 	if (alone <= 20000000 || both <= 20000000)
-		tap_note("%lu ns for the two, %lu ns for the other", (unsigned long)both, (unsigned long)alone);
+		tap_note("%lu ns for the two, %lu ns for the other", (unsigned long)both,
+				(unsigned long)alone);
 	child_kill(other);
 	child_kill(client);
 	child_kill(server);

@@ -1,6 +1,6 @@
 /*
- * TAP on the kernel's console; see tap.h. Always true: each test makes exactly one line "ok" or "not ok", after the
- * remarks about its failed checks.
+ * TAP on the kernel's console; see tap.h. Always true: each test makes exactly one line "ok" or
+ * "not ok", after the remarks about its failed checks.
  */
 #include "tests/guest/tap.h"
 
@@ -10,7 +10,7 @@
 #include "rt/program.h"
 #include "tests/guest/world.h"
 
-#define NOTES_MAX 8u       /* of one test; more would only repeat */
+#define NOTES_MAX 8u /* of one test; more would only repeat */
 
 static uint32_t number;
 static uint32_t failed_tests;
@@ -37,7 +37,8 @@ bool tap_check(bool passed, const char *file, int line, const char *what)
 bool tap_check_equal(int64_t value, int64_t expected, const char *file, int line, const char *what)
 {
 	if (value != expected && failed_checks++ < NOTES_MAX)
-		tap_note("%s:%d: %s is %ld, not %ld", file, line, what, (long)value, (long)expected);
+		tap_note("%s:%d: %s is %ld, not %ld", file, line, what, (long)value,
+				(long)expected);
 	return value == expected;
 }
 
@@ -52,7 +53,8 @@ void tap_run(const struct test *tests, uint32_t count, void (*before)(void), voi
 			after();
 		if (failed_checks)
 			failed_tests++;
-		rt_print("TAP %s %u - %s", failed_checks ? "not ok" : "ok", ++number, tests[i].name);
+		rt_print("TAP %s %u - %s", failed_checks ? "not ok" : "ok", ++number,
+				tests[i].name);
 	}
 }
 

@@ -1,6 +1,7 @@
 /*
- * Tests inside a booted capOS: a list of functions, run in order, whose outcome goes to the kernel's console as
- * lines that begin with "TAP". The runner (tools/runner/test.py) reads them from the kernel log.
+ * Tests inside a booted capOS: a list of functions, run in order, whose outcome goes to the
+ * kernel's console as lines that begin with "TAP". The runner (tools/runner/test.py) reads them
+ * from the kernel log.
  *
  * A failed check is noted with its place and the test goes on; REQUIRE leaves the test.
  */
@@ -32,15 +33,15 @@ void tap_note(const char *format, ...) PRINTF_LIKE(1, 2);
 #define CHECK(condition) ((void)tap_check((condition), __FILE__, __LINE__, #condition))
 #define CHECK_EQUAL(value, expected) \
 	((void)tap_check_equal((int64_t)(value), (int64_t)(expected), __FILE__, __LINE__, #value))
-#define REQUIRE(condition) \
-	do { \
+#define REQUIRE(condition)                                                   \
+	do {                                                                 \
 		if (!tap_check((condition), __FILE__, __LINE__, #condition)) \
-			return; \
+			return;                                              \
 	} while (0)
-#define REQUIRE_OK(status) \
-	do { \
+#define REQUIRE_OK(status)                                                      \
+	do {                                                                    \
 		if (!tap_check_equal((status), 0, __FILE__, __LINE__, #status)) \
-			return; \
+			return;                                                 \
 	} while (0)
 
 #endif

@@ -12,8 +12,8 @@ struct test_list {
 	uint32_t count;
 };
 
-extern const struct test_list entry_tests, call_tests, transfer_tests, export_tests, death_tests, grant_tests,
-		ledger_tests, memory_tests, process_tests, object_tests, knot_tests;
+extern const struct test_list entry_tests, call_tests, transfer_tests, export_tests, death_tests,
+		grant_tests, ledger_tests, memory_tests, process_tests, object_tests, knot_tests;
 extern const struct role peer_roles[];
 extern const uint32_t peer_role_count;
 

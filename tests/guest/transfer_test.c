@@ -1,5 +1,6 @@
 /*
- * Capabilities on their way: copies, moves, moves that fail, a server's own exports, and what bytes arrive.
+ * Capabilities on their way: copies, moves, moves that fail, a server's own exports, and what bytes
+ * arrive.
  */
 #include "tests/guest/tests.h"
 
@@ -111,7 +112,8 @@ static void a_send_that_fails_moves_nothing(void)
 		{ { .kind = TRANSFER_KIND_MOVE, .path = { 1 } }, STATUS_BAD_DESCRIPTOR },
 		{ { .kind = TRANSFER_KIND_ANSWER }, STATUS_UNIMPLEMENTED },
 		{ { .kind = 4 }, STATUS_BAD_DESCRIPTOR },
-		{ { .kind = 255, .flags = 255, .path_len = 255, .id = UINT32_MAX }, STATUS_BAD_DESCRIPTOR },
+		{ { .kind = 255, .flags = 255, .path_len = 255, .id = UINT32_MAX },
+				STATUS_BAD_DESCRIPTOR },
 	};
 	uint32_t id = copy_of(rt_id(world.timer.ref));
 	struct ring_entry call;
@@ -286,20 +288,23 @@ static void an_argument_that_moves_to_the_kernel_leaves_on_success(void)
 	for (uint32_t round = 0; round < 2; round++) {
 		call = virtual_memory_map_begin(world.memory, &params);
 		virtual_memory_map_params_set_object(params, client_give(&call.call, object.ref));
-		virtual_memory_map_params_set_bytes(params, round == 0 ? 8192 : 4096);      /* the first: too many */
+		virtual_memory_map_params_set_bytes(
+				params, round == 0 ? 8192 : 4096); /* the first: too many */
 		virtual_memory_map_params_set_access(params, ACCESS_READ_WRITE);
 		virtual_memory_map_send(&call);
-		CHECK_EQUAL(virtual_memory_map_wait(&call), round == 0 ? STATUS_INVALID_ARGUMENT : STATUS_OK);
+		CHECK_EQUAL(virtual_memory_map_wait(&call),
+				round == 0 ? STATUS_INVALID_ARGUMENT : STATUS_OK);
 		if (round == 1)
-			address = virtual_memory_map_results_get_address(virtual_memory_map_results(&call));
+			address = virtual_memory_map_results_get_address(
+					virtual_memory_map_results(&call));
 		virtual_memory_map_done(&call);
 		CHECK(is_live(rt_id(object.ref)) == (round == 0));
 	}
 	CHECK_EQUAL(virtual_memory_unmap(world.memory, address, 4096), STATUS_OK);
 }
 
-/* What arrives is the message and nothing else: no byte of the receiver's arena outside what was delivered changes,
- * and none of the sender's arena outside the message arrives. */
+/* What arrives is the message and nothing else: no byte of the receiver's arena outside what was
+ * delivered changes, and none of the sender's arena outside the message arrives. */
 static void no_other_byte_travels(void)
 {
 	uint8_t *area = (uint8_t *)seat_words(Q0 + 1);
@@ -340,7 +345,8 @@ static const struct test tests[] = {
 	{ "answers carry capabilities", answers_carry_capabilities },
 	{ "an answer to nobody moves nothing", an_answer_to_nobody_moves_nothing },
 	{ "a released original still arrives", a_released_original_still_arrives },
-	{ "an argument that moves to the kernel leaves on success", an_argument_that_moves_to_the_kernel_leaves_on_success },
+	{ "an argument that moves to the kernel leaves on success",
+			an_argument_that_moves_to_the_kernel_leaves_on_success },
 	{ "no other byte travels", no_other_byte_travels },
 };
 

@@ -14,7 +14,7 @@
 
 #define PERFORM_QUESTION 39u
 #define MAP_BYTES        (16ull << 20)
-#define SETTLE_TURNS 500u      /* ended processes are taken apart in steps */
+#define SETTLE_TURNS     500u /* ended processes are taken apart in steps */
 
 struct world world;
 static struct ring_operation seats[SEATS];
@@ -29,17 +29,18 @@ static struct client_ref need(const char *name, uint64_t interface_id, bool comp
 	return ref;
 }
 
-/* Page tables stay where something was mapped once, and are paid for. Makes those that tests will need. */
+/* Page tables stay where something was mapped once, and are paid for. Makes those that tests
+ * will need. */
 static void make_page_tables(void)
 {
 	uint64_t address[5];
 	struct memory_object_ref object;
 
-	free(malloc(1));      /* the heap takes its place first, and mappings go behind it */
+	free(malloc(1)); /* the heap takes its place first, and mappings go behind it */
 	ASSERT(object_factory_memory(world.factory, MAP_BYTES, &object) == STATUS_OK);
 	for (uint32_t i = 0; i < ARRAY_LEN(address); i++)
-		ASSERT(virtual_memory_map(world.memory, memory_object_as_memory_view(object), 0, MAP_BYTES, 0,
-				ACCESS_READ, &address[i]) == STATUS_OK);
+		ASSERT(virtual_memory_map(world.memory, memory_object_as_memory_view(object), 0,
+				       MAP_BYTES, 0, ACCESS_READ, &address[i]) == STATUS_OK);
 	for (uint32_t i = 0; i < ARRAY_LEN(address); i++)
 		ASSERT(virtual_memory_unmap(world.memory, address[i], MAP_BYTES) == STATUS_OK);
 	client_release(object.ref);
@@ -63,8 +64,9 @@ void world_init(bool complete)
 	ASSERT(ring_span_take(ring_self(), 128, &world.caps_off));
 	ASSERT(ring_span_take(ring_self(), SEATS * SEAT_WORDS, &world.seats_off));
 	if (complete)
-		ASSERT(capability_manager_open(world.authority, world.process_id, &found, &world.self) ==
-				STATUS_OK && found);
+		ASSERT(capability_manager_open(world.authority, world.process_id, &found,
+				       &world.self) == STATUS_OK &&
+				found);
 	if (complete)
 		make_page_tables();
 }
@@ -173,15 +175,23 @@ struct cap_descriptor *descriptors(void)
 
 struct ring_entry entry_call(uint32_t target, uint16_t question)
 {
-	return (struct ring_entry){ .op = CAP_OP_CALL, .target = target, .interface = TEST_INTERFACE,
-		.question = question, .reply_off = seat_off(question), .reply_words = MESSAGE_WORDS,
+	return (struct ring_entry){ .op = CAP_OP_CALL,
+		.target = target,
+		.interface = TEST_INTERFACE,
+		.question = question,
+		.reply_off = seat_off(question),
+		.reply_words = MESSAGE_WORDS,
 		.reply_caps = MESSAGE_CAPS };
 }
 
 struct ring_entry entry_recv(uint32_t endpoint, uint16_t question)
 {
-	return (struct ring_entry){ .op = CAP_OP_RECV, .target = endpoint, .question = question,
-		.reply_off = seat_off(question), .reply_words = MESSAGE_WORDS, .reply_caps = MESSAGE_CAPS };
+	return (struct ring_entry){ .op = CAP_OP_RECV,
+		.target = endpoint,
+		.question = question,
+		.reply_off = seat_off(question),
+		.reply_words = MESSAGE_WORDS,
+		.reply_caps = MESSAGE_CAPS };
 }
 
 struct ring_entry entry_return(uint32_t endpoint, uint32_t call_id)
@@ -232,7 +242,7 @@ bool is_live(uint32_t id)
 {
 	struct ring_entry entry = entry_call(id, PERFORM_QUESTION - 1);
 
-	entry.interface = 1;       /* nobody has it: unimplemented */
+	entry.interface = 1; /* nobody has it: unimplemented */
 	entry.reply_off = entry.reply_words = entry.reply_caps = 0;
 	return perform(entry).status == STATUS_UNIMPLEMENTED;
 }
@@ -256,7 +266,8 @@ uint32_t endpoint_new(void)
 status_t export_status(uint32_t endpoint, uint64_t tag, bool lasting, uint32_t *id)
 {
 	struct endpoint_export_params_builder params;
-	struct endpoint_export_call call = endpoint_export_begin((struct endpoint_ref){ rt_ref(endpoint) }, &params);
+	struct endpoint_export_call call = endpoint_export_begin(
+			(struct endpoint_ref){ rt_ref(endpoint) }, &params);
 	struct capnp_list_builder rows;
 	struct client_ref capability = { 0 };
 	status_t status;
@@ -281,7 +292,8 @@ status_t export_status(uint32_t endpoint, uint64_t tag, bool lasting, uint32_t *
 uint32_t export_of(uint32_t endpoint, uint64_t tag, const struct capnp_interface *interface)
 {
 	struct endpoint_export_params_builder params;
-	struct endpoint_export_call call = endpoint_export_begin((struct endpoint_ref){ rt_ref(endpoint) }, &params);
+	struct endpoint_export_call call = endpoint_export_begin(
+			(struct endpoint_ref){ rt_ref(endpoint) }, &params);
 	struct capnp_list_builder rows;
 	struct client_ref capability = { 0 };
 
@@ -316,7 +328,8 @@ uint32_t info_exports(uint32_t endpoint)
 {
 	uint32_t exports = UINT32_MAX;
 
-	(void)!endpoint_info((struct endpoint_ref){ rt_ref(endpoint) }, NULL, &exports, NULL, NULL, NULL);
+	(void)!endpoint_info((struct endpoint_ref){ rt_ref(endpoint) }, NULL, &exports, NULL, NULL,
+			NULL);
 	return exports;
 }
 
@@ -324,7 +337,8 @@ uint32_t info_pending(uint32_t endpoint)
 {
 	uint32_t pending = UINT32_MAX;
 
-	(void)!endpoint_info((struct endpoint_ref){ rt_ref(endpoint) }, NULL, NULL, &pending, NULL, NULL);
+	(void)!endpoint_info((struct endpoint_ref){ rt_ref(endpoint) }, NULL, NULL, &pending, NULL,
+			NULL);
 	return pending;
 }
 
@@ -332,15 +346,16 @@ uint32_t info_in_service(uint32_t endpoint)
 {
 	uint32_t in_service = UINT32_MAX;
 
-	(void)!endpoint_info((struct endpoint_ref){ rt_ref(endpoint) }, NULL, NULL, NULL, &in_service, NULL);
+	(void)!endpoint_info((struct endpoint_ref){ rt_ref(endpoint) }, NULL, NULL, NULL,
+			&in_service, NULL);
 	return in_service;
 }
 
 struct usage usage_of(struct process_handle_ref process)
 {
 	struct process_observer_usage_params_builder params;
-	struct process_observer_usage_call call =
-			process_observer_usage_begin(process_handle_as_process_observer(process), &params);
+	struct process_observer_usage_call call = process_observer_usage_begin(
+			process_handle_as_process_observer(process), &params);
 	struct usage usage = { 0 };
 
 	process_observer_usage_send(&call);
@@ -376,7 +391,8 @@ bool usage_settles(const struct usage *before)
 	for (uint32_t i = 0; i < ARRAY_LEN(usage.used); i++) {
 		if (usage.used[i] != before->used[i])
 			tap_note("%s: %lu in use, were %lu", resource_class_name((int)i),
-					(unsigned long)usage.used[i], (unsigned long)before->used[i]);
+					(unsigned long)usage.used[i],
+					(unsigned long)before->used[i]);
 	}
 	return same(&usage, before);
 }
@@ -418,8 +434,9 @@ static const struct launch_file *file_open(const char *name, struct launch_file 
 	if (!name && own.bytes)
 		return &own;
 	name = name ? name : "bin/init";
-	if (launch_file_open(world.package, world.memory, capnp_text_of(name, (uint32_t)strlen(name)), file) !=
-			STATUS_OK || !file->bytes)
+	if (launch_file_open(world.package, world.memory,
+			    capnp_text_of(name, (uint32_t)strlen(name)), file) != STATUS_OK ||
+			!file->bytes)
 		return NULL;
 	return file;
 }
@@ -431,9 +448,14 @@ status_t child_try(const struct child_spec *spec, struct process_handle_ref *pro
 	const struct launch_file *file = file_open(spec->file, &other);
 	struct launch_authority authority = { world.spawner, world.factory, world.memory };
 	struct launch_grant grants[ARRAY_LEN(spec->grants)] = { 0 };
-	struct capnp_text args[3] = { capnp_text("init"), capnp_text_of(spec->role, (uint32_t)strlen(spec->role)) };
-	struct launch_request request = { .name = args[1], .args = args, .arg_count = 2, .grants = grants,
-		.limits = spec->limits, .limit_count = spec->limit_count };
+	struct capnp_text args[3] = { capnp_text("init"),
+		capnp_text_of(spec->role, (uint32_t)strlen(spec->role)) };
+	struct launch_request request = { .name = args[1],
+		.args = args,
+		.arg_count = 2,
+		.grants = grants,
+		.limits = spec->limits,
+		.limit_count = spec->limit_count };
 	struct launch_result result = { 0 };
 	status_t status;
 
@@ -445,10 +467,12 @@ status_t child_try(const struct child_spec *spec, struct process_handle_ref *pro
 		const struct grant *grant = &spec->grants[request.grant_count];
 
 		grants[request.grant_count] = (struct launch_grant){ .capability = grant->id,
-			.name = capnp_text_of(grant->name, (uint32_t)strlen(grant->name)), .own_memory = grant->id == 0,
+			.name = capnp_text_of(grant->name, (uint32_t)strlen(grant->name)),
+			.own_memory = grant->id == 0,
 			.rows = rows[request.grant_count] };
 		if (spec->interfaces[request.grant_count])
-			grants[request.grant_count].row_count = launch_rows(spec->interfaces[request.grant_count],
+			grants[request.grant_count].row_count = launch_rows(
+					spec->interfaces[request.grant_count],
 					rows[request.grant_count], LAUNCH_ROWS_MAX);
 		request.grant_count++;
 	}
@@ -483,7 +507,8 @@ struct child_end child_wait(struct process_handle_ref process)
 		struct exit_status_reader exit = process_observer_wait_results_get_exit(
 				process_observer_wait_results(&call));
 
-		end = (struct child_end){ exit_status_get_state(exit), exit_status_get_status(exit) };
+		end = (struct child_end){ exit_status_get_state(exit),
+			exit_status_get_status(exit) };
 	}
 	process_observer_wait_done(&call);
 	return end;

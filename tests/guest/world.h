@@ -1,9 +1,10 @@
 /*
- * What the guest tests stand on: the capabilities that the kernel gives to the first process, ring entries of every
- * kind made short, endpoints, ledgers, and children that play a role.
+ * What the guest tests stand on: the capabilities that the kernel gives to the first process, ring
+ * entries of every kind made short, endpoints, ledgers, and children that play a role.
  *
- * Tests speak to the ring in its own terms (docs/ring.md); the typed clients serve where something is only needed.
- * Each of the questions Q0 to Q0 + SEATS - 1 has a seat: an operation and a part of the arena.
+ * Tests speak to the ring in its own terms (docs/ring.md); the typed clients serve where something
+ * is only needed. Each of the questions Q0 to Q0 + SEATS - 1 has a seat: an operation and a part of
+ * the arena.
  */
 #ifndef TESTS_GUEST_WORLD_H
 #define TESTS_GUEST_WORLD_H
@@ -16,18 +17,18 @@
 #include "capos/ring.capnp.h"
 #include "rt/ring.h"
 
-#define Q0              40u      /* the runtime takes question numbers from 0 up */
-#define SEATS           8u
-#define SEAT_WORDS      96u
-#define MESSAGE_WORDS   16u      /* of test endpoints: largest call */
-#define MESSAGE_CAPS    4u
-#define SERVICE_CALLS   4u
-#define RECORDS_WORDS   (2u * MESSAGE_CAPS)
-#define TIMED_OUT       9999     /* a status of nobody's: a test waited too long */
-#define WAIT_NS         4000000000ull
+#define Q0             40u /* the runtime takes question numbers from 0 up */
+#define SEATS          8u
+#define SEAT_WORDS     96u
+#define MESSAGE_WORDS  16u /* of test endpoints: largest call */
+#define MESSAGE_CAPS   4u
+#define SERVICE_CALLS  4u
+#define RECORDS_WORDS  (2u * MESSAGE_CAPS)
+#define TIMED_OUT      9999 /* a status of nobody's: a test waited too long */
+#define WAIT_NS        4000000000ull
 
-#define TEST_INTERFACE  0xb000000000000001ull   /* three methods */
-#define TEST_ANCESTOR   0xb000000000000002ull   /* one method */
+#define TEST_INTERFACE 0xb000000000000001ull /* three methods */
+#define TEST_ANCESTOR  0xb000000000000002ull /* one method */
 
 struct world {
 	struct console_ref console;
@@ -41,15 +42,16 @@ struct world {
 	struct virtual_memory_ref memory;
 	struct process_handle_ref self;
 	uint32_t process_id;
-	uint32_t message_off;      /* words; MESSAGE_WORDS_SENT of them */
-	uint32_t caps_off;         /* 64 descriptors */
+	uint32_t message_off; /* words; MESSAGE_WORDS_SENT of them */
+	uint32_t caps_off;    /* 64 descriptors */
 	uint32_t seats_off;
 };
 #define MESSAGE_WORDS_SENT 320u
 
 extern struct world world;
 
-/* Takes the grants and scratch in the arena. `complete`: the first process, which must have all of them. */
+/* Takes the grants and scratch in the arena. `complete`: the first process, which must have all
+ * of them. */
 void world_init(bool complete);
 /* The capability granted under this name; 0: none. */
 uint32_t grant_id(const char *name);
@@ -77,7 +79,7 @@ static inline struct recv_header *seat_header(uint16_t question)
 }
 struct cap_record *seat_records(uint16_t question, bool receive);
 uint64_t *seat_message(uint16_t question, bool receive);
-uint64_t *message(void);                  /* what calls and returns send */
+uint64_t *message(void); /* what calls and returns send */
 struct cap_descriptor *descriptors(void);
 
 struct ring_entry entry_call(uint32_t target, uint16_t question);
@@ -98,7 +100,7 @@ static inline struct ring_entry entry_cancel(uint16_t question)
 
 /* Outcomes of an operation that is waited for, as one status. */
 status_t release(uint32_t id);
-uint32_t copy_of(uint32_t id);             /* 0: refused */
+uint32_t copy_of(uint32_t id); /* 0: refused */
 uint32_t narrow_of(uint32_t id, uint64_t interface_id);
 
 /* Whether an id is live: a call to it is refused for another reason than badCapability. */
@@ -115,7 +117,7 @@ static inline uint32_t class_of(uint64_t detail)
 
 /* --- Objects ---------------------------------------------------------------------------------- */
 
-uint32_t endpoint_new(void);               /* with the sizes above; 0: refused */
+uint32_t endpoint_new(void); /* with the sizes above; 0: refused */
 uint32_t endpoint_sized(uint16_t words, uint8_t caps, uint16_t calls);
 /* Mints an export with TEST_INTERFACE and its ancestor; 0: refused. */
 uint32_t export_new(uint32_t endpoint, uint64_t tag, bool lasting);
@@ -145,15 +147,16 @@ void kernel_check(void);
 
 struct grant {
 	const char *name;
-	uint32_t id;                       /* 0: the child's own memory */
+	uint32_t id; /* 0: the child's own memory */
 };
 
 struct child_spec {
-	const char *file;                  /* in the package; NULL: this very program */
-	const char *role;                  /* argv[1]; see role_main */
-	const char *arg;                   /* argv[2]; NULL none */
-	struct grant grants[10];           /* name NULL ends them */
-	const struct capnp_interface *interfaces[10];   /* what the child is told they are; NULL: nothing */
+	const char *file;        /* in the package; NULL: this very program */
+	const char *role;        /* argv[1]; see role_main */
+	const char *arg;         /* argv[2]; NULL none */
+	struct grant grants[10]; /* name NULL ends them */
+	const struct capnp_interface
+			*interfaces[10]; /* what the child is told they are; NULL: nothing */
 	const struct launch_limit *limits;
 	uint32_t limit_count;
 };
@@ -169,7 +172,7 @@ struct child_end {
 /* Waits for the end and gives the handle back. */
 struct child_end child_finish(struct process_handle_ref process);
 struct child_end child_wait(struct process_handle_ref process);
-void child_kill(struct process_handle_ref process);      /* and waits, and gives the handle back */
+void child_kill(struct process_handle_ref process); /* and waits, and gives the handle back */
 
 /* Roles of a program: what main does when it was started as a child. */
 struct role {
@@ -181,10 +184,10 @@ void role_main(int argc, char **argv, const struct role *roles, uint32_t count);
 
 uint64_t number_of(const char *digits);
 
-/* --- Chance, the same at every run ---------------------------------------------------------------- */
+/* --- Chance, the same at every run ------------------------------------------------------------ */
 
 struct chance {
-	uint64_t state;                    /* not 0 */
+	uint64_t state; /* not 0 */
 };
 uint64_t chance_next(struct chance *chance);
 static inline uint32_t chance_below(struct chance *chance, uint32_t end)

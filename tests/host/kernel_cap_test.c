@@ -1,10 +1,12 @@
 /*
- * Capability tables, grants, facets and transfers of the kernel, against a model: random operations on three tables,
- * with generations of two bits so that ids come round again, and with every allocation failing in turn. Memory is
- * a fake that counts; ledgers and objects are the kernel's own.
+ * Capability tables, grants, facets and transfers of the kernel, against a model: random operations
+ * on three tables, with generations of two bits so that ids come round again, and with every
+ * allocation failing in turn. Memory is a fake that counts; ledgers and objects are the kernel's
+ * own.
  *
- * The model has one row for each id that was ever live and one for each grant. Always true after a step: what
- * the tables say of an id is what its row says, and each object has as many holds as rows and captured items.
+ * The model has one row for each id that was ever live and one for each grant. Always true after a
+ * step: what the tables say of an id is what its row says, and each object has as many holds as
+ * rows and captured items.
  */
 #define CAP_GENERATION_BITS 2
 #include "kernel/cap/cap_table.c"
@@ -26,10 +28,10 @@
 #define STEPS    30000u
 #define NO_GRANT UINT32_MAX
 
-/* --- Memory --------------------------------------------------------------------------------------- */
+/* --- Memory ----------------------------------------------------------------------------------- */
 
 static uint64_t blocks_live;
-static uint64_t fail_in;      /* the allocation that fails, counted down; 0: none */
+static uint64_t fail_in; /* the allocation that fails, counted down; 0: none */
 
 void *heap_alloc(size_t bytes)
 {
@@ -56,7 +58,7 @@ void slab_free(struct slab_cache *cache, void *object)
 	heap_free(object, cache->size);
 }
 
-/* --- Objects -------------------------------------------------------------------------------------- */
+/* --- Objects ---------------------------------------------------------------------------------- */
 
 static struct object objects[OBJECTS];
 
@@ -69,8 +71,8 @@ static const struct object_type plain_type = { .name = "plain", .destroy = objec
 static const struct object_type own_type = { .name = "own", .destroy = object_gone };
 
 /* Object 0 is the one export that the endpoint of the tests serves. */
-bool export_is_served_by(struct object *object, const struct facet *facet, const struct endpoint *endpoint,
-		uint64_t *tag)
+bool export_is_served_by(struct object *object, const struct facet *facet,
+		const struct endpoint *endpoint, uint64_t *tag)
 {
 	(void)facet;
 	(void)endpoint;
@@ -78,7 +80,7 @@ bool export_is_served_by(struct object *object, const struct facet *facet, const
 	return object->type == &own_type;
 }
 
-/* --- The model ------------------------------------------------------------------------------------ */
+/* --- The model -------------------------------------------------------------------------------- */
 
 struct row {
 	uint32_t table;
@@ -112,7 +114,8 @@ static uint32_t chance(uint32_t end)
 static uint32_t model_grant_new(uint32_t parent)
 {
 	assert_true(grant_count < GRANTS);
-	grants[grant_count] = (struct model_grant){ parent, 1, parent != NO_GRANT && grants[parent].revoked };
+	grants[grant_count] = (struct model_grant){ parent, 1,
+		parent != NO_GRANT && grants[parent].revoked };
 	return grant_count++;
 }
 
@@ -189,7 +192,7 @@ static void all_check(uint32_t captured)
 	assert_int_equal(ledger->used[RESOURCE_CLASS_SLOTS], sum);
 }
 
-/* --- Steps ---------------------------------------------------------------------------------------- */
+/* --- Steps ------------------------------------------------------------------------------------ */
 
 static void step_insert(void)
 {
@@ -235,11 +238,13 @@ static void step_revoke(struct row *row)
 	if (cap_table_lookup(&tables[row->table], row->id, &entry) != STATUS_OK)
 		return;
 	spin_lock(&grant_lock);
-	marked = derived_only ? grant_revoke_derived_locked(entry->grant) : grant_revoke_locked(entry->grant);
+	marked = derived_only ? grant_revoke_derived_locked(entry->grant)
+			      : grant_revoke_locked(entry->grant);
 	spin_unlock(&grant_lock);
 	for (uint32_t i = 0; i < grant_count; i++) {
 		if (grants[i].uses != 0 && !grants[i].revoked &&
-				((!derived_only && i == row->grant) || model_is_below(i, row->grant))) {
+				((!derived_only && i == row->grant) ||
+						model_is_below(i, row->grant))) {
 			grants[i].revoked = true;
 			expected++;
 		}
@@ -247,8 +252,8 @@ static void step_revoke(struct row *row)
 	assert_int_equal(marked, expected);
 }
 
-/* Up to four capabilities from one table to another: captured, then delivered or dropped; sometimes with a descriptor
- * that refuses all of them. */
+/* Up to four capabilities from one table to another: captured, then delivered or dropped;
+ * sometimes with a descriptor that refuses all of them. */
 static void step_transfer(void)
 {
 	struct transfer_item items[4];
@@ -265,9 +270,10 @@ static void step_transfer(void)
 			continue;
 		sent[i] = row;
 		moves[i] = chance(2);
-		descriptors[2 * i] = (moves[i] ? TRANSFER_KIND_MOVE : TRANSFER_KIND_COPY) | (uint64_t)row->id << 32;
+		descriptors[2 * i] = (moves[i] ? TRANSFER_KIND_MOVE : TRANSFER_KIND_COPY) |
+				(uint64_t)row->id << 32;
 		for (uint32_t j = 0; j < i; j++)
-			bad |= sent[j] == row && moves[j];      /* moved already */
+			bad |= sent[j] == row && moves[j]; /* moved already */
 		bad |= grants[row->grant].revoked;
 		captured++;
 	}
@@ -278,7 +284,7 @@ static void step_transfer(void)
 	status = transfer_capture(&tables[from], descriptors, count, items);
 	assert_int_equal(status != STATUS_OK, bad);
 	if (bad) {
-		all_check(0);      /* every moved one is back, nothing is held */
+		all_check(0); /* every moved one is back, nothing is held */
 		return;
 	}
 	for (uint32_t i = 0; i < count; i++) {
@@ -296,8 +302,11 @@ static void step_transfer(void)
 		return;
 	}
 	assert_int_equal(cap_table_reserve(&tables[to], captured, &detail), STATUS_OK);
-	cap_table_unreserve(&tables[to], captured - transfer_deliver(items, count, &tables[from], &tables[to],
-			serving ? (struct endpoint *)&tables : NULL, records));
+	cap_table_unreserve(&tables[to],
+			captured -
+					transfer_deliver(items, count, &tables[from], &tables[to],
+							serving ? (struct endpoint *)&tables : NULL,
+							records));
 	transfer_finish(items, count);
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t parent, object;
@@ -313,7 +322,8 @@ static void step_transfer(void)
 			assert_int_equal(records[2 * i + 1], 77);
 		} else {
 			assert_int_equal((uint8_t)records[2 * i], RECORD_KIND_CAPABILITY);
-			(void)row_add(to, (uint32_t)(records[2 * i] >> 32), object, model_grant_new(parent));
+			(void)row_add(to, (uint32_t)(records[2 * i] >> 32), object,
+					model_grant_new(parent));
 		}
 	}
 	/* From the last on, as removing a row moves the last one into its place. */
@@ -401,7 +411,8 @@ static void random_operations(void **state)
 	tables_close();
 }
 
-/* With two bits of generation an id comes back after four rounds through the free slots, and not before. */
+/* With two bits of generation an id comes back after four rounds through the free slots, and not
+ * before. */
 static void ids_come_round(void **state)
 {
 	uint32_t first, id = 0, releases = 0;
@@ -465,10 +476,13 @@ static void facets_are_interned_and_narrowed(void **state)
 {
 	/* A diamond: 1 over 2 and 3, both over 4. */
 	const struct facet_row whole[] = {
-		{ .id = 1, .methods = 1, .ancestors = 0xe }, { .id = 2, .methods = 2, .ancestors = 8 },
-		{ .id = 3, .methods = 3, .ancestors = 8 }, { .id = 4, .methods = 4, .ancestors = 0 },
+		{ .id = 1, .methods = 1, .ancestors = 0xe },
+		{ .id = 2, .methods = 2, .ancestors = 8 },
+		{ .id = 3, .methods = 3, .ancestors = 8 },
+		{ .id = 4, .methods = 4, .ancestors = 0 },
 	};
-	struct facet *a = facet_intern(whole, 4), *b = facet_intern(whole, 4), *three, *four, *again;
+	struct facet *a = facet_intern(whole, 4), *b = facet_intern(whole, 4), *three, *four,
+		     *again;
 	status_t status;
 	bool has;
 

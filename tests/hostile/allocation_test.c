@@ -1,22 +1,23 @@
 /*
- * The n-th allocation of the kernel fails, for every n, through process start, call, transfer and spawn: each time
- * the answer is clean and nothing is left behind.
+ * The n-th allocation of the kernel fails, for every n, through process start, call, transfer and
+ * spawn: each time the answer is clean and nothing is left behind.
  */
 #include "tests/hostile/hostile.h"
 
 #include "rt/capability.h"
 #include "rt/launch.h"
 
-#define GRANTS 140u          /* a piece of a capability table has 128 */
-#define PAGES_SLACK 8u       /* slabs that the kernel keeps for the next time */
+#define GRANTS      140u /* a piece of a capability table has 128 */
+#define PAGES_SLACK 8u   /* slabs that the kernel keeps for the next time */
 
 static uint32_t endpoint, export;
 
 /* A process from an image: made, filled, run, taken apart. */
 static status_t attempt_process(void)
 {
-	struct child_spec spec = { .role = "end", .arg = "5", .grants = { { "timer", rt_id(world.timer.ref) },
-		{ "memory", 0 } } };
+	struct child_spec spec = { .role = "end",
+		.arg = "5",
+		.grants = { { "timer", rt_id(world.timer.ref) }, { "memory", 0 } } };
 	struct process_handle_ref process;
 	struct child_end end;
 	status_t status = child_try(&spec, &process);
@@ -31,7 +32,8 @@ static status_t attempt_process(void)
 static status_t attempt_builder(void)
 {
 	struct process_spawner_create_params_builder params;
-	struct process_spawner_create_call call = process_spawner_create_begin(world.spawner, &params);
+	struct process_spawner_create_call call = process_spawner_create_begin(
+			world.spawner, &params);
 	struct process_builder_ref builder = { 0 };
 	struct virtual_memory_ref memory = { 0 };
 	uint64_t address = 0;
@@ -73,7 +75,7 @@ static status_t attempt_transfer(void)
 	send_cap(&entry, TRANSFER_KIND_COPY, rt_id(world.console.ref));
 	start(entry);
 	if (is_done(Q0)) {
-		(void)release(moved);      /* back under its id */
+		(void)release(moved); /* back under its id */
 		return finish(Q0).status;
 	}
 	start(entry_recv(endpoint, Q0 + 1));
@@ -142,8 +144,8 @@ static void fail_each(status_t (*attempt)(void))
 	}
 	CHECK(waiting);
 	CHECK(free_pages() + PAGES_SLACK >= pages);
-	tap_note("%lu allocations failed in turn; %lu pages were free, %lu are", (unsigned long)n - 2,
-			(unsigned long)pages, (unsigned long)free_pages());
+	tap_note("%lu allocations failed in turn; %lu pages were free, %lu are",
+			(unsigned long)n - 2, (unsigned long)pages, (unsigned long)free_pages());
 }
 
 static void process_start(void)

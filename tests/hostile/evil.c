@@ -1,6 +1,7 @@
 /*
- * What a hostile program does with its ring, its capabilities, its messages, its memory and its children. Each role
- * has its own ledger and whatever was granted to it; none of it should be able to do more than end itself.
+ * What a hostile program does with its ring, its capabilities, its messages, its memory and its
+ * children. Each role has its own ledger and whatever was granted to it; none of it should be able
+ * to do more than end itself.
  */
 #include <string.h>
 
@@ -23,7 +24,7 @@ struct held {
 
 static struct held held[HELD_MAX];
 static uint32_t held_count;
-static uint32_t learned[LEARNED];      /* ids from completions: of copies, of calls received */
+static uint32_t learned[LEARNED]; /* ids from completions: of copies, of calls received */
 static uint32_t learned_count;
 
 static uint64_t interface_of(struct capnp_text name)
@@ -32,11 +33,16 @@ static uint64_t interface_of(struct capnp_text name)
 		const char *name;
 		uint64_t interface;
 	} known[] = {
-		{ "endpoint", ENDPOINT_INTERFACE_ID }, { "service", TEST_INTERFACE },
-		{ "notification", NOTIFICATION_INTERFACE_ID }, { "timer", TIMER_INTERFACE_ID },
-		{ "factory", OBJECT_FACTORY_INTERFACE_ID }, { "spawner", PROCESS_SPAWNER_INTERFACE_ID },
-		{ "memory", VIRTUAL_MEMORY_INTERFACE_ID }, { "info", SYSTEM_INFO_INTERFACE_ID },
-		{ "package", BOOT_PACKAGE_INTERFACE_ID }, { "counter", COUNTER_INTERFACE_ID },
+		{ "endpoint", ENDPOINT_INTERFACE_ID },
+		{ "service", TEST_INTERFACE },
+		{ "notification", NOTIFICATION_INTERFACE_ID },
+		{ "timer", TIMER_INTERFACE_ID },
+		{ "factory", OBJECT_FACTORY_INTERFACE_ID },
+		{ "spawner", PROCESS_SPAWNER_INTERFACE_ID },
+		{ "memory", VIRTUAL_MEMORY_INTERFACE_ID },
+		{ "info", SYSTEM_INFO_INTERFACE_ID },
+		{ "package", BOOT_PACKAGE_INTERFACE_ID },
+		{ "counter", COUNTER_INTERFACE_ID },
 		{ "object", MEMORY_OBJECT_INTERFACE_ID },
 	};
 
@@ -67,22 +73,23 @@ static uint32_t some_learned(struct chance *chance)
 	return learned_count ? learned[chance_below(chance, MIN(learned_count, LEARNED))] : 0;
 }
 
-/* A word that is no accident: a pointer of any kind, a descriptor, a small number. `spare`: a capability that it
- * can do without. */
+/* A word that is no accident: a pointer of any kind, a descriptor, a small number. `spare`: a
+ * capability that it can do without. */
 static uint64_t some_word(struct chance *chance, uint32_t spare)
 {
 	uint64_t value = chance_next(chance);
 
 	switch (chance_below(chance, 8)) {
-	case 0:      /* a struct, maybe an ancestor of itself */
-		return (uint64_t)(uint32_t)-(int32_t)(4 * (value % 6)) | 1ull << 48;
-	case 1:      /* a list or text, maybe of itself */
+	case 0: /* a struct, maybe an ancestor of itself */
+		return (uint64_t)(uint32_t) - (int32_t)(4 * (value % 6)) | 1ull << 48;
+	case 1: /* a list or text, maybe of itself */
 		return 1 | (value % 16) << 2 | (value >> 8 & 7) << 32 | (value >> 16 & 31) << 35;
-	case 2:      /* a capability of the message */
+	case 2: /* a capability of the message */
 		return 3 | (value & 3) << 32;
-	case 3:      /* a descriptor */
-		return value % 2 ? TRANSFER_KIND_MOVE | (uint64_t)spare << 32 :
-				TRANSFER_KIND_COPY | (uint64_t)held[value / 2 % held_count].id << 32;
+	case 3: /* a descriptor */
+		return value % 2 ? TRANSFER_KIND_MOVE | (uint64_t)spare << 32
+				 : TRANSFER_KIND_COPY |
+						(uint64_t)held[value / 2 % held_count].id << 32;
 	case 4:
 		return value;
 	case 5:
@@ -97,7 +104,8 @@ static uint64_t some_word(struct chance *chance, uint32_t spare)
 /* A message that begins as one: root pointer, then words. Answers its size. */
 static uint16_t fill_message(struct chance *chance, uint64_t *words)
 {
-	uint32_t data = chance_below(chance, 4), pointers = chance_below(chance, 3), count = data + pointers + 1;
+	uint32_t data = chance_below(chance, 4), pointers = chance_below(chance, 3),
+		 count = data + pointers + 1;
 
 	words[0] = (uint64_t)data << 32 | (uint64_t)pointers << 48;
 	for (uint32_t i = 1; i < 14; i++)
@@ -116,8 +124,10 @@ static void fill_descriptors(struct chance *chance, uint64_t *words, uint32_t co
 	for (uint32_t i = 0; i < count; i++) {
 		bool moves = chance_below(chance, 3) == 0;
 
-		words[2 * i] = moves ? TRANSFER_KIND_MOVE | (uint64_t)some_learned(chance) << 32 :
-				TRANSFER_KIND_COPY | (uint64_t)held[chance_below(chance, held_count)].id << 32;
+		words[2 * i] = moves ? TRANSFER_KIND_MOVE | (uint64_t)some_learned(chance) << 32
+				     : TRANSFER_KIND_COPY |
+						(uint64_t)held[chance_below(chance, held_count)].id
+								<< 32;
 		words[2 * i + 1] = 0;
 	}
 }
@@ -139,18 +149,21 @@ static uint32_t some_offset(struct chance *chance)
 /* An entry that could work. */
 static struct ring_entry good_entry(struct chance *chance)
 {
-	static const uint8_t ops[] = { CAP_OP_CALL, CAP_OP_CALL, CAP_OP_CALL, CAP_OP_CALL, CAP_OP_RECV, CAP_OP_RECV,
-		CAP_OP_RETURN, CAP_OP_RETURN, CAP_OP_COPY, CAP_OP_RELEASE, CAP_OP_RELEASE, CAP_OP_NARROW, CAP_OP_CANCEL,
-		CAP_OP_WAIT, CAP_OP_SIGNAL, CAP_OP_YIELD, CAP_OP_RETIRE, CAP_OP_NOP };
+	static const uint8_t ops[] = { CAP_OP_CALL, CAP_OP_CALL, CAP_OP_CALL, CAP_OP_CALL,
+		CAP_OP_RECV, CAP_OP_RECV, CAP_OP_RETURN, CAP_OP_RETURN, CAP_OP_COPY, CAP_OP_RELEASE,
+		CAP_OP_RELEASE, CAP_OP_NARROW, CAP_OP_CANCEL, CAP_OP_WAIT, CAP_OP_SIGNAL,
+		CAP_OP_YIELD, CAP_OP_RETIRE, CAP_OP_NOP };
 	const struct held *target = &held[chance_below(chance, held_count)];
-	struct ring_entry entry = { .op = ops[chance_below(chance, ARRAY_LEN(ops))], .target = target->id };
+	struct ring_entry entry = { .op = ops[chance_below(chance, ARRAY_LEN(ops))],
+		.target = target->id };
 	uint32_t off = header()->arena_off + 128 * chance_below(chance, 20);
 
 	switch (entry.op) {
 	case CAP_OP_CALL:
 	case CAP_OP_RETURN:
 		entry.method = (uint16_t)(entry.op == CAP_OP_CALL ? chance_below(chance, 5) : 0);
-		entry.interface = entry.op == CAP_OP_CALL ? target->interface : some_learned(chance);
+		entry.interface =
+				entry.op == CAP_OP_CALL ? target->interface : some_learned(chance);
 		entry.msg_off = off;
 		entry.msg_words = fill_message(chance, ring_self()->words + off);
 		entry.cap_count = (uint8_t)chance_below(chance, 3);
@@ -250,7 +263,8 @@ static uint32_t read_completions(void)
 	uint32_t good = 0;
 
 	for (; header()->cq_head != header()->cq_tail; header()->cq_head++) {
-		const struct ring_completion *completion = &ring_self()->completions[header()->cq_head % 128];
+		const struct ring_completion *completion =
+				&ring_self()->completions[header()->cq_head % 128];
 
 		good += completion->status == STATUS_OK;
 		if (completion->status == STATUS_OK && completion->id > 64)
@@ -279,7 +293,8 @@ int evil_entries(const char *seed)
 			for (uint16_t question = 0; question < 64; question++) {
 				if (question == 32)
 					(void)cap_enter(0, 0, 0);
-				put((struct ring_entry){ .op = CAP_OP_CANCEL, .question = question });
+				put((struct ring_entry){
+						.op = CAP_OP_CANCEL, .question = question });
 			}
 			(void)cap_enter(0, 0, 0);
 			good += read_completions();
@@ -290,7 +305,8 @@ int evil_entries(const char *seed)
 	process_exit(good);
 }
 
-/* Writes over header and queues. Answers in how many rounds entries were taken nevertheless; may sleep for good. */
+/* Writes over header and queues. Answers in how many rounds entries were taken nevertheless; may
+ * sleep for good. */
 int evil_header(const char *seed)
 {
 	struct chance chance = begin(seed);
@@ -301,17 +317,20 @@ int evil_header(const char *seed)
 
 	for (uint32_t round = 0; round < 3000; round++) {
 		uint32_t writes = 1 + chance_below(&chance, 20);
-		uint32_t sq_head = (uint32_t)words[kernels];      /* as the kernel has left them */
+		uint32_t sq_head = (uint32_t)words[kernels]; /* as the kernel has left them */
 		uint64_t cq_tail = words[kernels] >> 32;
 
 		for (uint32_t i = 0; i < writes; i++) {
 			uint32_t end = chance_below(&chance, 2) ? 64 : 1088;
 
-			words[chance_below(&chance, end)] = chance_below(&chance, 3) ? chance_next(&chance) : 0;
+			words[chance_below(&chance, end)] = chance_below(&chance, 3)
+					? chance_next(&chance)
+					: 0;
 		}
 		/* Mostly indices that let entries be taken: all completions read, a tail beyond the queue. */
 		if (chance_below(&chance, 4))
-			words[mine] = cq_tail << 32 | (uint32_t)(sq_head + 1 + chance_below(&chance, 1000));
+			words[mine] = cq_tail << 32 |
+					(uint32_t)(sq_head + 1 + chance_below(&chance, 1000));
 		(void)cap_enter(0, 0, 0);
 		taken += (uint32_t)words[kernels] != sq_head;
 	}
@@ -326,7 +345,8 @@ int evil_ids(const char *seed)
 
 	for (uint32_t i = 0; i < 20000; i++) {
 		uint32_t id = i < 4096 ? i : (uint32_t)chance_next(&chance);
-		struct ring_entry entry = entry_of((uint8_t)(i % 2 ? CAP_OP_COPY : CAP_OP_RELEASE), id);
+		struct ring_entry entry = entry_of(
+				(uint8_t)(i % 2 ? CAP_OP_COPY : CAP_OP_RELEASE), id);
 		bool own = false;
 
 		for (uint32_t n = 0; n < held_count; n++)
@@ -337,7 +357,8 @@ int evil_ids(const char *seed)
 	return (int)wrong;
 }
 
-/* Answers calls that it never received, at an endpoint of its own and through what it has of another. */
+/* Answers calls that it never received, at an endpoint of its own and through what it has of
+ * another. */
 int evil_returns(const char *seed)
 {
 	struct chance chance = begin(seed);
@@ -365,12 +386,15 @@ int evil_messages(const char *seed)
 
 		entry.interface = target->interface;
 		/* Not the two methods of SystemInfo that are for tests. */
-		entry.method = (uint16_t)chance_below(&chance, target->interface == SYSTEM_INFO_INTERFACE_ID ? 3 : 7);
+		entry.method = (uint16_t)chance_below(
+				&chance, target->interface == SYSTEM_INFO_INTERFACE_ID ? 3 : 7);
 		entry.msg_off = world.message_off;
 		entry.msg_words = fill_message(&chance, message());
-		entry.reply_words = (uint16_t)(chance_below(&chance, 8) ? 80 : chance_below(&chance, 8));
+		entry.reply_words = (uint16_t)(chance_below(&chance, 8) ? 80
+									: chance_below(&chance, 8));
 		for (uint32_t cap = chance_below(&chance, 4); cap > 0; cap--)
-			send_cap(&entry, TRANSFER_KIND_COPY, held[chance_below(&chance, held_count)].id);
+			send_cap(&entry, TRANSFER_KIND_COPY,
+					held[chance_below(&chance, held_count)].id);
 		start(entry);
 		if (!is_done(question)) {
 			(void)perform(entry_cancel(question));
@@ -387,21 +411,25 @@ int evil_messages(const char *seed)
 /* Makes builders until the ledger is empty, then children of its own kind, down to nothing. */
 int evil_storm(const char *depth)
 {
-	const struct launch_limit limits[] = { { RESOURCE_CLASS_FRAMES, 600 }, { RESOURCE_CLASS_SLOTS, 300 },
-		{ RESOURCE_CLASS_OBJECTS, 100 }, { RESOURCE_CLASS_EXPORTS, 0 }, { RESOURCE_CLASS_CALLS, 0 },
+	const struct launch_limit limits[] = { { RESOURCE_CLASS_FRAMES, 600 },
+		{ RESOURCE_CLASS_SLOTS, 300 }, { RESOURCE_CLASS_OBJECTS, 100 },
+		{ RESOURCE_CLASS_EXPORTS, 0 }, { RESOURCE_CLASS_CALLS, 0 },
 		{ RESOURCE_CLASS_TIMERS, 0 }, { RESOURCE_CLASS_THREADS, 2 } };
 	static struct process_builder_ref builders[200];
 	uint64_t left = number_of(depth);
 	char next[2] = { (char)('0' + left - 1), 0 };
-	struct child_spec spec = { .role = left > 1 ? "storm" : "end", .arg = next, .limits = limits,
+	struct child_spec spec = { .role = left > 1 ? "storm" : "end",
+		.arg = next,
+		.limits = limits,
 		.limit_count = left > 1 ? 0 : ARRAY_LEN(limits),
 		.grants = { { "spawner", grant_id("spawner") }, { "factory", grant_id("factory") },
-			{ "package", grant_id("package") }, { "memory", 0 } } };
+				{ "package", grant_id("package") }, { "memory", 0 } } };
 	uint32_t made = 0;
 
 	while (made < ARRAY_LEN(builders)) {
 		struct process_spawner_create_params_builder params;
-		struct process_spawner_create_call call = process_spawner_create_begin(world.spawner, &params);
+		struct process_spawner_create_call call = process_spawner_create_begin(
+				world.spawner, &params);
 		status_t status;
 
 		process_spawner_create_params_set_name(params, capnp_text("storm"));
@@ -422,7 +450,7 @@ int evil_storm(const char *depth)
 		if (child_try(&spec, &process) == STATUS_OK && i % 3 == 0)
 			(void)process_handle_kill(process, 1);
 	}
-	return 0;      /* the other builders and all handles go with it */
+	return 0; /* the other builders and all handles go with it */
 }
 
 /* Takes its own memory away under its feet. */
@@ -432,7 +460,7 @@ int evil_unmap(const char *what)
 	struct memory_object_ref object;
 
 	switch (*what) {
-	case 'r':      /* the ring, then more of it */
+	case 'r': /* the ring, then more of it */
 		(void)!virtual_memory_unmap(world.memory, ring, 32768);
 		(void)cap_enter(0, 0, 0);
 		header()->sq_tail++;
@@ -443,24 +471,24 @@ int evil_unmap(const char *what)
 		(void)cap_enter(0, 0, 0);
 		header()->sq_tail++;
 		break;
-	case 'a':      /* everything */
+	case 'a': /* everything */
 		(void)!virtual_memory_unmap(world.memory, 4096, 0x7fffffff0000);
 		for (uint64_t at = 1ull << 46; at >= 1 << 20; at >>= 1)
 			(void)!virtual_memory_unmap(world.memory, at, at);
 		break;
-	case 'o':      /* something else where the ring was */
+	case 'o': /* something else where the ring was */
 		if (object_factory_memory(world.factory, 32768, &object) != STATUS_OK)
 			return 1;
 		(void)!virtual_memory_unmap(world.memory, ring, 32768);
-		(void)!virtual_memory_map(world.memory, memory_object_as_memory_view(object), 0, 32768, ring,
-				ACCESS_READ_WRITE, &address);
+		(void)!virtual_memory_map(world.memory, memory_object_as_memory_view(object), 0,
+				32768, ring, ACCESS_READ_WRITE, &address);
 		(void)cap_enter(0, 0, 0);
 		header()->sq_tail = 99;
 		(void)cap_enter(0, 0, 0);
 		break;
-	case 's':      /* the stack */
-		(void)!virtual_memory_unmap(world.memory, ALIGN_DOWN((uint64_t)(uintptr_t)&address, 4096) - 65536,
-				131072);
+	case 's': /* the stack */
+		(void)!virtual_memory_unmap(world.memory,
+				ALIGN_DOWN((uint64_t)(uintptr_t)&address, 4096) - 65536, 131072);
 		break;
 	}
 	return 0;

@@ -21,7 +21,8 @@ static const char *seed_digits(uint32_t number)
 	return place;
 }
 
-/* It ends: by itself, or because it took its own memory away. Answers how much of what it sent was done. */
+/* It ends: by itself, or because it took its own memory away. Answers how much of what it sent
+ * was done. */
 static uint64_t done_by(struct process_handle_ref child)
 {
 	struct child_end end = child_finish(child);
@@ -49,12 +50,14 @@ static void garbage_in_the_queue(void)
 		uint32_t notification = notification_new();
 
 		for (uint32_t i = 0; i < SEEDS; i++) {
-			struct child_spec spec = { .role = "entries", .arg = seed_digits(round * SEEDS + i),
+			struct child_spec spec = { .role = "entries",
+				.arg = seed_digits(round * SEEDS + i),
 				.grants = { { "endpoint", endpoint }, { "service", export },
-					{ "notification", notification },
-					{ "timer", rt_id(world.timer.ref) },
-					{ "factory", rt_id(world.factory.ref) },
-					{ "spawner", rt_id(world.spawner.ref) }, { "memory", 0 } } };
+						{ "notification", notification },
+						{ "timer", rt_id(world.timer.ref) },
+						{ "factory", rt_id(world.factory.ref) },
+						{ "spawner", rt_id(world.spawner.ref) },
+						{ "memory", 0 } } };
 
 			children[i] = child_start(&spec);
 		}
@@ -65,7 +68,7 @@ static void garbage_in_the_queue(void)
 		CHECK_EQUAL(release(endpoint), STATUS_OK);
 		CHECK_EQUAL(release(notification), STATUS_OK);
 	}
-	CHECK(done > 2000);      /* else nothing would be tested */
+	CHECK(done > 2000); /* else nothing would be tested */
 	tap_note("%lu entries were done", (unsigned long)done);
 }
 
@@ -74,7 +77,8 @@ static void writing_over_header_and_queues(void)
 	uint64_t rounds = 0;
 
 	for (uint32_t i = 0; i < SEEDS; i++) {
-		struct child_spec spec = { .role = "header", .arg = seed_digits(i),
+		struct child_spec spec = { .role = "header",
+			.arg = seed_digits(i),
 			.grants = { { "timer", rt_id(world.timer.ref) }, { "memory", 0 } } };
 		struct process_handle_ref child = child_start(&spec);
 
@@ -91,15 +95,19 @@ static void writing_over_header_and_queues(void)
 
 static void forged_ids(void)
 {
-	struct child_spec spec = { .role = "ids", .arg = "1", .grants = { { "timer", rt_id(world.timer.ref) } } };
+	struct child_spec spec = {
+		.role = "ids", .arg = "1", .grants = { { "timer", rt_id(world.timer.ref) } }
+	};
 
 	ends_well(child_start(&spec));
 }
 
 static void answers_to_other_peoples_calls(void)
 {
-	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, false), theirs = endpoint_new();
-	struct child_spec spec = { .role = "returns", .arg = "1",
+	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, false),
+		 theirs = endpoint_new();
+	struct child_spec spec = { .role = "returns",
+		.arg = "1",
 		.grants = { { "theirs", theirs }, { "service", export } } };
 	uint32_t id;
 
@@ -119,20 +127,25 @@ static void answers_to_other_peoples_calls(void)
 static void broken_messages(void)
 {
 	uint32_t endpoint = endpoint_sized(SERVER_MESSAGE_WORDS, SERVER_MESSAGE_CAPS, SERVER_CALLS);
-	uint32_t export = export_of(endpoint, 0, &counter_interface), notification = notification_new();
-	struct child_spec victim = { .file = "bin/counter-service", .role = "victim",
+	uint32_t export = export_of(endpoint, 0, &counter_interface),
+		 notification = notification_new();
+	struct child_spec victim = { .file = "bin/counter-service",
+		.role = "victim",
 		.grants = { { "serve", endpoint }, { "memory", 0 } },
 		.interfaces = { &endpoint_interface, &virtual_memory_interface } };
 	struct process_handle_ref service = child_start(&victim);
 	uint64_t value = 0, again = 0, done = 0;
 
 	for (uint32_t i = 0; i < SEEDS; i++) {
-		struct child_spec spec = { .role = "messages", .arg = seed_digits(i),
+		struct child_spec spec = { .role = "messages",
+			.arg = seed_digits(i),
 			.grants = { { "counter", export }, { "timer", rt_id(world.timer.ref) },
-				{ "notification", notification }, { "info", rt_id(world.info.ref) },
-				{ "factory", rt_id(world.factory.ref) },
-				{ "spawner", rt_id(world.spawner.ref) },
-				{ "package", rt_id(world.package.ref) }, { "memory", 0 } } };
+					{ "notification", notification },
+					{ "info", rt_id(world.info.ref) },
+					{ "factory", rt_id(world.factory.ref) },
+					{ "spawner", rt_id(world.spawner.ref) },
+					{ "package", rt_id(world.package.ref) },
+					{ "memory", 0 } } };
 
 		done += done_by(child_start(&spec));
 	}
@@ -148,15 +161,20 @@ static void broken_messages(void)
 
 static void spawn_storm(void)
 {
-	const struct launch_limit limits[] = { { RESOURCE_CLASS_FRAMES, 20000 }, { RESOURCE_CLASS_SLOTS, 8000 },
-		{ RESOURCE_CLASS_OBJECTS, 4000 }, { RESOURCE_CLASS_EXPORTS, 1000 }, { RESOURCE_CLASS_CALLS, 1000 },
+	const struct launch_limit limits[] = { { RESOURCE_CLASS_FRAMES, 20000 },
+		{ RESOURCE_CLASS_SLOTS, 8000 }, { RESOURCE_CLASS_OBJECTS, 4000 },
+		{ RESOURCE_CLASS_EXPORTS, 1000 }, { RESOURCE_CLASS_CALLS, 1000 },
 		{ RESOURCE_CLASS_TIMERS, 1000 }, { RESOURCE_CLASS_THREADS, 40 } };
-	struct child_spec spec = { .role = "storm", .arg = "2", .limits = limits, .limit_count = ARRAY_LEN(limits),
-		.grants = { { "spawner", rt_id(world.spawner.ref) }, { "factory", rt_id(world.factory.ref) },
-			{ "package", rt_id(world.package.ref) }, { "memory", 0 } } };
+	struct child_spec spec = { .role = "storm",
+		.arg = "2",
+		.limits = limits,
+		.limit_count = ARRAY_LEN(limits),
+		.grants = { { "spawner", rt_id(world.spawner.ref) },
+				{ "factory", rt_id(world.factory.ref) },
+				{ "package", rt_id(world.package.ref) }, { "memory", 0 } } };
 
 	ends_well(child_start(&spec));
-	sleep_ns(200000000);      /* what it left behind runs to its end */
+	sleep_ns(200000000); /* what it left behind runs to its end */
 }
 
 static void programs_without_their_memory(void)
@@ -164,7 +182,8 @@ static void programs_without_their_memory(void)
 	static const char *const whats[] = { "r", "p", "a", "o", "s" };
 
 	for (uint32_t i = 0; i < ARRAY_LEN(whats); i++) {
-		struct child_spec spec = { .role = "unmap", .arg = whats[i],
+		struct child_spec spec = { .role = "unmap",
+			.arg = whats[i],
 			.grants = { { "factory", rt_id(world.factory.ref) }, { "memory", 0 } } };
 		struct child_end end = child_finish(child_start(&spec));
 
@@ -176,11 +195,13 @@ static void programs_without_their_memory(void)
 /* Ends the caller, then the server, each time somewhere else in their calls. */
 static void deaths_at_each_point_of_a_call(void)
 {
-	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, true), gift = notification_new();
+	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, true),
+		 gift = notification_new();
 	struct child_spec server_spec = { .role = "echo", .grants = { { "endpoint", endpoint } } };
 	struct child_spec caller_spec = { .role = "caller",
 		.grants = { { "service", export }, { "gift", gift } } };
-	struct process_handle_ref server = child_start(&server_spec), caller = child_start(&caller_spec);
+	struct process_handle_ref server = child_start(&server_spec),
+				  caller = child_start(&caller_spec);
 
 	for (uint32_t point = 0; point < 80; point++) {
 		if (point < 20)
@@ -207,7 +228,8 @@ static void deaths_at_each_point_of_a_call(void)
 #define CROWD       6u
 #define CROWD_STEPS 100u
 
-/* What the crowd shares; each of them may be revoked, reset or closed at any time and is then made anew. */
+/* What the crowd shares; each of them may be revoked, reset or closed at any time and is then
+ * made anew. */
 struct shared {
 	uint32_t endpoint, lasting, passing, gift;
 };
@@ -229,23 +251,26 @@ static void shared_drop(struct shared *shared)
 	rt_release(shared->endpoint);
 }
 
-static void one_of_the_crowd(struct process_handle_ref *child, const struct shared *shared, struct chance *chance)
+static void one_of_the_crowd(struct process_handle_ref *child, const struct shared *shared,
+		struct chance *chance)
 {
 	static const char *const names[] = { "entries", "caller", "echo", "entries" };
 	struct child_spec spec = { .role = names[chance_below(chance, ARRAY_LEN(names))],
 		.arg = seed_digits(chance_below(chance, 1000)),
 		.grants = { { "endpoint", shared->endpoint }, { "service", shared->lasting },
-			{ "passing", shared->passing }, { "gift", shared->gift },
-			{ "notification", shared->gift }, { "timer", rt_id(world.timer.ref) },
-			{ "factory", rt_id(world.factory.ref) }, { "spawner", rt_id(world.spawner.ref) },
-			{ "memory", 0 } } };
+				{ "passing", shared->passing }, { "gift", shared->gift },
+				{ "notification", shared->gift },
+				{ "timer", rt_id(world.timer.ref) },
+				{ "factory", rt_id(world.factory.ref) },
+				{ "spawner", rt_id(world.spawner.ref) }, { "memory", 0 } } };
 
 	*child = child_start(&spec);
 }
 
 static void trouble(struct shared *shared, struct chance *chance)
 {
-	const uint32_t things[] = { shared->endpoint, shared->lasting, shared->passing, shared->gift };
+	const uint32_t things[] = { shared->endpoint, shared->lasting, shared->passing,
+		shared->gift };
 
 	switch (chance_below(chance, 6)) {
 	case 0:
@@ -263,12 +288,13 @@ static void trouble(struct shared *shared, struct chance *chance)
 		shared_make(shared);
 		break;
 	default:
-		(void)!capability_manager_revoke_derived(world.authority, rt_ref(things[chance_below(chance, 4)]), NULL);
+		(void)!capability_manager_revoke_derived(
+				world.authority, rt_ref(things[chance_below(chance, 4)]), NULL);
 	}
 }
 
-/* Many at once come, go, are ended, and lose what they hold, all by chance. `failing`: and while they run, some of the
- * kernel's allocations fail. */
+/* Many at once come, go, are ended, and lose what they hold, all by chance. `failing`: and while
+ * they run, some of the kernel's allocations fail. */
 static void crowd(struct chance chance, bool failing)
 {
 	struct process_handle_ref children[CROWD] = { 0 };
@@ -288,7 +314,8 @@ static void crowd(struct chance chance, bool failing)
 		}
 		for (uint32_t turn = chance_below(&chance, 3); turn > 0; turn--) {
 			if (failing)
-				(void)!system_info_fail_allocation(world.info, 1 + chance_below(&chance, 12), NULL);
+				(void)!system_info_fail_allocation(
+						world.info, 1 + chance_below(&chance, 12), NULL);
 			(void)perform(entry_of(CAP_OP_YIELD, 0));
 		}
 		if (failing)

@@ -1,6 +1,7 @@
 /*
- * Hostile programs and the tests that let them loose: the roles of children (evil.c for what a program does to its ring,
- * its messages and capabilities, processor.c for what it does to the processor) and the lists of tests.
+ * Hostile programs and the tests that let them loose: the roles of children (evil.c for what a
+ * program does to its ring, its messages and capabilities, processor.c for what it does to the
+ * processor) and the lists of tests.
  */
 #ifndef TESTS_HOSTILE_HOSTILE_H
 #define TESTS_HOSTILE_HOSTILE_H

@@ -1,6 +1,6 @@
 /*
- * Images that are no programs: the loader refuses them, or what it starts ends by itself or is ended. Nothing is
- * left behind either way.
+ * Images that are no programs: the loader refuses them, or what it starts ends by itself or is
+ * ended. Nothing is left behind either way.
  */
 #include "tests/hostile/hostile.h"
 
@@ -38,7 +38,8 @@ static struct program_header *program(uint32_t index)
 
 bool image_tests_prepare(void)
 {
-	if (launch_file_open(world.package, world.memory, capnp_text("bin/end"), &original) != STATUS_OK)
+	if (launch_file_open(world.package, world.memory, capnp_text("bin/end"), &original) !=
+			STATUS_OK)
 		return false;
 	image = malloc(original.count);
 	return image != NULL;
@@ -52,7 +53,9 @@ static void restore(void)
 static status_t try(uint64_t bytes, struct launch_result *result)
 {
 	struct launch_authority authority = { world.spawner, world.factory, world.memory };
-	struct launch_request request = { .image = image, .image_bytes = bytes, .name = capnp_text("image") };
+	struct launch_request request = {
+		.image = image, .image_bytes = bytes, .name = capnp_text("image")
+	};
 
 	*result = (struct launch_result){ 0 };
 	return launch(&authority, &request, result);
@@ -73,8 +76,9 @@ static void refused(const char *what)
 
 static void malformed_images_are_refused(void)
 {
-	uint64_t far[] = { 0, 1, 0xfff, 0x7fffffffffff, 0x800000000000, 0xffff800000000000, 0xffffffff80100000,
-		UINT64_MAX, UINT64_MAX - 0xfff, LAUNCH_STACK_END - 4096, LAUNCH_PARAMETERS };
+	uint64_t far[] = { 0, 1, 0xfff, 0x7fffffffffff, 0x800000000000, 0xffff800000000000,
+		0xffffffff80100000, UINT64_MAX, UINT64_MAX - 0xfff, LAUNCH_STACK_END - 4096,
+		LAUNCH_PARAMETERS };
 
 	restore();
 	for (uint32_t i = 0; i < ARRAY_LEN(far); i++) {
@@ -122,7 +126,8 @@ static void truncated_images_are_refused(void)
 	restore();
 	for (uint64_t bytes = 0; bytes < 512; bytes += 7)
 		CHECK(try(bytes, &result) != STATUS_OK);
-	for (uint64_t bytes = 512; bytes + 64 < program(2)->offset + program(2)->file_bytes; bytes += 2048)
+	for (uint64_t bytes = 512; bytes + 64 < program(2)->offset + program(2)->file_bytes;
+			bytes += 2048)
 		CHECK(try(bytes, &result) != STATUS_OK);
 }
 

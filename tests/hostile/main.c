@@ -1,16 +1,24 @@
 /*
- * The hostile tests: the first process of the package test-hostile, which starts hostile children and looks
- * afterwards whether anything came of it. Always true: after each test the ledger is what it was, every walk of
- * the kernel's own checks passes, and an honest child still runs.
+ * The hostile tests: the first process of the package test-hostile, which starts hostile children
+ * and looks afterwards whether anything came of it. Always true: after each test the ledger is what
+ * it was, every walk of the kernel's own checks passes, and an honest child still runs.
  */
 #include "tests/hostile/hostile.h"
 
 #include <string.h>
 
 static const struct role roles[] = {
-	{ "entries", evil_entries }, { "header", evil_header }, { "ids", evil_ids }, { "returns", evil_returns },
-	{ "messages", evil_messages }, { "storm", evil_storm }, { "unmap", evil_unmap }, { "caller", evil_caller },
-	{ "echo", evil_echo }, { "end", evil_end }, { "deed", evil_deed },
+	{ "entries", evil_entries },
+	{ "header", evil_header },
+	{ "ids", evil_ids },
+	{ "returns", evil_returns },
+	{ "messages", evil_messages },
+	{ "storm", evil_storm },
+	{ "unmap", evil_unmap },
+	{ "caller", evil_caller },
+	{ "echo", evil_echo },
+	{ "end", evil_end },
+	{ "deed", evil_deed },
 };
 
 uint32_t hostile_seed;
@@ -25,7 +33,9 @@ static void after(void)
 {
 	CHECK(usage_settles(&usage_before));
 	kernel_check();
-	CHECK_EQUAL(child_finish(child_start(&(struct child_spec){ .role = "end", .arg = "7" })).status, 7);
+	CHECK_EQUAL(child_finish(child_start(&(struct child_spec){ .role = "end", .arg = "7" }))
+					.status,
+			7);
 }
 
 static void run(const struct test_list *list)

@@ -183,7 +183,8 @@ def build(quick):
     if not quick:
         steps = [("debug", ["all", "host-tests", "fuzz-targets"]), ("release", ["all", "image", "sdk"])]
     for config, targets in steps:
-        print(f"building {config}", flush=True)
+        is_first = not os.path.isdir(os.path.join(project.OUTPUT, config))
+        print(f"building {config}{', a few minutes this first time' if is_first else ''}", flush=True)
         if not project.make(*targets, config=config):
             return False
     print(f"built in {time.monotonic() - started:.0f} s", flush=True)

@@ -70,7 +70,7 @@ static const char *value_name(const struct shell_value *v)
 	return "this";
 }
 
-static bool wrong_type(struct encoder *e, const struct shell_value *v, struct schema_type type,
+static COLD bool wrong_type(struct encoder *e, const struct shell_value *v, struct schema_type type,
 		struct capnp_text what)
 {
 	char buffer[80];
@@ -165,7 +165,7 @@ static uint64_t float_bits(double value, enum schema_type_kind kind)
 	return bits;
 }
 
-static bool enumerant(struct encoder *e, const struct shell_value *v, struct schema_type type,
+static COLD bool enumerant(struct encoder *e, const struct shell_value *v, struct schema_type type,
 		struct capnp_text what, uint64_t *bits)
 {
 	struct schema_node node = schema_type_node(type);
@@ -323,7 +323,7 @@ bool shell_interface_is(struct schema_node interface, uint64_t id)
 	return false;
 }
 
-static bool capability(struct encoder *e, struct capnp_any_builder to, struct schema_type type,
+static COLD bool capability(struct encoder *e, struct capnp_any_builder to, struct schema_type type,
 		const struct shell_value *v, struct capnp_text what)
 {
 	struct schema_node wanted = schema_type_node(type);
@@ -476,7 +476,7 @@ static bool encode_field(struct encoder *e, struct capnp_struct_builder to, stru
 	return true;
 }
 
-static bool unknown_field(struct encoder *e, struct schema_node node, struct shell_word name,
+static COLD bool unknown_field(struct encoder *e, struct schema_node node, struct shell_word name,
 		struct capnp_text what)
 {
 	char names[NAMES_SHOWN_BYTES];

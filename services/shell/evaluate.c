@@ -190,12 +190,25 @@ static bool is_paged(struct schema_member method, const struct shell_step *step,
 			schema_type_kind(schema_type_element(schema_field_type(*list))) == SCHEMA_STRUCT_TYPE;
 }
 
-/* Puts the lists of all pages into one answer, whose `next` stays 0: this is all. NULL: no memory, or
- * capabilities are in them. */
-static struct shell_object *join(struct shell *sh, const struct thing *pages, uint32_t count,
-		struct schema_member list)
+struct pages {
+	struct schema_node results;
+	struct schema_member list;
+	struct schema_member next;
+	struct shell_object *page[PAGES_MAX];
+	uint32_t count;
+	uint64_t start;			/* of the page that would come next; 0: there is none */
+};
+
+static struct capnp_list rows_of(const struct pages *p, uint32_t page)
 {
-	struct schema_node element = schema_type_node(schema_type_element(schema_field_type(list)));
+	return capnp_any_list_any(thing_field(thing_of_struct(p->page[page], p->results), p->list).any);
+}
+
+/* Puts the lists of all pages into one answer, whose `next` tells whether this is all. NULL: no memory,
+ * or capabilities are in them. */
+static struct shell_object *join(struct shell *sh, const struct pages *p)
+{
+	struct schema_node element = schema_type_node(schema_type_element(schema_field_type(p->list)));
 	uint32_t words = 2;
 	uint32_t rows = 0;
 	uint32_t row = 0;
@@ -204,24 +217,25 @@ static struct shell_object *join(struct shell *sh, const struct thing *pages, ui
 	struct capnp_struct_builder root;
 	struct capnp_list_builder all;
 
-	for (uint32_t i = 0; i < count; i++) {
-		words += pages[i].object->word_count + 4;
-		rows += capnp_any_list_any(thing_field(pages[i], list).any).count;
-		if (pages[i].object->cap_count > 0)
+	for (uint32_t i = 0; i < p->count; i++) {
+		words += p->page[i]->word_count + 4;
+		rows += rows_of(p, i).count;
+		if (p->page[i]->cap_count > 0)
 			return NULL;
 	}
 	joined = object_of_words(sh, words);
 	if (!joined)
 		return NULL;
 	capnp_builder_init(&builder, joined->words, words, NULL, 0);
-	root = capnp_init_struct(capnp_init_root(&builder), schema_struct_data_words(pages[0].node),
-			schema_struct_pointer_count(pages[0].node));
-	all = capnp_init_struct_list(capnp_pointer_builder(root, schema_field_offset(list)), rows,
+	root = capnp_init_struct(capnp_init_root(&builder), schema_struct_data_words(p->results),
+			schema_struct_pointer_count(p->results));
+	capnp_set_u32(root, schema_field_offset(p->next) * 4, (uint32_t)p->start);
+	all = capnp_init_struct_list(capnp_pointer_builder(root, schema_field_offset(p->list)), rows,
 			schema_struct_data_words(element), schema_struct_pointer_count(element));
-	for (uint32_t i = 0; i < count; i++) {
-		struct capnp_list part = capnp_any_list_any(thing_field(pages[i], list).any);
+	for (uint32_t i = 0; i < p->count; i++) {
+		struct capnp_list part = rows_of(p, i);
 
-		for (uint32_t n = 0; n < part.count; n++)
+		for (uint32_t n = 0; n < part.count && row < rows; n++)
 			capnp_copy_into(capnp_list_struct_builder(all, row++), capnp_list_struct(part, n));
 	}
 	joined->word_count = builder.used;
@@ -233,35 +247,30 @@ static struct shell_object *join(struct shell *sh, const struct thing *pages, ui
 	return joined;
 }
 
-static bool call_pages(struct shell *sh, struct thing target, struct schema_node declared,
-		struct schema_member method, const struct shell_step *step, struct schema_member next,
-		struct schema_member list, struct thing *out)
+static COLD bool call_pages(struct shell *sh, struct thing target, struct schema_node declared,
+		struct schema_member method, const struct shell_step *step, struct pages *p, struct thing *out)
 {
-	struct thing pages[PAGES_MAX];
-	uint32_t count = 0;
-	uint64_t start = 0;
 	bool ok;
 
+	p->results = schema_method_results(method);
 	do {
-		ok = call_once(sh, target, declared, method, step, count > 0, start, &pages[count]);
+		ok = call_once(sh, target, declared, method, step, p->count > 0, p->start, out);
 		if (!ok)
 			break;
-		start = thing_field(pages[count], next).bits;
-		count++;
-	} while (start != 0 && count < PAGES_MAX);
-	if (ok && count == 1) {
-		*out = pages[0];
+		p->page[p->count++] = out->object;
+		p->start = thing_field(*out, p->next).bits;
+	} while (p->start != 0 && p->count < PAGES_MAX);
+	if (ok && p->count == 1)
 		return true;
-	}
 	if (ok) {
-		struct shell_object *joined = join(sh, pages, count, list);
+		struct shell_object *joined = join(sh, p);
 
 		ok = joined || shell_fail(sh, step->name.at, "the shell has no memory for the answer");
 		if (joined)
-			*out = thing_of_struct(joined, schema_method_results(method));
+			*out = thing_of_struct(joined, p->results);
 	}
-	for (uint32_t i = 0; i < count; i++)
-		thing_put(pages[i]);
+	for (uint32_t i = 0; i < p->count; i++)
+		object_put(p->page[i]);
 	return ok;
 }
 
@@ -294,16 +303,15 @@ static bool call_step(struct shell *sh, struct thing target, const struct shell_
 {
 	struct schema_node declared;
 	struct schema_member method;
-	struct schema_member next;
-	struct schema_member list;
+	struct pages pages = { .count = 0 };
 
 	if (schema_node_is_null(target.node))
 		return shell_fail(sh, step->name.at, "the shell does not know this capability's interface; "
 				"say which with `as`");
 	if (!schema_method_find(target.node, capnp_text_of(step->name.chars, step->name.bytes), &declared, &method))
 		return no_method(sh, target, step);
-	if (is_paged(method, step, &next, &list))
-		return call_pages(sh, target, declared, method, step, next, list, out);
+	if (is_paged(method, step, &pages.next, &pages.list))
+		return call_pages(sh, target, declared, method, step, &pages, out);
 	return call_once(sh, target, declared, method, step, false, 0, out);
 }
 

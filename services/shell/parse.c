@@ -954,6 +954,8 @@ static const char *more_after(const struct shell_statement *s)
 	case SHELL_CHAIN:
 		if (s->chain->sigil == SHELL_STATUS || s->chain->narrow.bytes > 0 || (last && last->arguments))
 			break;
+		if (last && last->name.at <= s->chain->at)	/* a command that is a call */
+			return "this command takes nothing more; write ; between statements";
 		return "a call is written name.method(field = value); `help` shows how";
 	case SHELL_LAUNCH: return "after the program come with { ... }, args [ ... ] and env { ... }";
 	case SHELL_DROP: return "one name is dropped at a time; write ; between statements";

@@ -295,6 +295,12 @@ static void errors_point_at_the_column(void **state)
 	    "            ^", "this does not belong to the statement before; write ; between statements");
 	bad("caps all",
 	    "     ^", "this command takes nothing; write ; between statements");
+	bad("ps x",
+	    "   ^", "this command takes nothing more; write ; between statements");
+	bad("wait p q",
+	    "       ^", "this command takes nothing more; write ; between statements");
+	bad("p.wait q",
+	    "       ^", "a call is written name.method(field = value); `help` shows how");
 	bad("run hello you",
 	    "          ^", "after the program come with { ... }, args [ ... ] and env { ... }");
 	bad("exit now",

@@ -84,6 +84,10 @@ struct transport_ops {
 	status_t (*send)(struct transport *transport, uint32_t question, uint64_t deadline_ns);
 	/* Waits until answered; STATUS_OK, the exception or the transport's failure. Repeatable. */
 	status_t (*wait)(struct transport *transport, uint32_t question);
+	/* Send, wait and results in one: *results is the answer's message where there is one. NULL: the
+	 * transport has no shorter way than these three. */
+	status_t (*ask)(struct transport *transport, uint32_t question, uint64_t deadline_ns,
+			struct capnp_message **results);
 	/* Whether wait would not wait. */
 	bool (*is_answered)(struct transport *transport, uint32_t question);
 	/* The answer's message after wait: results, or the Exception; NULL when there is none. */
@@ -220,6 +224,25 @@ static inline status_t client_wait(struct client_call *call)
 	return call->status;
 }
 
+/* Sends and waits; *results is the answer's message, NULL unless it answers STATUS_OK. */
+static inline status_t client_ask(struct client_call *call, struct capnp_message **results)
+{
+	const struct transport_ops *ops;
+
+	*results = NULL;
+	if (unlikely(call->status != STATUS_OK))
+		return call->status;
+	ops = call->transport->ops;
+	if (likely(ops->ask != NULL)) {
+		call->status = ops->ask(call->transport, call->question, call->deadline_ns, results);
+		return call->status;
+	}
+	client_send(call);
+	if (client_wait(call) == STATUS_OK)
+		*results = ops->results(call->transport, call->question);
+	return call->status;
+}
+
 static inline bool client_is_answered(const struct client_call *call)
 {
 	return call->status != STATUS_OK ||
@@ -245,7 +268,16 @@ static inline struct capnp_struct_reader client_results_struct(const struct clie
 	return capnp_any_struct(call->status == STATUS_OK ? client_results(call) : any);
 }
 
-/* The same for results that mostly have this size (see capnp_root_struct). */
+/* The root of an answer that mostly has this size (see capnp_root_struct); empty without one. */
+static inline struct capnp_struct_reader client_message_sized(struct capnp_message *message,
+		uint32_t data_words, uint32_t pointer_count)
+{
+	if (message == NULL)
+		return (struct capnp_struct_reader){ 0 };
+	return capnp_root_struct(message, data_words, pointer_count);
+}
+
+/* The same for the results of a call that was waited for. */
 static inline struct capnp_struct_reader client_results_sized(const struct client_call *call,
 		uint32_t data_words, uint32_t pointer_count)
 {
@@ -253,9 +285,7 @@ static inline struct capnp_struct_reader client_results_sized(const struct clien
 
 	if (call->status == STATUS_OK && call->question != CLIENT_NO_QUESTION)
 		message = call->transport->ops->results(call->transport, call->question);
-	if (message == NULL)
-		return (struct capnp_struct_reader){ 0 };
-	return capnp_root_struct(message, data_words, pointer_count);
+	return client_message_sized(message, data_words, pointer_count);
 }
 
 /* STATUS_BAD_MESSAGE when something read from the results was malformed. */

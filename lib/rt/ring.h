@@ -74,12 +74,17 @@ static inline struct ring *ring_self(void)
 /* Enters the kernel until there is room for an entry. */
 void ring_make_room(struct ring *ring);
 
-/* Adds a finished entry whose operation is in its user data, not done and without `ready`. */
-static inline void ring_put(struct ring *ring, const struct ring_entry *entry)
+/* Adds a finished entry whose operation is in its user data, not done and without `ready`, and
+ * answers where it stands. */
+static inline struct ring_entry *ring_put(struct ring *ring, const struct ring_entry *entry)
 {
+	struct ring_entry *place;
+
 	if (unlikely(ring->sq_tail - LOAD_ACQUIRE(&ring->header->sq_head) > ring->sq_mask))
 		ring_make_room(ring);
-	ring->entries[ring->sq_tail++ & ring->sq_mask] = *entry;
+	place = &ring->entries[ring->sq_tail++ & ring->sq_mask];
+	*place = *entry;
+	return place;
 }
 
 /* The next entry, zeroed but for the operation and the user data. The operation begins anew,

@@ -138,6 +138,27 @@ static COLD void return_alone(struct call *call, status_t status)
 	ring_set_ready(ring, &call->operation, call_returned);
 }
 
+/* What most calls come to, where nothing else is waited for: one entry, of which only the answer is
+ * new, and which is SYNC. The words are the server's own or, as in return_and_receive, kept. */
+static inline void answer_at_once(struct server *server, struct call *call)
+{
+	struct ring *ring = ring_self();
+	struct ring_entry *entry = ring_put(ring, &server->rearm);
+	uint32_t used = call->results.used;
+
+	entry->interface = call->id;
+	entry->msg_words = (uint16_t)used;
+	entry->msg_off = (uint32_t)(call->results.words - ring->words);
+	server->sent_off = call->span_off;
+	server->sent_words = call->span_words;
+	server->returning_id = call->id;
+	server->armed = true;
+	server->loop->sync_server = server;
+	call->state = CALL_FREE;
+	call->next_free = server->free_calls;
+	server->free_calls = call;
+}
+
 /* Keeps a span of the call's own until the kernel has read it. */
 static void return_and_receive(struct call *call, status_t status)
 {
@@ -188,24 +209,30 @@ static const struct recv_header *header_of(const struct server *server)
 			server->receive_off);
 }
 
-static void params_open(struct server *server, const struct recv_header *header, uint32_t words)
+static COLD void params_read_records(struct server *server, const uint64_t *records, uint32_t count)
+{
+	records_read((const struct cap_record *)(const void *)records, server->param_slots, count);
+}
+
+static inline void params_open(struct server *server, const struct recv_header *header, uint32_t words)
 {
 	const uint64_t *records = ring_words_at(ring_self(), server->receive_off + HEADER_WORDS);
 	uint32_t count = MIN(header->cap_count, SERVER_MESSAGE_CAPS);
 
-	if (count != 0)
-		records_read((const struct cap_record *)(const void *)records, server->param_slots,
-				count);
+	if (unlikely(count != 0))
+		params_read_records(server, records, count);
 	capnp_message_init(&server->params, records + RECORDS_WORDS,
 			MIN(words, SERVER_MESSAGE_WORDS), server->param_slots, count);
 }
 
-/* What most calls come to: results that fit, without capabilities. */
-static inline bool is_plain_answer(const struct call *call, status_t status)
+/* What most calls come to: results that fit, without capabilities, and nothing else to wait for. */
+static inline bool is_plain_answer(const struct server *server, const struct call *call,
+		status_t status)
 {
-	return call->state == CALL_HANDLING && status == STATUS_OK && call->has_results &&
-			call->results.status == STATUS_OK && call->results.cap_count == 0 &&
-			call->server->params.status == STATUS_OK && !call->server->loop->stopped;
+	return status == STATUS_OK && call->state == CALL_HANDLING && call->has_results &&
+			(call->results.status | server->params.status) == STATUS_OK &&
+			call->results.cap_count == 0 && call->results.used != 0 &&
+			loop_is_alone(server->loop, ring_self());
 }
 
 static COLD void handler_done(struct server *server, struct call *call, status_t status)
@@ -216,9 +243,14 @@ static COLD void handler_done(struct server *server, struct call *call, status_t
 		server_arm(server);
 }
 
-static COLD void call_refuse_overload(struct server *server, uint32_t call_id)
+static COLD void params_release(struct server *server)
 {
 	slots_release(server->param_slots, server->params.cap_count);
+}
+
+static COLD void call_refuse_overload(struct server *server, uint32_t call_id)
+{
+	params_release(server);
 	refuse(server, call_id, STATUS_OVERLOADED);
 }
 
@@ -240,9 +272,9 @@ static void handle_call(struct server *server, const struct recv_header *header,
 		status = object->class->dispatch(
 				object->self, call, header->interface, header->method);
 	if (unlikely(server->params.cap_count != 0))
-		slots_release(server->param_slots, server->params.cap_count);
-	if (likely(is_plain_answer(call, status)))
-		return_and_receive(call, STATUS_OK);
+		params_release(server);
+	if (likely(is_plain_answer(server, call, status)))
+		answer_at_once(server, call);
 	else
 		handler_done(server, call, status);
 }
@@ -367,6 +399,15 @@ status_t loop_serve(struct loop *loop, struct server *server, uint32_t endpoint)
 	server->sent_words = 0;
 	server->free_calls = NULL;
 	server->deferred = 0;
+	server->rearm = (struct ring_entry){
+		.op = CAP_OP_RETURN,
+		.flags = ENTRY_REARM,
+		.target = endpoint,
+		.question = server->question,
+		.reply_off = server->receive_off,
+		.reply_words = SERVER_MESSAGE_WORDS,
+		.reply_caps = SERVER_MESSAGE_CAPS,
+	};
 	for (i = 0; i < SERVER_CALLS; i++) {
 		server->calls[i].server = server;
 		server->calls[i].state = CALL_FREE;

@@ -243,6 +243,7 @@ struct server {
 	bool closed;
 	struct call *free_calls;
 	uint32_t deferred;                      /* calls in state CALL_DEFERRED */
+	struct ring_entry rearm;                /* a return that receives again, without the answer */
 	struct capnp_message params;            /* of the call being handled */
 	struct capnp_cap_slot param_slots[SERVER_MESSAGE_CAPS];
 	struct call calls[SERVER_CALLS];

@@ -89,43 +89,48 @@ static COLD bool question_take_span(struct ring_transport *self, struct question
 
 /* --- The life of a call --------------------------------------------------------------------- */
 
+/* Whether the question has its span; takes one if need be. */
+static inline bool question_has_span(struct ring_transport *self, struct question *question,
+		uint32_t words)
+{
+	return likely(question->span_words >= words) || question_take_span(self, question, words);
+}
+
 static status_t transport_begin(struct transport *transport, const struct client_begin *what,
 		uint32_t *number)
 {
 	struct ring_transport *self = transport_of(transport);
-	uint16_t taken = ring_question_take(self->ring);
+	struct ring *ring = self->ring;
+	uint16_t taken = ring_question_take(ring);
 	struct question *question;
 	/* A message of one word is a root without anything in it. */
 	uint32_t caps_words = what->params_words > 1 ? TRANSPORT_PARAM_CAPS * DESCRIPTOR_WORDS : 0;
 	uint32_t reply_caps = (what->flags & CLIENT_PLAIN_RESULTS) != 0 ? 0 : TRANSPORT_REPLY_CAPS;
-	uint32_t words = what->params_words + caps_words + reply_caps * RECORD_WORDS +
-			what->reply_words;
+	uint32_t reply_at = what->params_words + caps_words;
 
-	if (taken == RING_NO_QUESTION)
+	if (unlikely(taken == RING_NO_QUESTION))
 		return STATUS_OVERLOADED;
 	question = &self->questions[taken];
-	if (what->params_words > MESSAGE_WORDS_MAX || what->reply_words > MESSAGE_WORDS_MAX ||
-			(question->span_words < words &&
-					!question_take_span(self, question, words))) {
-		ring_question_give(self->ring, taken);
+	if (unlikely(what->params_words > MESSAGE_WORDS_MAX || what->reply_words > MESSAGE_WORDS_MAX ||
+			!question_has_span(self, question, reply_at + reply_caps * RECORD_WORDS +
+					what->reply_words))) {
+		ring_question_give(ring, taken);
 		return STATUS_OVERLOADED;
 	}
 	question->state = QUESTION_BUILDING;
 	question->status = STATUS_OK;
-	question->has_message = false;
 	question->then = NULL;
 	question->operation.ready = NULL;
-	question->operation.done = false;
 	question->base.transport = NULL;
 	if (unlikely(client_ref_is_pipelined(what->target)))
 		question->base = what->target;
 	question->entry.method = what->method;
 	question->entry.target = what->target.target;
 	question->entry.interface = what->interface_id;
-	question->entry.reply_off = question->span_off + what->params_words + caps_words;
+	question->entry.reply_off = question->span_off + reply_at;
 	question->entry.reply_words = (uint16_t)what->reply_words;
 	question->entry.reply_caps = (uint8_t)reply_caps;
-	capnp_builder_init(&question->params, ring_words_at(self->ring, question->span_off),
+	capnp_builder_init(&question->params, ring_words_at(ring, question->span_off),
 			what->params_words, question->param_slots, caps_words / DESCRIPTOR_WORDS);
 	*number = taken;
 	return STATUS_OK;
@@ -136,8 +141,14 @@ static struct capnp_builder *transport_params(struct transport *transport, uint3
 	return &question_of(transport, number)->params;
 }
 
+static COLD void question_read_records(struct question *question, const uint64_t *records,
+		uint32_t count)
+{
+	records_read((const struct cap_record *)(const void *)records, question->reply_slots, count);
+}
+
 /* What the reply slot or the completion queue said, as the answer of the question. */
-static void question_answer(const struct ring_transport *self, struct question *question,
+static inline void question_answer(const struct ring_transport *self, struct question *question,
 		const struct ring_completion *completion)
 {
 	const uint64_t *records = ring_words_at(self->ring, question->entry.reply_off);
@@ -147,11 +158,10 @@ static void question_answer(const struct ring_transport *self, struct question *
 	question->status = completion->status;
 	question->has_message = completion->status == STATUS_OK ||
 			(completion->flags & COMPLETION_EXCEPTION) != 0;
-	if (!question->has_message)
+	if (unlikely(!question->has_message))
 		detail_note(completion->detail);
-	if (count != 0)
-		records_read((const struct cap_record *)(const void *)records,
-				question->reply_slots, count);
+	if (unlikely(count != 0))
+		question_read_records(question, records, count);
 	capnp_message_init(&question->reply, records + question->entry.reply_caps * RECORD_WORDS,
 			MIN(completion->msg_words, question->entry.reply_words),
 			question->reply_slots, count);
@@ -239,10 +249,9 @@ static COLD status_t question_prepare(struct ring *ring, struct question *questi
 	return STATUS_OK;
 }
 
-static status_t transport_send(struct transport *transport, uint32_t number, uint64_t deadline_ns)
+static inline status_t question_send(struct ring *ring, struct question *question,
+		uint64_t deadline_ns)
 {
-	struct ring *ring = transport_of(transport)->ring;
-	struct question *question = question_of(transport, number);
 	struct ring_entry *entry = &question->entry;
 
 	DEBUG_ASSERT(question->state == QUESTION_BUILDING);
@@ -251,6 +260,7 @@ static status_t transport_send(struct transport *transport, uint32_t number, uin
 	entry->msg_off = question->params.used != 0 ? question->span_off : 0;
 	entry->cap_count = 0;
 	entry->caps_off = 0;
+	question->operation.done = false;
 	if (unlikely(question->status != STATUS_OK || question->base.transport != NULL ||
 			question->params.cap_count != 0)) {
 		status_t status = question_prepare(ring, question);
@@ -258,10 +268,34 @@ static status_t transport_send(struct transport *transport, uint32_t number, uin
 		if (status != STATUS_OK)
 			return status;
 	}
-	ring_put(ring, entry);
+	(void)ring_put(ring, entry);
 	question->entry_tail = ring->sq_tail;
 	question->state = QUESTION_SENT;
 	return STATUS_OK;
+}
+
+static status_t transport_send(struct transport *transport, uint32_t number, uint64_t deadline_ns)
+{
+	return question_send(transport_of(transport)->ring, question_of(transport, number), deadline_ns);
+}
+
+/* Nothing comes between sending and waiting here, so the entry is the last one. */
+static status_t transport_ask(struct transport *transport, uint32_t number, uint64_t deadline_ns,
+		struct capnp_message **results)
+{
+	struct ring_transport *self = transport_of(transport);
+	struct question *question = question_of(transport, number);
+	status_t status = question->params.status;
+
+	if (likely(status == STATUS_OK))
+		status = question_send(self->ring, question, deadline_ns);
+	if (unlikely(status != STATUS_OK))
+		return status;
+	(void)ring_sync(self->ring);
+	question_answer(self, question, ring_reply(self->ring));
+	if (likely(question->status == STATUS_OK))
+		*results = &question->reply;
+	return question->status;
 }
 
 static bool transport_is_answered(struct transport *transport, uint32_t number)
@@ -357,6 +391,11 @@ static COLD void question_abandon(struct transport *transport, struct question *
 	}
 }
 
+static COLD void question_release_slots(struct question *question)
+{
+	slots_release(question->reply_slots, question->reply.cap_count);
+}
+
 static void transport_done(struct transport *transport, uint32_t number)
 {
 	struct ring_transport *self = transport_of(transport);
@@ -364,8 +403,8 @@ static void transport_done(struct transport *transport, uint32_t number)
 
 	if (unlikely(question->then != NULL || question->state == QUESTION_SENT))
 		question_abandon(transport, question, number);
-	if (question->state == QUESTION_ANSWERED && question->reply.cap_count != 0)
-		slots_release(question->reply_slots, question->reply.cap_count);
+	if (question->state == QUESTION_ANSWERED && unlikely(question->reply.cap_count != 0))
+		question_release_slots(question);
 	question->state = QUESTION_FREE;
 	if (unlikely(question->span_words > SPAN_KEPT_WORDS))
 		question_drop_span(self->ring, question);
@@ -388,6 +427,7 @@ static const struct transport_ops ring_transport_ops = {
 	.put = transport_put,
 	.send = transport_send,
 	.wait = transport_wait,
+	.ask = transport_ask,
 	.is_answered = transport_is_answered,
 	.results = transport_results,
 	.take = transport_take,

@@ -114,7 +114,8 @@ static const char *flat_type(struct schema_type type)
 /* A parameter's name, which must not be one that the function uses itself. */
 static const char *flat_name(struct schema_member field)
 {
-	static const char *const used[] = { "self", "started", "params", "status" };
+	static const char *const used[] = { "self", "started", "params", "status", "message",
+		"results" };
 	const char *name = name_field(field);
 
 	for (size_t i = 0; i < sizeof(used) / sizeof(used[0]); i++)
@@ -203,7 +204,7 @@ static void common_emit(const struct method *m)
 static bool suffix_is_taken(const char *name)
 {
 	static const char *const taken[] = { "begin", "begin_sized", "send", "wait", "then", "done",
-		"results", "start", "call" };
+		"results", "prepare", "start", "call" };
 
 	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
 		if (strcmp(name, taken[i]) == 0)
@@ -256,11 +257,13 @@ static void params_words_emit(const struct method *m)
 	}
 }
 
-static void start_emit(const struct method *m)
+/* What begins a call and sets its parameters. */
+static void prepare_emit(const struct method *m)
 {
 	const char *params = name_node(m->params);
 
-	emit("\nstatic inline struct %s_call %s_start(struct %s_ref self", m->name, m->name, m->owner);
+	emit("\n/* Begins a call with its parameters, which is then sent. */\n"
+			"static inline struct %s_call %s_prepare(struct %s_ref self", m->name, m->name, m->owner);
 	flat_params_emit(m);
 	emit(")\n{\n\tstruct %s_builder params;\n\tstruct %s_call started = %s_begin_sized(self, ", params,
 			m->name, m->name);
@@ -279,7 +282,16 @@ static void start_emit(const struct method *m)
 		else
 			emit("\t%s_set_%s(params, %s);\n", params, name, flat_name(field));
 	}
-	emit("\t%s_send(&started);\n\treturn started;\n}\n", m->name);
+	emit("\treturn started;\n}\n");
+}
+
+static void start_emit(const struct method *m)
+{
+	emit("\nstatic inline struct %s_call %s_start(struct %s_ref self", m->name, m->name, m->owner);
+	flat_params_emit(m);
+	emit(")\n{\n\tstruct %s_call started = %s_prepare(self", m->name, m->name);
+	flat_arguments_emit(m);
+	emit(");\n\n\t%s_send(&started);\n\treturn started;\n}\n", m->name);
 }
 
 static void out_emit(const struct method *m, struct schema_member field)
@@ -294,21 +306,40 @@ static void out_emit(const struct method *m, struct schema_member field)
 				"\t\tstatus = %s_take_%s(&started, out_%s);\n", name, m->name, name, name);
 	else
 		emit("\tif (status == STATUS_OK && out_%s != NULL)\n"
-				"\t\t*out_%s = %s_get_%s(%s_results(&started));\n", name, name,
-				name_node(m->results), name, m->name);
+				"\t\t*out_%s = %s_get_%s(results);\n", name, name, name_node(m->results),
+				name);
+}
+
+/* Whether a result is read from the answer's struct. */
+static bool has_scalar_outs(const struct method *m)
+{
+	for (uint32_t i = 0; !m->is_stream && i < schema_field_count(m->results); i++) {
+		struct schema_type type = schema_field_type(schema_field_at(m->results, i));
+
+		if (schema_type_kind(type) != SCHEMA_VOID && !field_is_cap(type))
+			return true;
+	}
+	return false;
 }
 
 static void blocking_emit(const struct method *m)
 {
+	bool reads = has_scalar_outs(m);
+
 	emit("\n");
 	emit_doc(schema_member_doc(m->node, m->member.index), "");
 	emit("static inline status_t %s(struct %s_ref self", m->name, m->owner);
 	flat_params_emit(m);
 	if (!m->is_stream)
 		flat_outs_emit(m);
-	emit(")\n{\n\tstruct %s_call started = %s_start(self", m->name, m->name);
+	emit(")\n{\n\tstruct %s_call started = %s_prepare(self", m->name, m->name);
 	flat_arguments_emit(m);
-	emit(");\n\tstatus_t status = %s_wait(&started);\n\n", m->name);
+	emit(");\n\tstruct capnp_message *message;\n\tstatus_t status = client_ask(&started.call, &message);\n");
+	if (reads)
+		emit("\tstruct %s_reader results = { client_message_sized(message, %s_DATA_WORDS,\n"
+				"\t\t\t%s_POINTERS) };\n", name_node(m->results),
+				name_node_upper(m->results), name_node_upper(m->results));
+	emit("\n");
 	for (uint32_t i = 0; !m->is_stream && i < schema_field_count(m->results); i++)
 		out_emit(m, schema_field_at(m->results, i));
 	emit("\t%s_done(&started);\n\treturn status;\n}\n", m->name);
@@ -331,6 +362,7 @@ static void method_emit(struct schema_node node, uint32_t index)
 		result_caps_emit(&m);
 	if (!struct_is_flat(m.params, true))
 		return;
+	prepare_emit(&m);
 	start_emit(&m);
 	if (m.is_stream || struct_is_flat(m.results, false))
 		blocking_emit(&m);

@@ -17,6 +17,9 @@
 /* A function on a hot path whose frame has no buffer, only scalars whose address is taken: a canary
  * would protect nothing there. */
 #define NO_BUFFER            __attribute__((no_stack_protector))
+/* A stage of the call path: copied into its caller, from another file too where whole programs are
+ * linked at once (release). Only for functions with one or two callers. */
+#define HOT_INLINE           __attribute__((always_inline))
 #define likely(x)            __builtin_expect(!!(x), 1)
 #define unlikely(x)          __builtin_expect(!!(x), 0)
 #define container_of(ptr, type, member) \

@@ -104,6 +104,10 @@ status_t endpoint_create(struct ledger *payer, uint16_t message_words, uint8_t c
 status_t endpoint_export(struct endpoint *endpoint, struct ledger *payer, uint64_t tag, uint64_t interface, bool lasting,
 		struct export **export, uint64_t *detail) MUST_USE;
 
+/* A SYNC entry that is a call or a return of the usual kind is performed at once; false if it is not, and then nothing has
+ * happened: the operation does it. */
+bool endpoint_fast(struct ring *ring, const struct ring_entry *entry);
+
 /* Operations; each completes the entry or its question unless it answers a refusal. */
 void endpoint_call(struct ring *ring, const struct ring_entry *entry, struct cap_entry *target);
 status_t endpoint_recv(struct ring *ring, const struct ring_entry *entry, struct endpoint *endpoint,

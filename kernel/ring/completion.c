@@ -15,12 +15,19 @@
 STATIC_ASSERT(offsetof(struct ring_header, reply_detail) - offsetof(struct ring_header, reply_user_data) ==
 		offsetof(struct ring_completion, detail));
 
-static void reply_slot_write(struct ring *ring, uint64_t user_data, struct ring_completion *outcome)
+/* Field by field, so that an outcome need not be in memory first. */
+HOT_INLINE static inline void reply_slot_write(struct ring *ring, uint64_t user_data,
+		const struct ring_completion *outcome)
 {
 	struct ring_completion *slot = (struct ring_completion *)&ring->header->reply_user_data;
 
-	outcome->user_data = user_data;
-	*slot = *outcome;
+	slot->user_data = user_data;
+	slot->status = outcome->status;
+	slot->flags = outcome->flags;
+	slot->cap_count = outcome->cap_count;
+	slot->msg_words = outcome->msg_words;
+	slot->id = outcome->id;
+	slot->detail = outcome->detail;
 	ring->sync_result = outcome->status;
 }
 
@@ -60,11 +67,48 @@ NO_BUFFER void ring_complete_entry(struct ring *ring, const struct ring_entry *e
 	spin_unlock(&ring->lock);
 }
 
+/* Makes the question free. Ring locked. */
+HOT_INLINE static inline void question_clear(struct question *question)
+{
+	question->object = NULL;
+	question->export = NULL;
+	question->kind = QUESTION_FREE;
+	question->call_state = CALL_NONE;
+	question->reserved = 0;
+}
+
+/* What the thread sleeps for, or is about to, is done. Ring locked. */
+HOT_INLINE static inline void complete_sync(struct question *question, const struct ring_completion *outcome, bool handoff)
+{
+	struct ring *ring = question->ring;
+	struct thread *thread = ring->thread;
+
+	DEBUG_ASSERT(ring->sync == question);
+	ring->sync = NULL;
+	reply_slot_write(ring, question->entry.user_data, outcome);
+	if (thread->state == THREAD_WAIT_SYNC) {
+		arch_context_set_result(&thread->context, outcome->status);
+		sched_wake(thread, handoff);
+	}
+}
+
+NO_BUFFER HOT_INLINE void question_complete_sync(struct question *question, const struct ring_completion *outcome)
+{
+	struct ring *ring = question->ring;
+
+	DEBUG_ASSERT(question->kind != QUESTION_FREE && !question->transfer && !question->grant);
+	if (question->reserved)
+		cap_table_unreserve(&ring->process->caps, question->reserved);
+	spin_lock(&ring->lock);
+	question_clear(question);
+	complete_sync(question, outcome, true);
+	spin_unlock(&ring->lock);
+}
+
 NO_BUFFER void question_complete(struct question *question, struct ring_completion *outcome, bool handoff,
 		struct question_release *release)
 {
 	struct ring *ring = question->ring;
-	struct thread *thread = ring->thread;
 
 	DEBUG_ASSERT(question->kind != QUESTION_FREE && !question->transfer);
 	if (unlikely(question->grant)) {
@@ -78,19 +122,9 @@ NO_BUFFER void question_complete(struct question *question, struct ring_completi
 	spin_lock(&ring->lock);
 	release->object = question->kind == QUESTION_OBJECT ? question->object : NULL;
 	release->export = question->export;
-	question->object = NULL;
-	question->export = NULL;
-	question->kind = QUESTION_FREE;
-	question->call_state = CALL_NONE;
-	question->reserved = 0;
+	question_clear(question);
 	if (question->entry.flags & ENTRY_SYNC) {
-		DEBUG_ASSERT(ring->sync == question);
-		ring->sync = NULL;
-		reply_slot_write(ring, question->entry.user_data, outcome);
-		if (thread->state == THREAD_WAIT_SYNC) {
-			arch_context_set_result(&thread->context, outcome->status);
-			sched_wake(thread, handoff);
-		}
+		complete_sync(question, outcome, handoff);
 	} else {
 		ring->in_flight--;
 		queue_write(ring, question->entry.user_data, outcome);

@@ -99,7 +99,7 @@ static status_t message_span_check(const struct ring_entry *entry)
 	return STATUS_OK;
 }
 
-NO_BUFFER struct question *question_begin(struct ring *ring, const struct ring_entry *entry, enum question_kind kind,
+NO_BUFFER HOT_INLINE struct question *question_begin(struct ring *ring, const struct ring_entry *entry, enum question_kind kind,
 		struct object *object)
 {
 	struct question *question = &ring->questions[entry->question];
@@ -471,7 +471,8 @@ NO_BUFFER bool ring_drain(struct ring *ring, bool sync_allowed)
 		entry_copy(entry, &ring->sq[ring->sq_head % RING_SQ_ENTRIES]);
 		if (likely((entry->flags & ENTRY_SYNC) && count == 1 && sync_allowed)) {
 			head_advance(ring);
-			dispatch(ring, entry);
+			if (!endpoint_fast(ring, entry))
+				dispatch(ring, entry);
 			return true;
 		}
 		if (unlikely(!has_credit(ring)))

@@ -122,6 +122,8 @@ void ring_complete_entry(struct ring *ring, const struct ring_entry *entry, stru
 struct question_release { struct object *object; struct export *export; };
 void question_complete(struct question *question, struct ring_completion *outcome, bool handoff,
 		struct question_release *release);
+/* The same for a question of a SYNC entry whose export or object the caller drops itself, with handoff. */
+void question_complete_sync(struct question *question, const struct ring_completion *outcome);
 /* Drops what a completed question held; call without locks. */
 void question_release(struct question_release *release);
 

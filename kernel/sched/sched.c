@@ -37,7 +37,7 @@ static void slice_arm(void)
 }
 
 /* Queues a runnable thread; the slice timer sees to it that it gets its turn. */
-static void enqueue(struct thread *thread)
+static COLD void enqueue(struct thread *thread)
 {
 	slice_arm();
 	spin_lock(&run_queue_lock);
@@ -45,7 +45,7 @@ static void enqueue(struct thread *thread)
 	spin_unlock(&run_queue_lock);
 }
 
-NO_BUFFER void sched_wake(struct thread *thread, bool handoff)
+NO_BUFFER HOT_INLINE void sched_wake(struct thread *thread, bool handoff)
 {
 	struct cpu *cpu = arch_cpu();
 
@@ -143,7 +143,7 @@ NO_BUFFER static void run(struct cpu *cpu, struct thread *next)
 }
 
 /* Another thread than the running one, which waits, ended, or has had its turn. */
-NO_BUFFER static struct arch_context *resume_next(struct cpu *cpu)
+NO_BUFFER HOT_INLINE static inline struct arch_context *resume_next(struct cpu *cpu)
 {
 	struct thread *next;
 
@@ -158,7 +158,7 @@ NO_BUFFER static struct arch_context *resume_next(struct cpu *cpu)
 	return &next->context;
 }
 
-NO_BUFFER struct arch_context *sched_resume(void)
+NO_BUFFER HOT_INLINE struct arch_context *sched_resume(void)
 {
 	struct cpu *cpu = arch_cpu();
 	struct thread *current;

@@ -277,6 +277,14 @@ static bool would_deadlock(const struct process *caller, const struct endpoint *
 	return true;
 }
 
+/* True if the call's answer would have to come from the thread that sleeps for it. */
+static bool waits_for_itself(const struct ring *ring, const struct endpoint *endpoint)
+{
+	if (list_empty(&endpoint->receivers))
+		return would_deadlock(ring->process, endpoint);
+	return container_of(endpoint->receivers.next, struct question, link)->ring == ring;
+}
+
 static status_t call_refusal(const struct ring *ring, const struct ring_entry *entry, const struct export *export,
 		uint64_t *detail)
 {
@@ -293,8 +301,7 @@ static status_t call_refusal(const struct ring *ring, const struct ring_entry *e
 		*detail = reason_detail(reason, 0, 0, 0);
 		return STATUS_DISCONNECTED;
 	}
-	if ((entry->flags & ENTRY_SYNC) && list_empty(&endpoint->receivers) &&
-			would_deadlock(ring->process, endpoint))
+	if ((entry->flags & ENTRY_SYNC) && waits_for_itself(ring, endpoint))
 		return STATUS_WOULD_DEADLOCK;
 	return STATUS_OK;
 }

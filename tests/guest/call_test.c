@@ -549,9 +549,10 @@ static void a_synchronous_call_to_oneself_would_deadlock(void)
 
 	REQUIRE(fixture_open());
 	start(entry_recv(endpoint, Q0 + 1));
+	entry = entry_call(export, Q0);
+	CHECK_EQUAL(perform_sync(entry).status, STATUS_WOULD_DEADLOCK); /* armed, but nobody would return */
 	CHECK_EQUAL(perform(entry_cancel(Q0 + 1)).status, STATUS_OK);
 	(void)finish(Q0 + 1);
-	entry = entry_call(export, Q0);
 	CHECK_EQUAL(perform_sync(entry).status, STATUS_WOULD_DEADLOCK);
 	start(entry); /* asynchronous calls are one's own affair */
 	CHECK_EQUAL(perform(entry_cancel(Q0)).status, STATUS_OK);

@@ -7,7 +7,7 @@
 
 USER_CFLAGS += -isystem lib/rt/include
 
-RT_SOURCES := entry.S start.c program.c panic.c string.c format.c arena.c ring.c transport.c slots.c \
+RT_SOURCES := entry.S start.c program.c panic.c string.c format.c reason.c arena.c ring.c transport.c slots.c \
               capability.c object.c call.c server.c loop.c heap.c malloc.c layout.c launch.c
 RT_OBJECTS := $(addprefix $(B)/user/lib/rt/,$(addsuffix .o,$(basename $(RT_SOURCES)))) \
               $(B)/user/lib/elf/elf.o
@@ -42,6 +42,8 @@ HOST_TESTS         += rt-heap rt-arena rt-format rt-layout rt-string
 HOST_TEST_rt-heap   := lib/rt/heap_test.c lib/rt/heap.c
 HOST_TEST_rt-arena  := lib/rt/arena_test.c lib/rt/arena.c
 HOST_TEST_rt-format := lib/rt/format_test.c lib/rt/format.c
+HOST_TESTS          += rt-reason
+HOST_TEST_rt-reason := lib/rt/reason_test.c lib/rt/reason.c lib/rt/format.c
 HOST_TEST_rt-string := lib/rt/string_test.c
 HOST_TEST_rt-layout := lib/rt/layout_test.c lib/rt/layout.c lib/elf/elf.c
 

@@ -10,6 +10,7 @@
 
 #include "abi/compiler.h"
 #include "rt/format.h"
+#include "rt/reason.h"
 #include "services/shell/shell.h"
 
 #define PARAMS_WORDS 480
@@ -110,8 +111,13 @@ static void call_failed(struct shell *sh, const struct shell_step *step, struct 
 		const struct client_call *call)
 {
 	struct capnp_text reason = client_reason(call);
-	const char *sentence = call->status == STATUS_CANCELLED ? "interrupted" : status_sentence(call->status);
+	char sentence[160];
 
+	if (call->status == STATUS_CANCELLED)
+		(void)format_into(sentence, sizeof(sentence), "interrupted");
+	else
+		(void)reason_into(sentence, sizeof(sentence), call->status,
+				sh->ops->detail ? sh->ops->detail(sh->arg) : 0);
 	sh->failure = call->status;
 	shell_fail(sh, step->name.at, "%.*s.%.*s: %.*s", (int)interface.bytes, interface.chars,
 			(int)step->name.bytes, step->name.chars,

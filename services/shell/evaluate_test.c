@@ -100,6 +100,15 @@ static void a_single_result_is_bound_as_its_value(void **state)
 	assert_true(system_.slept_ns == 7123456789);
 }
 
+static void what_the_shell_began_with_is_not_lost_by_accident(void **state)
+{
+	contains("timer = 5", "error: timer is a capability that this shell began with; choose another name,");
+	says("timer.now", "monotonicNs = 7123456789 ns\n");
+	run("drop timer");
+	says("timer = 5", "timer = 5\n");
+	says("timer = 6", "timer = 6\n");
+}
+
 static void an_account_is_opened_and_used_by_its_name(void **state)
 {
 	says("acct = bank.open(owner = \"ann\")", "acct = (account = @acct.account, outcome = done)\n");
@@ -549,6 +558,7 @@ int main(void)
 		TEST(a_call_without_results_prints_nothing),
 		TEST(text_reaches_the_console),
 		TEST(a_single_result_is_bound_as_its_value),
+		TEST(what_the_shell_began_with_is_not_lost_by_accident),
 		TEST(an_account_is_opened_and_used_by_its_name),
 		TEST(calls_chain_without_names),
 		TEST(a_capability_that_was_not_answered_is_null),

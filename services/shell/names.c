@@ -18,9 +18,14 @@ struct shell_name *shell_find(struct shell *sh, const char *name, uint32_t bytes
 
 bool shell_can_bind(struct shell *sh, struct shell_word name)
 {
+	const struct shell_name *slot = shell_find(sh, name.chars, name.bytes);
+
+	if (slot && slot->given)
+		return shell_fail(sh, name.at, "%.*s is a capability that this shell began with; choose another name, or "
+				"`drop %.*s` first", (int)name.bytes, name.chars, (int)name.bytes, name.chars);
 	if (name.bytes >= SHELL_NAME_BYTES)
 		return shell_fail(sh, name.at, "a name has at most %d characters", SHELL_NAME_BYTES - 1);
-	if (sh->name_count == SHELL_NAMES_MAX && !shell_find(sh, name.chars, name.bytes))
+	if (sh->name_count == SHELL_NAMES_MAX && !slot)
 		return shell_fail(sh, name.at, "%d names are in use; drop one first", SHELL_NAMES_MAX);
 	return true;
 }
@@ -41,6 +46,7 @@ bool shell_bind(struct shell *sh, struct shell_word name, struct thing thing)
 		memcpy(slot->name, name.chars, name.bytes);
 	}
 	slot->thing = thing;
+	slot->given = false;
 	return true;
 }
 
@@ -62,8 +68,10 @@ status_t shell_bind_capability(struct shell *sh, const char *name, uint32_t capa
 		client_release(client_ref_of(sh->transport, capability));
 		return STATUS_OVERLOADED;
 	}
-	return shell_bind(sh, word, thing_of_capability(object, schema_find(sh->schema, interface_id))) ?
-			STATUS_OK : STATUS_INVALID_ARGUMENT;
+	if (!shell_bind(sh, word, thing_of_capability(object, schema_find(sh->schema, interface_id))))
+		return STATUS_INVALID_ARGUMENT;
+	shell_find(sh, word.chars, word.bytes)->given = true;
+	return STATUS_OK;
 }
 
 uint32_t shell_capability_count(const struct shell *sh)

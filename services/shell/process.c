@@ -17,6 +17,7 @@
 #include "rt/format.h"
 #include "rt/launch.h"
 #include "rt/program.h"
+#include "rt/reason.h"
 #include "rt/server.h"
 
 #define OUT_BYTES 960
@@ -357,6 +358,16 @@ static void fill_strings(const struct shell_launch_request *request, struct laun
 		room->env[i] = (struct launch_variable){ request->env[i].name, request->env[i].value };
 }
 
+/* What could not be done, and why if the kernel refused it. */
+static void explain_launch(const struct launch_result *result, status_t status, char *reason, uint32_t reason_bytes)
+{
+	char why[120];
+
+	(void)reason_into(why, sizeof(why), status, rt_detail());
+	format_into(reason, reason_bytes, result->step == LAUNCH_STEP_IMAGE ? "%s" : "%s: %s", launch_sentence(result),
+			why);
+}
+
 static status_t launch_image(const struct shell_launch_request *request, const struct launch_file *file,
 		uint32_t *process, char *reason, uint32_t reason_bytes)
 {
@@ -379,7 +390,7 @@ static status_t launch_image(const struct shell_launch_request *request, const s
 	if (status == STATUS_OK) {
 		status = launch(&authority, &asked, &result);
 		if (status != STATUS_OK)
-			format_into(reason, reason_bytes, "%s", launch_sentence(&result));
+			explain_launch(&result, status, reason, reason_bytes);
 	}
 	for (uint32_t i = 0; i < request->grant_count; i++)
 		rt_release(room->owned[i]);
@@ -451,9 +462,14 @@ static void flush(void *arg)
 	process_flush();
 }
 
+static uint64_t detail(void *arg)
+{
+	return rt_detail();
+}
+
 static const struct shell_ops process_ops = {
 	.output = write_out, .flush = flush, .await = await, .await_process = await_process, .narrow = narrow,
-	.launch = launch_program, .programs = list_programs,
+	.launch = launch_program, .detail = detail, .programs = list_programs,
 };
 
 /* --- Starting ----------------------------------------------------------------------------------- */

@@ -75,6 +75,7 @@ struct thing {
 struct shell_name {
 	char name[SHELL_NAME_BYTES];
 	struct thing thing;		/* holds its object */
+	bool given;			/* the shell began with it: not bound to something else by accident */
 };
 
 /* --- The process around it -------------------------------------------------------------------- */
@@ -114,6 +115,8 @@ struct shell_ops {
 	/* Starts a program and answers a ProcessHandle, owned. On failure `reason` is a sentence or "". */
 	status_t (*launch)(void *arg, const struct shell_launch_request *request, uint32_t *process,
 			char *reason, uint32_t reason_bytes);
+	/* What the kernel said beside the status of the call that failed last; NULL: nothing. */
+	uint64_t (*detail)(void *arg);
 	/* The programs that could be started, for completion; NULL without. */
 	void (*programs)(void *arg, struct term_candidates *out);
 };

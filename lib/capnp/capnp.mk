@@ -30,8 +30,8 @@ $(CAPNP_COST): $(addprefix tests/capnp/,cost_test.c cost_code.c cost_code.h) lib
 	$(CC) $(HOST_CFLAGS) -O2 $(filter %.c,$^) -lcmocka -o $@
 
 FUZZ_TARGETS           += capnp_reader capnp_text capnp_generator
-FUZZ_capnp_reader      := tests/fuzz/capnp_reader_fuzz.c tests/capnp/random_message.c $(CAPNP_ALL_SOURCES)
-FUZZ_capnp_text        := tests/fuzz/capnp_text_fuzz.c tests/capnp/random_message.c $(CAPNP_ALL_SOURCES)
+FUZZ_capnp_reader      := tests/fuzz/capnp_reader_fuzz.c $(CAPNP_ALL_SOURCES) tests/capnp/random_message.c
+FUZZ_capnp_text        := tests/fuzz/capnp_text_fuzz.c $(CAPNP_ALL_SOURCES) tests/capnp/random_message.c
 FUZZ_capnp_generator   := tests/fuzz/capnp_generator_fuzz.c \
                           $(addprefix tools/capnpc-capos/,generate.c names.c types.c structs.c interfaces.c clients.c) \
                           $(CAPNP_SOURCES) lib/capnp/capnp_file.c lib/capnp/schema.c

@@ -223,7 +223,7 @@ static void sync_outcomes_are_in_the_reply_slot(void)
  * by the table. */
 static void a_sync_call_is_answered_as_any_other(void)
 {
-	static const uint8_t changes[] = { 0x00, 0x01, 0x02, 0x40, 0x80, 0xff };
+	static const uint8_t changes[] = { 0x00, 0x01, 0x02, 0x09, 0x40, 0x80, 0xff };
 	struct ring_entry plain = entry_call(rt_id(world.timer.ref), Q0);
 
 	plain.interface = TIMER_INTERFACE_ID;

@@ -575,6 +575,22 @@ static status_t map_check(const struct memory_object *object, bool writable, uin
 	return STATUS_OK;
 }
 
+/* Finds the place, a region and the table pages of a mapping, after which it cannot fail. Lock held. */
+static status_t map_prepare(struct vm *vm, uint64_t bytes, uint64_t *place,
+		struct region_list *spares, uint64_t *detail)
+{
+	status_t status = ended_check(vm, detail);
+
+	if (status == STATUS_OK)
+		status = place_find(vm, bytes, VM_CALL_PAGES_MAX, &map_arguments, place, detail);
+	if (status == STATUS_OK)
+		status = region_list_fill(vm, spares, 1, detail);
+	if (status == STATUS_OK &&
+			arch_space_prepare(&vm->space, *place, bytes / PAGE_SIZE) != STATUS_OK)
+		status = refuse_tables(vm->ledger, detail);
+	return status;
+}
+
 status_t vm_map(struct vm *vm, struct memory_object *object, bool writable, uint64_t offset,
 		uint64_t bytes, uint64_t *address, enum access access, uint64_t *detail)
 {
@@ -585,14 +601,7 @@ status_t vm_map(struct vm *vm, struct memory_object *object, bool writable, uint
 	if (status != STATUS_OK)
 		return status;
 	spin_lock(&vm->lock);
-	status = ended_check(vm, detail);
-	if (status == STATUS_OK)
-		status = place_find(vm, bytes, VM_CALL_PAGES_MAX, &map_arguments, &place, detail);
-	if (status == STATUS_OK)
-		status = region_list_fill(vm, &spares, 1, detail);
-	if (status == STATUS_OK &&
-			arch_space_prepare(&vm->space, place, bytes / PAGE_SIZE) != STATUS_OK)
-		status = refuse_tables(vm->ledger, detail);
+	status = map_prepare(vm, bytes, &place, &spares, detail);
 	if (status == STATUS_OK) {
 		struct vm_region *region = region_list_take(&spares);
 
@@ -620,14 +629,7 @@ status_t vm_map_fixed(struct vm *vm, uint64_t physical, uint64_t bytes, uint64_t
 	status_t status;
 
 	spin_lock(&vm->lock);
-	status = ended_check(vm, detail);
-	if (status == STATUS_OK)
-		status = place_find(vm, bytes, VM_CALL_PAGES_MAX, &map_arguments, &place, detail);
-	if (status == STATUS_OK)
-		status = region_list_fill(vm, &spares, 1, detail);
-	if (status == STATUS_OK &&
-			arch_space_prepare(&vm->space, place, bytes / PAGE_SIZE) != STATUS_OK)
-		status = refuse_tables(vm->ledger, detail);
+	status = map_prepare(vm, bytes, &place, &spares, detail);
 	if (status == STATUS_OK) {
 		struct vm_region *region = region_list_take(&spares);
 

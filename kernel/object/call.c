@@ -182,9 +182,7 @@ void object_call(struct ring *ring, const struct ring_entry *entry, struct cap_e
 			outcome.status = arguments_read(&call, ring->words + entry->caps_off, entry->cap_count);
 	}
 	if (unlikely(outcome.status != STATUS_OK)) {
-		if (entry->reply_caps)
-			cap_table_unreserve(&ring->process->caps, entry->reply_caps);
-		ring_complete_entry(ring, entry, &outcome);
+		call_refuse_entry(ring, entry, outcome.status, outcome.detail);
 		return;
 	}
 	(void)question_begin(ring, entry, QUESTION_OBJECT, object);

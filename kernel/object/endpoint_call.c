@@ -383,15 +383,6 @@ static status_t call_with_capabilities(struct ring *ring, const struct ring_entr
 	return status;
 }
 
-static void call_refused(struct ring *ring, const struct ring_entry *entry, status_t status, uint64_t detail)
-{
-	struct ring_completion outcome = { .status = status, .id = entry->question, .detail = detail };
-
-	if (entry->reply_caps)
-		cap_table_unreserve(&ring->process->caps, entry->reply_caps);
-	ring_complete_entry(ring, entry, &outcome);
-}
-
 NO_BUFFER void endpoint_call(struct ring *ring, const struct ring_entry *entry, struct cap_entry *target)
 {
 	struct export *export = container_of(target->object, struct export, object);
@@ -407,7 +398,7 @@ NO_BUFFER void endpoint_call(struct ring *ring, const struct ring_entry *entry, 
 		status = call_start(ring, entry, export, NULL, &detail);
 	}
 	if (unlikely(status != STATUS_OK))
-		call_refused(ring, entry, status, detail);
+		call_refuse_entry(ring, entry, status, detail);
 }
 
 /* --- Receive ------------------------------------------------------------------------------------ */

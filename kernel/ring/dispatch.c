@@ -119,6 +119,15 @@ NO_BUFFER HOT_INLINE struct question *question_begin(struct ring *ring, const st
 	return question;
 }
 
+void call_refuse_entry(struct ring *ring, const struct ring_entry *entry, status_t status, uint64_t detail)
+{
+	struct ring_completion outcome = { .status = status, .id = entry->question, .detail = detail };
+
+	if (entry->reply_caps)
+		cap_table_unreserve(&ring->process->caps, entry->reply_caps);
+	ring_complete_entry(ring, entry, &outcome);
+}
+
 /* --- Operations --------------------------------------------------------------------------------- */
 
 NO_BUFFER static void nop_perform(struct ring *ring, const struct ring_entry *entry)

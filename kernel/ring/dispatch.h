@@ -21,6 +21,9 @@ bool ring_drain(struct ring *ring, bool sync_allowed);
 struct question *question_begin(struct ring *ring, const struct ring_entry *entry, enum question_kind kind,
 		struct object *object);
 
+/* Ends a call that was refused before it had a question: gives its reply slots back and completes the entry. */
+void call_refuse_entry(struct ring *ring, const struct ring_entry *entry, status_t status, uint64_t detail);
+
 /* A call through `target`, whose facet has the method; spans are checked, reply slots are reserved. */
 void object_call(struct ring *ring, const struct ring_entry *entry, struct cap_entry *target);
 

@@ -14,7 +14,7 @@ KERNEL_UPPER_SRCS := $(addprefix kernel/cap/,facet.c grant.c cap_table.c transfe
                 process_handle.c process_spawner.c capability_manager.c roots.c memory_object.c memory_view.c \
                 virtual_memory.c console.c timer.c entropy.c system_info.c boot_package.c system_control.c \
                 io_ports.c interrupt.c object_factory.c) \
-        $(addprefix kernel/mm/,vm.c region_tree.c) kernel/sched/sched.c kernel/time/timer_queue.c kernel/irq/irq.c \
+        $(addprefix kernel/mm/,vm.c vm_region.c vm_map.c region_tree.c) kernel/sched/sched.c kernel/time/timer_queue.c kernel/irq/irq.c \
         $(addprefix kernel/core/,entry.c start.c cpio.c entropy_pool.c plain_text.c)
 # Objects of library sources: $(B)/klib/<path>.o
 KERNEL_LIB_OBJS := $(addprefix $(B)/klib/lib/,elf/elf.o capnp/capnp.o) $(B)/kgen/kernel.capnp.o
@@ -74,7 +74,7 @@ HOST_TEST_timer_queue  := kernel/time/timer_queue_test.c kernel/time/timer_queue
 HOST_TESTS += vm irq ledger
 HOST_TEST_ledger       := kernel/object/ledger_test.c kernel/object/ledger.c $(KERNEL_FAKES)
 HOST_TEST_irq          := kernel/irq/irq_test.c kernel/irq/irq.c $(KERNEL_FAKES)
-HOST_TEST_vm           := kernel/mm/vm_test.c kernel/mm/vm.c kernel/mm/region_tree.c \
+HOST_TEST_vm           := kernel/mm/vm_test.c $(addprefix kernel/mm/,vm.c vm_region.c vm_map.c region_tree.c) \
         kernel/object/memory_object.c kernel/object/ledger.c kernel/object/object.c
 # The kernel's headers name the seam "arch/arch.h".
 $(HOST)/test/kernel/%.o: HOST_CFLAGS += -Ikernel

@@ -1,5 +1,5 @@
 /*
- * The tree of regions; see region_tree.h. Used by vm.c alone.
+ * The tree of regions; see region_tree.h. Used by the vm files alone.
  * Always true: in-order traversal gives rising, disjoint ranges; heights of siblings differ by at
  * most one; first, last, gap and height of a node follow from its children.
  */

@@ -1,6 +1,6 @@
 /*
  * Memory objects; see memory_object.h. Made by object_factory.c and boot_package.c, mapped by
- * mm/vm.c; the methods that programs call are in memory_view.c. Always true: an anonymous object
+ * mm/vm_map.c; the methods that programs call are in memory_view.c. Always true: an anonymous object
  * owns exactly `pages` frames, charged to `payer`; a device object owns none.
  */
 #include "kernel/object/memory_object.h"

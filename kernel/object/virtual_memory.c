@@ -1,5 +1,5 @@
 /*
- * VirtualMemory: the methods of an address space. What they mean is mm/vm.c's; here they are only
+ * VirtualMemory: the methods of an address space. What they mean is mm/vm.h's; here they are only
  * taken out of messages.
  */
 #include "capos/kernel.server.h"

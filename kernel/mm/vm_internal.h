@@ -1,0 +1,96 @@
+/*
+ * What the parts of address spaces share: vm.c (life, committed memory), vm_region.c (regions, what
+ * they cost, their pages) and vm_map.c (mappings and faults). Unless said otherwise the space's
+ * lock is held.
+ */
+#ifndef KERNEL_MM_VM_INTERNAL_H
+#define KERNEL_MM_VM_INTERNAL_H
+
+#include "kernel/core/panic.h"
+#include "kernel/mm/region_tree.h"
+#include "kernel/mm/vm.h"
+#include "kernel/object/ledger.h"
+
+/* --- Refusals (vm.c) -------------------------------------------------------------------------- */
+
+/* The numbers that refusals name arguments by. */
+struct vm_arguments {
+	uint8_t address;
+	uint8_t bytes;
+	uint8_t access;
+	uint8_t offset;
+};
+
+static inline status_t refuse_argument(uint64_t *detail, uint32_t argument, uint64_t limit)
+{
+	*detail = reason_detail(REASON_ARGUMENT, argument, 0, limit);
+	return STATUS_INVALID_ARGUMENT;
+}
+
+static inline status_t refuse(uint64_t *detail, uint32_t reason)
+{
+	*detail = reason_detail(reason, 0, 0, 0);
+	return STATUS_INVALID_ARGUMENT;
+}
+
+static inline status_t refuse_memory(uint64_t *detail)
+{
+	*detail = reason_detail(REASON_KERNEL_MEMORY, 0, 0, 0);
+	return STATUS_OVERLOADED;
+}
+
+/* Why table pages could not be had: the ledger says so if it is the ledger. */
+status_t vm_refuse_tables(struct ledger *ledger, uint64_t *detail);
+status_t vm_access_check(enum access access, const struct vm_arguments *arguments,
+		uint64_t *detail) MUST_USE;
+status_t vm_ended_check(const struct vm *vm, uint64_t *detail) MUST_USE;
+/* Chooses *address if it is 0, or checks that nothing is there. */
+status_t vm_place_find(struct vm *vm, uint64_t bytes, uint64_t pages_max,
+		const struct vm_arguments *arguments, uint64_t *address,
+		uint64_t *detail) MUST_USE;
+
+/* --- Regions (vm_region.c) -------------------------------------------------------------------- */
+
+/* Regions outside the tree, linked through `left`: spare ones for an operation, or ended ones whose
+ * references are dropped after the lock. */
+struct region_list {
+	struct vm_region *first;
+};
+
+static inline void region_list_push(struct region_list *list, struct vm_region *region)
+{
+	region->left = list->first;
+	list->first = region;
+}
+
+static inline struct vm_region *region_list_take(struct region_list *list)
+{
+	struct vm_region *region = list->first;
+
+	ASSERT(region);
+	list->first = region->left;
+	return region;
+}
+
+/* Adds charged, zeroed regions; those added before a refusal stay in the list. */
+status_t region_list_fill(struct vm *vm, struct region_list *list, uint32_t count,
+		uint64_t *detail) MUST_USE;
+/* Ends regions. No lock is held: the last mapping may end its memory object. */
+void region_list_free(struct vm *vm, struct region_list *list);
+
+void region_enter(struct vm *vm, struct vm_region *region);
+/* Moves the start of a region up. Pages in between have been given back. */
+void region_trim_front(struct vm *vm, struct vm_region *region, uint64_t start);
+/* Cuts the region around `address` in two there; the upper half is a spare. */
+void region_split(struct vm *vm, uint64_t address, struct region_list *spares);
+/* Joins neighbours of the same kind from just below `start` to just above `end`. */
+void regions_merge(struct vm *vm, uint64_t start, uint64_t end, struct region_list *ended);
+
+/* Maps a page whose table has been prepared. */
+void page_map(struct vm *vm, uint64_t address, uint64_t physical, enum access access,
+		enum arch_memory memory);
+/* Takes pages [start, end) of a region out of the page tables and gives their frames back. The
+ * region itself stays. */
+void region_unback(struct vm *vm, const struct vm_region *region, uint64_t start, uint64_t end);
+
+#endif

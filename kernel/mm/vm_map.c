@@ -1,0 +1,142 @@
+/*
+ * Mappings: windows of an address space on memory objects, the kernel's own mappings, and faults;
+ * see vm.h. What all kinds of regions share is vm_region.c's; reserving and committing are vm.c's.
+ */
+#include "kernel/mm/vm_internal.h"
+
+#include "kernel/object/memory_object.h"
+
+static const struct vm_arguments map_arguments = {
+	.offset = 1, .bytes = 2, .address = 3, .access = 4
+};
+
+static void map_perform(struct vm *vm, struct vm_region *region, struct region_list *spares)
+{
+	enum arch_memory memory = region->object->backing == MEMORY_DEVICE ? ARCH_MEMORY_DEVICE
+									   : ARCH_MEMORY_NORMAL;
+	uint64_t index = region->offset / PAGE_SIZE;
+
+	for (uint64_t address = region->start; address < region->end; address += PAGE_SIZE)
+		page_map(vm, address, memory_object_page(region->object, index++),
+				(enum access)region->access, memory);
+	region_enter(vm, region);
+	regions_merge(vm, region->start, region->end, spares);
+}
+
+static status_t map_check(const struct memory_object *object, bool writable, uint64_t offset,
+		uint64_t bytes, enum access access, uint64_t *detail)
+{
+	status_t status = vm_access_check(access, &map_arguments, detail);
+
+	if (status != STATUS_OK)
+		return status;
+	if (access == ACCESS_READ_WRITE && !writable)
+		return refuse(detail, REASON_WRONG_TYPE);
+	if (offset % PAGE_SIZE != 0 || offset / PAGE_SIZE >= object->pages)
+		return refuse_argument(detail, map_arguments.offset, object->pages);
+	if (bytes > object->pages * PAGE_SIZE - offset)
+		return refuse_argument(
+				detail, map_arguments.bytes, object->pages - offset / PAGE_SIZE);
+	return STATUS_OK;
+}
+
+/* Finds the place, a region and the table pages of a mapping, after which it cannot fail. Lock held. */
+static status_t map_prepare(struct vm *vm, uint64_t bytes, uint64_t *place,
+		struct region_list *spares, uint64_t *detail)
+{
+	status_t status = vm_ended_check(vm, detail);
+
+	if (status == STATUS_OK)
+		status = vm_place_find(vm, bytes, VM_CALL_PAGES_MAX, &map_arguments, place, detail);
+	if (status == STATUS_OK)
+		status = region_list_fill(vm, spares, 1, detail);
+	if (status == STATUS_OK &&
+			arch_space_prepare(&vm->space, *place, bytes / PAGE_SIZE) != STATUS_OK)
+		status = vm_refuse_tables(vm->ledger, detail);
+	return status;
+}
+
+status_t vm_map(struct vm *vm, struct memory_object *object, bool writable, uint64_t offset,
+		uint64_t bytes, uint64_t *address, enum access access, uint64_t *detail)
+{
+	struct region_list spares = { NULL };
+	uint64_t place = *address;
+	status_t status = map_check(object, writable, offset, bytes, access, detail);
+
+	if (status != STATUS_OK)
+		return status;
+	spin_lock(&vm->lock);
+	status = map_prepare(vm, bytes, &place, &spares, detail);
+	if (status == STATUS_OK) {
+		struct vm_region *region = region_list_take(&spares);
+
+		object_get(&object->object);
+		*region = (struct vm_region){ .start = place,
+			.end = place + bytes,
+			.kind = REGION_MAPPED,
+			.access = access,
+			.object = object,
+			.offset = offset,
+			.writable = writable };
+		map_perform(vm, region, &spares);
+		*address = place;
+	}
+	spin_unlock(&vm->lock);
+	region_list_free(vm, &spares);
+	return status;
+}
+
+status_t vm_map_fixed(struct vm *vm, uint64_t physical, uint64_t bytes, uint64_t *address,
+		uint64_t *detail)
+{
+	struct region_list spares = { NULL };
+	uint64_t place = 0;
+	status_t status;
+
+	spin_lock(&vm->lock);
+	status = map_prepare(vm, bytes, &place, &spares, detail);
+	if (status == STATUS_OK) {
+		struct vm_region *region = region_list_take(&spares);
+
+		region->start = place;
+		region->end = place + bytes;
+		region->kind = REGION_FIXED;
+		region->access = ACCESS_READ_WRITE;
+		for (uint64_t at = 0; at < bytes; at += PAGE_SIZE)
+			page_map(vm, place + at, physical + at, ACCESS_READ_WRITE,
+					ARCH_MEMORY_NORMAL);
+		region_enter(vm, region);
+		*address = place;
+	}
+	spin_unlock(&vm->lock);
+	region_list_free(vm, &spares);
+	return status;
+}
+
+/* A fault at a mapped object's page, by backing. */
+static enum vm_fault mapped_fault(const struct memory_object *object)
+{
+	switch (object->backing) {
+	case MEMORY_ANONYMOUS:
+	case MEMORY_DEVICE:
+		/* Present since the mapping was made: the access itself is not allowed. */
+		return VM_FAULT_CRASH;
+	case MEMORY_CLONE:
+	case MEMORY_PAGER:
+		break;
+	}
+	panic("a memory object with backing %d", (int)object->backing);
+}
+
+enum vm_fault vm_fault(struct vm *vm, uint64_t address, enum access wanted)
+{
+	enum vm_fault answer = VM_FAULT_CRASH;
+	const struct vm_region *region;
+
+	spin_lock(&vm->lock);
+	region = region_tree_from(vm->regions, address);
+	if (region && region->start <= address && region->kind == REGION_MAPPED)
+		answer = mapped_fault(region->object);
+	spin_unlock(&vm->lock);
+	return answer;
+}

@@ -24,7 +24,10 @@ struct facet;
 #define ENDPOINT_CALLS_MAX 1024u
 #define ENDPOINT_CAPS_MAX 64u
 #define SERVICE_SLOT_BITS 12
-#define SERVICE_GENERATION_MASK 0xfffffu
+#ifndef SERVICE_GENERATION_BITS
+#define SERVICE_GENERATION_BITS 20   /* narrowed by the tests */
+#endif
+#define SERVICE_GENERATION_MASK ((1u << SERVICE_GENERATION_BITS) - 1)
 
 enum service_state {
 	SERVICE_FREE,

@@ -54,6 +54,7 @@ static bool grow_directory(struct cap_table *table)
 
 static bool grow(struct cap_table *table)
 {
+	STATIC_ASSERT(CAP_CHUNKS_MAX * CAP_CHUNK_ENTRIES <= 1u << GRANT_PLACE_BITS);
 	struct cap_chunk *chunk;
 	uint32_t first = table->chunk_count * CAP_CHUNK_ENTRIES;
 
@@ -68,6 +69,7 @@ static bool grow(struct cap_table *table)
 	spin_lock(&grant_lock);
 	for (uint32_t i = 0; i < CAP_CHUNK_ENTRIES; i++) {
 		chunk->grants[i].table = table;
+		chunk->grants[i].id = first + i;
 		chunk->grants[i].next = table->free_grants;
 		table->free_grants = &chunk->grants[i];
 	}

@@ -23,6 +23,8 @@
 #define CAP_GENERATION_MASK ((1u << CAP_GENERATION_BITS) - 1)
 #define CAP_CHUNK_ENTRIES 128
 #define CAP_CHUNKS_MAX 512          /* 65 536 capabilities a process */
+#define GRANT_PLACE_BITS 16         /* of a grant's id */
+#define GRANT_PLACE_MASK ((1u << GRANT_PLACE_BITS) - 1)
 
 enum cap_state {
 	CAP_FREE,

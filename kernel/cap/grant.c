@@ -35,6 +35,22 @@ static void unlink_child(struct grant *grant)
 	grant->parent = NULL;
 }
 
+uint64_t grant_name_locked(const struct grant *grant)
+{
+	return grant ? (uint64_t)grant->table->process_id << 32 | grant->id : 0;
+}
+
+struct grant *grant_find_locked(const struct cap_table *table, uint32_t id)
+{
+	uint32_t place = id & GRANT_PLACE_MASK;
+	struct grant *grant;
+
+	if (place / CAP_CHUNK_ENTRIES >= table->chunk_count)
+		return NULL;
+	grant = &table->chunks[place / CAP_CHUNK_ENTRIES]->grants[place % CAP_CHUNK_ENTRIES];
+	return grant->uses != 0 && grant->id == id ? grant : NULL;
+}
+
 struct grant *grant_create_locked(struct cap_table *table, struct grant *parent, uint32_t granter)
 {
 	struct grant *grant = table->free_grants;
@@ -69,6 +85,7 @@ void grant_unuse_locked(struct grant *grant)
 		return;
 	splice(grant);
 	grant->revoked = 0;
+	grant->id += 1u << GRANT_PLACE_BITS;
 	grant->next = grant->table->free_grants;
 	grant->table->free_grants = grant;
 	grant->table->free_grant_count++;

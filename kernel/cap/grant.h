@@ -24,7 +24,7 @@ struct grant {
 	uint32_t          granter;     /* g, process id that gave it; 0 the kernel or the holder itself */
 	uint32_t          uses;        /* g, entries and captured transfers that share it; 0: free */
 	uint32_t          revoked;     /* a */
-	uint32_t          reserved;
+	uint32_t          id;          /* g, its name in `table`: place in the low 16 bits, generation above */
 };
 
 extern struct spinlock grant_lock;
@@ -40,6 +40,11 @@ void grant_unuse_locked(struct grant *grant) REQUIRES(grant_lock);
 uint32_t grant_revoke_locked(struct grant *grant) REQUIRES(grant_lock);
 /* Marks everything derived from a grant, not the grant itself. */
 uint32_t grant_revoke_derived_locked(struct grant *grant) REQUIRES(grant_lock);
+
+/* The grant's name for people and tools: its holder's process id and its id there. NULL: 0. */
+uint64_t grant_name_locked(const struct grant *grant) REQUIRES(grant_lock);
+/* The grant in use of this table with this id, or NULL. */
+struct grant *grant_find_locked(const struct cap_table *table, uint32_t id) REQUIRES(grant_lock);
 
 static inline bool grant_is_revoked(const struct grant *grant)
 {

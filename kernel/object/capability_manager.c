@@ -1,20 +1,23 @@
 /*
  * CapabilityManager: who runs, who holds what and from whom, and how to end it. It looks into other processes'
  * tables; whoever holds it may know and revoke everything, so manifests grant it with care.
- * A grant is named by its holder: process id in the high half, one of the capability ids that share it in the low half.
+ * Listing goes in pages: one call looks at a bounded number of table slots and tells where to go on. What changes
+ * between two calls may be seen or not; what stays is seen exactly once.
  */
 #include "kernel/object/capability_manager.h"
 
 #include "capos/kernel.server.h"
 #include "kernel/core/panic.h"
 #include "kernel/object/call.h"
+#include "kernel/object/endpoint.h"
 #include "kernel/object/process.h"
 #include "kernel/object/roots.h"
 #include "kernel/ring/ring.h"
 
 #define PROCESS_ROWS 16u
 #define HOLDER_ROWS 24u
-#define HOLDER_ROWS_PER_PROCESS 8u     /* of one process; copies beyond are not listed */
+#define CAPABILITY_ROWS 32u
+#define SCAN_STEPS 1024u    /* slots and processes looked at in one call */
 
 static void process_row_fill(struct process_row_builder row, struct process *process)
 {
@@ -53,77 +56,182 @@ static status_t manager_processes(void *self, struct call *call, struct capabili
 	return STATUS_OK;
 }
 
-struct holder_row {
-	struct process *process;      /* counted by the caller */
-	uint32_t        id;
-	uint32_t        granter;
-	uint64_t        interface;
+/* Where a walk over the tables of all processes is. */
+struct cursor {
+	uint32_t process_id;
+	uint32_t slot;
+	uint32_t steps;      /* how many more this call may take */
 };
 
-/* Lists up to `max` entries of a process that refer to `object`. */
-static uint32_t holders_of_process(struct process *process, const struct object *object, struct holder_row *rows,
-		uint32_t max)
+/* What is known of a grant that stays the same while nobody can run. */
+struct grant_facts {
+	uint64_t name;
+	uint64_t parent;
+	uint32_t granter;
+};
+
+static struct grant_facts grant_look(const struct grant *grant)
 {
-	uint32_t count = 0, id;
-	bool end = false;
+	struct grant_facts facts;
 
-	for (uint32_t slot = 1; count < max; slot++) {
-		const struct cap_entry *entry = cap_table_slot(&process->caps, slot, &id, &end);
+	spin_lock(&grant_lock);
+	facts = (struct grant_facts){ grant_name_locked(grant), grant_name_locked(grant->parent), grant->granter };
+	spin_unlock(&grant_lock);
+	return facts;
+}
 
+/* --- Holders of an object ----------------------------------------------------------------------- */
+
+struct holder_row {
+	struct process         *process;      /* counted */
+	const struct cap_entry *entry;        /* borrowed until the processor leaves the kernel */
+	uint32_t                id;
+};
+
+/* The next entry of a process that refers to `object`; NULL with slot 0 at its end, or when the steps are used up. */
+static const struct cap_entry *next_of(struct process *process, const struct object *object, struct cursor *cursor,
+		uint32_t *id)
+{
+	bool end;
+
+	while (cursor->steps > 0) {
+		const struct cap_entry *entry = cap_table_slot(&process->caps, cursor->slot, id, &end);
+
+		cursor->steps--;
+		cursor->slot = end ? 0 : cursor->slot + 1;
 		if (end)
+			return NULL;
+		if (entry && entry->object == object && !grant_is_revoked(entry->grant))
+			return entry;
+	}
+	return NULL;
+}
+
+/* Collects holders until there is no more room, time or process; the cursor is where to go on, all zero at the end. */
+static uint32_t holders_collect(const struct object *object, struct cursor *cursor, struct holder_row rows[HOLDER_ROWS])
+{
+	struct process *process;
+	uint32_t count = 0;
+
+	while (count < HOLDER_ROWS && cursor->steps > 0) {
+		struct holder_row *row = &rows[count];
+
+		process = process_find(cursor->process_id, true);
+		if (!process) {
+			cursor->process_id = 0;
+			cursor->slot = 0;
 			break;
-		if (!entry || entry->object != object || grant_is_revoked(entry->grant))
+		}
+		/* Whoever stood here has gone: its successor from the start. */
+		if (process->id != cursor->process_id)
+			cursor->slot = 0;
+		cursor->process_id = process->id;
+		row->process = process;
+		row->entry = next_of(process, object, cursor, &row->id);
+		if (row->entry) {
+			count++;
 			continue;
-		rows[count++] = (struct holder_row){ process, id, entry->grant->granter, entry->facet->rows[0].id };
+		}
+		if (cursor->slot == 0)
+			cursor->process_id++;
+		object_put(&process->object);
 	}
 	return count;
 }
 
 static void holder_fill(struct holder_builder row, const struct holder_row *holder)
 {
+	struct grant_facts facts = grant_look(holder->entry->grant);
+
 	holder_set_process_id(row, holder->process->id);
 	holder_set_process_name(row, capnp_text(holder->process->name));
 	holder_set_capability_id(row, holder->id);
-	holder_set_grant(row, (uint64_t)holder->process->id << 32 | holder->id);
-	holder_set_granted_by(row, holder->granter);
-	holder_set_interface_id(row, holder->interface);
+	holder_set_grant(row, facts.name);
+	holder_set_granted_by(row, facts.granter);
+	holder_set_interface_id(row, holder->entry->facet->rows[0].id);
+	holder_set_parent_grant(row, facts.parent);
 }
 
 static status_t manager_holders(void *self, struct call *call, struct capability_manager_holders_params_reader in,
 		struct capability_manager_holders_results_builder *out)
 {
 	struct holder_row rows[HOLDER_ROWS];
-	struct process *seen[HOLDER_ROWS], *process;
-	uint32_t count = 0, seen_count = 0, next = capability_manager_holders_params_get_start(in);
+	struct cursor cursor = {
+		.process_id = capability_manager_holders_params_get_start(in),
+		.slot = capability_manager_holders_params_get_start_slot(in),
+		.steps = SCAN_STEPS,
+	};
 	struct capnp_list_builder list;
 	struct cap_entry *target;
+	uint32_t count;
 	status_t status = call_argument(call, capability_manager_holders_params_get_capability(in), 0, NULL, &target);
 
 	if (status != STATUS_OK)
 		return status;
-	while ((process = process_find(next, true))) {
-		uint32_t found;
-
-		if (HOLDER_ROWS - count < HOLDER_ROWS_PER_PROCESS)
-			break;
-		found = holders_of_process(process, target->object, rows + count, HOLDER_ROWS_PER_PROCESS);
-		next = process->id + 1;
-		count += found;
-		if (found)
-			seen[seen_count++] = process;
-		else
-			object_put(&process->object);
-	}
-	if (process)
-		object_put(&process->object);
+	count = holders_collect(target->object, &cursor, rows);
 	list = capability_manager_holders_results_init_holders(*out, count);
-	for (uint32_t i = 0; i < count; i++)
+	for (uint32_t i = 0; i < count; i++) {
 		holder_fill(holder_builder_at(list, i), &rows[i]);
-	for (uint32_t i = 0; i < seen_count; i++)
-		object_put(&seen[i]->object);
-	capability_manager_holders_results_set_next(*out, process ? next : 0);
+		object_put(&rows[i].process->object);
+	}
+	capability_manager_holders_results_set_next(*out, cursor.process_id);
+	capability_manager_holders_results_set_next_slot(*out, cursor.slot);
+	capability_manager_holders_results_set_object(*out, object_number(target->object));
 	return STATUS_OK;
 }
+
+/* --- Capabilities of a process ------------------------------------------------------------------ */
+
+static void capability_fill(struct capability_row_builder row, uint32_t id, const struct cap_entry *entry)
+{
+	struct object *object = entry->object;
+	struct grant_facts facts = grant_look(entry->grant);
+	struct endpoint_view view;
+
+	capability_row_set_capability_id(row, id);
+	capability_row_set_granted_by(row, facts.granter);
+	capability_row_set_object(row, object_number(object));
+	capability_row_set_kind(row, capnp_text(object->type->name));
+	capability_row_set_interface_id(row, entry->facet->rows[0].id);
+	capability_row_set_grant(row, facts.name);
+	capability_row_set_parent_grant(row, facts.parent);
+	capability_row_set_revoked(row, grant_is_revoked(entry->grant));
+	if (object->type == &process_type)
+		capability_row_set_process(row, container_of(object, struct process, object)->id);
+	if (!endpoint_view(object, &view))
+		return;
+	capability_row_set_endpoint(row, object_number(view.endpoint));
+	capability_row_set_server(row, view.server);
+	capability_row_set_ended(row, view.ended);
+}
+
+static status_t manager_capabilities(void *self, struct call *call,
+		struct capability_manager_capabilities_params_reader in,
+		struct capability_manager_capabilities_results_builder *out)
+{
+	struct process *process = process_find(capability_manager_capabilities_params_get_process_id(in), false);
+	uint32_t slot = capability_manager_capabilities_params_get_start(in), count = 0, ids[CAPABILITY_ROWS];
+	const struct cap_entry *entries[CAPABILITY_ROWS];
+	struct capnp_list_builder list;
+	bool end = false;
+
+	if (!process)
+		return STATUS_OK;
+	for (uint32_t steps = 0; count < CAPABILITY_ROWS && steps < SCAN_STEPS && !end; steps++) {
+		entries[count] = cap_table_slot(&process->caps, slot, &ids[count], &end);
+		count += entries[count] ? 1 : 0;
+		slot++;
+	}
+	list = capability_manager_capabilities_results_init_capabilities(*out, count);
+	for (uint32_t i = 0; i < count; i++)
+		capability_fill(capability_row_builder_at(list, i), ids[i], entries[i]);
+	capability_manager_capabilities_results_set_next(*out, end ? 0 : slot);
+	capability_manager_capabilities_results_set_found(*out, true);
+	object_put(&process->object);
+	return STATUS_OK;
+}
+
+/* --- Revocation --------------------------------------------------------------------------------- */
 
 /* Ends the waits of one ring that hang on a revoked grant: for a death wait that is the end it waits for. */
 static void end_revoked_waits(struct ring *ring)
@@ -158,7 +266,7 @@ static status_t manager_revoke(void *self, struct call *call, struct capability_
 {
 	uint64_t name = capability_manager_revoke_params_get_grant(in);
 	struct process *process = process_find((uint32_t)(name >> 32), false);
-	struct cap_entry *entry;
+	struct grant *grant;
 	status_t status;
 
 	if (!process)
@@ -168,17 +276,15 @@ static status_t manager_revoke(void *self, struct call *call, struct capability_
 		object_put(&process->object);
 		return status;
 	}
-	status = cap_table_lookup(&process->caps, (uint32_t)name, &entry);
-	if (status == STATUS_OK) {
-		spin_lock(&grant_lock);
-		capability_manager_revoke_results_set_revoked(*out, grant_revoke_locked(entry->grant));
-		spin_unlock(&grant_lock);
+	spin_lock(&grant_lock);
+	grant = grant_find_locked(&process->caps, (uint32_t)name);
+	if (grant)
+		capability_manager_revoke_results_set_revoked(*out, grant_revoke_locked(grant));
+	spin_unlock(&grant_lock);
+	if (grant)
 		revoked();
-	} else if (status == STATUS_DISCONNECTED) {
-		status = STATUS_OK;      /* already revoked: 0 */
-	} else {
+	else
 		status = call_refuse(call, STATUS_INVALID_ARGUMENT, REASON_NOT_FOUND, 0, 0, 0);
-	}
 	object_put(&process->object);
 	return status;
 }
@@ -199,6 +305,34 @@ static status_t manager_revoke_derived(void *self, struct call *call,
 	spin_unlock(&grant_lock);
 	revoked();
 	return STATUS_OK;
+}
+
+/* --- Processes ---------------------------------------------------------------------------------- */
+
+static status_t manager_set_limit(void *self, struct call *call, struct capability_manager_set_limit_params_reader in,
+		struct capability_manager_set_limit_results_builder *out)
+{
+	uint32_t class = capability_manager_set_limit_params_get_class(in);
+	uint64_t limit = capability_manager_set_limit_params_get_limit(in);
+	struct process *process;
+	status_t status = call_ready(call);
+
+	if (status != STATUS_OK)
+		return status;
+	if (class >= LEDGER_CLASSES)
+		return call_fail_argument(call, 1, LEDGER_CLASSES - 1);
+	process = process_find(capability_manager_set_limit_params_get_process_id(in), false);
+	if (!process)
+		return STATUS_OK;
+	/* Only the reaper's last step takes the ledger away, and the process out of the tree with it. */
+	status = ledger_set_limit(process->ledger, class, limit, &limit, &call->detail);
+	if (status == STATUS_OK) {
+		capability_manager_set_limit_results_set_found(*out, true);
+		capability_manager_set_limit_results_set_limit(*out, limit);
+		capability_manager_set_limit_results_set_used(*out, ledger_used(process->ledger, class));
+	}
+	object_put(&process->object);
+	return status;
 }
 
 static status_t manager_open(void *self, struct call *call, struct capability_manager_open_params_reader in,
@@ -228,6 +362,8 @@ static status_t manager_object_call(struct object *object, struct call *call, ui
 		.revoke = manager_revoke,
 		.revoke_derived = manager_revoke_derived,
 		.open = manager_open,
+		.capabilities = manager_capabilities,
+		.set_limit = manager_set_limit,
 	};
 
 	return capability_manager_dispatch(&server, object, call, interface_id, method);

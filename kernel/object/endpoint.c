@@ -167,6 +167,21 @@ bool export_is_served_by(struct object *object, const struct facet *facet, const
 	return export->endpoint == endpoint && facet->rows[0].id == export->interface && !export_is_stale_locked(export);
 }
 
+bool endpoint_view(struct object *object, struct endpoint_view *view)
+{
+	struct export *export = object->type == &export_type ? container_of(object, struct export, object) : NULL;
+	struct endpoint *endpoint = export ? export->endpoint : container_of(object, struct endpoint, object);
+
+	if (!export && object->type != &endpoint_type)
+		return false;
+	spin_lock(&endpoint->lock);
+	view->endpoint = &endpoint->object;
+	view->server = endpoint->server ? endpoint->server->id : 0;
+	view->ended = export ? export_is_stale_locked(export) : endpoint->closed;
+	spin_unlock(&endpoint->lock);
+	return true;
+}
+
 /* Doubles the array of exports. Lock held. */
 static bool exports_grow(struct endpoint *endpoint)
 {

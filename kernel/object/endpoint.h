@@ -132,6 +132,15 @@ void endpoint_process_ended(struct endpoint *endpoint, const struct process *pro
 bool export_is_served_by(struct object *object, const struct facet *facet, const struct endpoint *endpoint,
 		uint64_t *tag);
 
+/* Where calls through an export, or to an endpoint's exports, arrive. */
+struct endpoint_view {
+	struct object *endpoint;      /* borrowed from the object */
+	uint32_t       server;        /* process id of who received last and still runs; 0: nobody */
+	bool           ended;         /* the export or the whole endpoint */
+};
+/* False: the object is neither. */
+bool endpoint_view(struct object *object, struct endpoint_view *view) MUST_USE;
+
 void endpoint_check(struct endpoint *endpoint);
 
 #endif

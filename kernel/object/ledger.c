@@ -185,6 +185,57 @@ NO_BUFFER void ledger_refund(struct ledger *ledger, uint32_t resource, uint64_t 
 		refund_up(ledger, resource, count);
 }
 
+/* Moves the limit of a ledger up by what its parent was charged, or down: what it no longer may use. One of the two is 0. */
+static uint64_t limit_move(struct ledger *ledger, uint32_t resource, uint64_t up, uint64_t down)
+{
+	uint64_t set;
+
+	spin_lock(&ledger->parent->lock);
+	ledger->parent->carved[resource] += up;
+	ledger->parent->carved[resource] -= down;
+	spin_unlock(&ledger->parent->lock);
+	spin_lock(&ledger->lock);
+	ledger->limit[resource] += up;
+	set = ledger->limit[resource];
+	spin_unlock(&ledger->lock);
+	return set;
+}
+
+status_t ledger_set_limit(struct ledger *ledger, uint32_t resource, uint64_t limit, uint64_t *set, uint64_t *detail)
+{
+	status_t status = STATUS_OK;
+	uint64_t up = 0, down = 0;
+
+	ledger_climb(ledger);
+	spin_lock(&ledger->lock);
+	DEBUG_ASSERT(!ledger->closed);
+	if (limit > ledger->limit[resource]) {
+		up = limit - ledger->limit[resource];
+	} else {
+		down = ledger->limit[resource] - MAX(limit, ledger->used[resource]);
+		ledger->limit[resource] -= down;
+	}
+	spin_unlock(&ledger->lock);
+	if (up)
+		status = ledger_charge(ledger->parent, resource, up, detail);
+	if (status != STATUS_OK)
+		return status;
+	*set = limit_move(ledger, resource, up, down);
+	if (down)
+		ledger_refund(ledger->parent, resource, down);
+	return STATUS_OK;
+}
+
+uint64_t ledger_used(struct ledger *ledger, uint32_t resource)
+{
+	uint64_t used;
+
+	spin_lock(&ledger->lock);
+	used = ledger->used[resource];
+	spin_unlock(&ledger->lock);
+	return used;
+}
+
 uint64_t ledger_own(struct ledger *ledger, uint32_t resource)
 {
 	uint64_t own;

@@ -44,6 +44,12 @@ void ledger_put(struct ledger *ledger);
 status_t ledger_charge(struct ledger *ledger, uint32_t resource, uint64_t count, uint64_t *detail) MUST_USE;
 void ledger_refund(struct ledger *ledger, uint32_t resource, uint64_t count);
 
+/* Changes the limit of one class. More is carved from the parent, or refused as by ledger_create and nothing changes; less
+ * goes back to it. Never below what is used. *set: the limit from now on. The ledger is not closed. */
+status_t ledger_set_limit(struct ledger *ledger, uint32_t resource, uint64_t limit, uint64_t *set,
+		uint64_t *detail) MUST_USE;
+
+uint64_t ledger_used(struct ledger *ledger, uint32_t resource);
 /* What the ledger's own objects use, without what its children may. */
 uint64_t ledger_own(struct ledger *ledger, uint32_t resource);
 

@@ -94,6 +94,35 @@ static uint32_t chance(uint32_t end)
 	return (uint32_t)(chance_state >> 33) % end;
 }
 
+/* Up as far as the parent goes, or not at all; down as far as what is used. */
+static void change_limit(struct ledger *ledger)
+{
+	uint64_t before = ledger->limit[SLOTS], used = ledger->used[SLOTS], wanted = chance(30), set = 0, detail = 0;
+
+	if (ledger_set_limit(ledger, SLOTS, wanted, &set, &detail) == STATUS_OK) {
+		assert_int_equal(set, wanted > used ? wanted : used);
+	} else {
+		assert_true(wanted > before && ledger->parent->used[SLOTS] + wanted - before >
+				ledger->parent->limit[SLOTS]);
+		assert_int_equal(detail & 0xff, REASON_LEDGER);
+		set = before;
+	}
+	assert_int_equal(ledger->limit[SLOTS], set);
+	assert_int_equal(ledger_used(ledger, SLOTS), used);
+}
+
+/* What is carved out of each ledger is what its open children may use. */
+static void check_carved(const struct ledger *ledger, const struct model *models)
+{
+	uint64_t carved = 0;
+
+	for (uint32_t at = 0; at < OPEN_MAX; at++) {
+		if (models[at].open && models[at].ledger->parent == ledger)
+			carved += models[at].ledger->limit[SLOTS];
+	}
+	assert_int_equal(ledger->carved[SLOTS], carved);
+}
+
 static void step(struct ledger *root, struct model *models)
 {
 	struct model *model = &models[chance(OPEN_MAX)], *other = &models[chance(OPEN_MAX)];
@@ -109,6 +138,8 @@ static void step(struct ledger *root, struct model *models)
 	} else if (model->open && chance(3) == 0) {
 		ledger_close(model->ledger);
 		model->open = false;
+	} else if (model->open && chance(4) == 0) {
+		change_limit(model->ledger);
 	} else if (chance(2) == 0) {
 		if (ledger_charge(model->ledger, SLOTS, 1, &detail) == STATUS_OK)
 			model->charged++;
@@ -122,7 +153,7 @@ static void step(struct ledger *root, struct model *models)
 	}
 }
 
-/* However they are made, closed and refunded, the sums are right and nothing stays. */
+/* However they are made, changed, closed and refunded, the sums are right and nothing stays. */
 static void ledgers_close_in_any_order(void **state)
 {
 	struct ledger *root = root_make();
@@ -132,9 +163,11 @@ static void ledgers_close_in_any_order(void **state)
 	for (uint32_t i = 0; i < STEPS; i++) {
 		step(root, models);
 		ledger_check(root);
+		check_carved(root, models);
 		for (uint32_t at = 0; at < OPEN_MAX; at++) {
 			if (models[at].ledger) {
 				ledger_check(models[at].ledger);
+				check_carved(models[at].ledger, models);
 				/* What closed children still use counts as well. */
 				assert_true(ledger_own(models[at].ledger, SLOTS) >= models[at].charged);
 			}

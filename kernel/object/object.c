@@ -16,8 +16,24 @@ void object_init(struct object *object, const struct object_type *type, struct l
 	object->references = 1;
 	object->holds = 0;
 	object->next_ending = NULL;
+	object->number = 0;
 	if (ledger)
 		ledger_get(ledger);
+}
+
+/* Given when first asked for, so that making objects costs nothing for it. */
+uint64_t object_number(struct object *object)
+{
+	static uint64_t last;
+	uint64_t number = __atomic_load_n(&object->number, __ATOMIC_RELAXED);
+
+	if (number)
+		return number;
+	number = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+	if (!__atomic_compare_exchange_n(&object->number, &(uint64_t){ 0 }, number, false, __ATOMIC_RELAXED,
+			__ATOMIC_RELAXED))
+		number = __atomic_load_n(&object->number, __ATOMIC_RELAXED);
+	return number;
 }
 
 void object_get(struct object *object)

@@ -43,10 +43,14 @@ struct object {
 	uint32_t                  references; /* a */
 	uint32_t                  holds;      /* a */
 	struct object            *next_ending; /* without holds: in its processor's list of those to be closed */
+	uint64_t                  number;     /* a, 0: nobody has asked yet */
 };
 
 /* One reference, no hold. `ledger` may be NULL; otherwise one LEDGER object has been charged to it. */
 void object_init(struct object *object, const struct object_type *type, struct ledger *ledger);
+
+/* A number that no other object has or will have. It tells nothing about the object and is no authority. */
+uint64_t object_number(struct object *object);
 
 void object_get(struct object *object);
 /* May destroy the object: call without locks. */

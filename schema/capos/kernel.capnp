@@ -243,14 +243,21 @@ interface CapabilityManager @0xc1a0e5b2d3f40615 $local {
   # Who holds what. Reading it is reading everybody's authority; revoking is ending it.
   processes @0 (start :UInt32) -> (processes :List(ProcessRow), next :UInt32) $replyWords(512);
   # Up to 16 processes with ids of at least start; next is 0 after the last.
-  holders @1 (capability :Capability, start :UInt32) -> (holders :List(Holder), next :UInt32) $replyWords(512);
-  # Processes that hold this object directly, as any facet.
+  holders @1 (capability :Capability, start :UInt32, startSlot :UInt32) -> (holders :List(Holder), next :UInt32, nextSlot :UInt32, object :UInt64) $replyWords(512);
+  # Who holds this object directly, as any facet; revoked grants are left out. A page may be short or
+  # empty: go on with start = next and startSlot = nextSlot until both are 0. object: its number.
   revoke @2 (grant :UInt64 $hexadecimal) -> (revoked :UInt32);
   # Ends one grant and all derived from it.
   revokeDerived @3 (capability :Capability) -> (revoked :UInt32);
   # Ends everything that was derived from the caller's own grant of this capability.
   open @4 (processId :UInt32) -> (found :Bool, process :ProcessHandle);
   # A handle on any process.
+  capabilities @5 (processId :UInt32, start :UInt32) -> (capabilities :List(CapabilityRow), next :UInt32, found :Bool) $replyWords(512) $example("authority.capabilities(processId = 1)");
+  # What a process holds. A page may be short or empty; next is 0 after the last. found: there is such a process.
+  setLimit @6 (processId :UInt32, class :ResourceClass, limit :UInt64) -> (found :Bool, limit :UInt64, used :UInt64);
+  # Changes how much of a class a running process may use. More is carved from whoever started it, as far
+  # as that goes; what is given up returns there. A limit below what is in use becomes what is in use: nothing
+  # is taken away, it only cannot grow. Answers what is in force.
 }
 
 struct ProcessRow {
@@ -270,6 +277,22 @@ struct Holder {
   grant @3 :UInt64 $hexadecimal;
   grantedBy @4 :UInt32;         # process id; 0: made by the holder or the kernel
   interfaceId @5 :UInt64;       # the facet's own interface
+  parentGrant @6 :UInt64 $hexadecimal;   # it was derived from; 0: from none
+}
+
+struct CapabilityRow {
+  capabilityId @0 :UInt32;
+  grantedBy @1 :UInt32;         # process id; 0: made by the holder or the kernel
+  object @2 :UInt64;            # the object's number: its own as long as the system runs
+  kind @3 :Text;                # what the kernel calls such objects
+  interfaceId @4 :UInt64;       # the facet's own interface
+  grant @5 :UInt64 $hexadecimal;         # copies in one process share it
+  parentGrant @6 :UInt64 $hexadecimal;   # it was derived from; 0: from none. May be of a process that holds it no more
+  endpoint @7 :UInt64;          # export, endpoint: the number of the endpoint where calls arrive; else 0
+  server @8 :UInt32;            # export, endpoint: the process that serves it; 0: none does now
+  process @9 :UInt32;           # process: its id; else 0
+  revoked @10 :Bool;            # only releasing it is left
+  ended @11 :Bool;              # export, endpoint: the object has ended
 }
 
 # --- What a process starts with ---------------------------------------------------------------

@@ -5,8 +5,12 @@
 
 #include "rt/capability.h"
 
-/* The grant by which a process holds a capability; 0: it does not. */
-static uint64_t grant_of(uint32_t capability, uint32_t process_id)
+struct page {
+	uint32_t start, slot;
+};
+
+/* Looks for the process in one page of holders and moves on. */
+static uint64_t grant_in_page(uint32_t capability, uint32_t process_id, struct page *page)
 {
 	struct capability_manager_holders_params_builder params;
 	struct capability_manager_holders_call call = capability_manager_holders_begin(
@@ -15,10 +19,14 @@ static uint64_t grant_of(uint32_t capability, uint32_t process_id)
 
 	capability_manager_holders_params_set_capability(
 			params, client_cap(&call.call, rt_ref(capability)));
+	capability_manager_holders_params_set_start(params, page->start);
+	capability_manager_holders_params_set_start_slot(params, page->slot);
+	*page = (struct page){ 0 };
 	capability_manager_holders_send(&call);
 	if (capability_manager_holders_wait(&call) == STATUS_OK) {
-		struct capnp_list rows = capability_manager_holders_results_get_holders(
-				capability_manager_holders_results(&call));
+		struct capability_manager_holders_results_reader in =
+				capability_manager_holders_results(&call);
+		struct capnp_list rows = capability_manager_holders_results_get_holders(in);
 
 		for (uint32_t i = 0; i < rows.count; i++) {
 			struct holder_reader row = holder_at(rows, i);
@@ -26,8 +34,22 @@ static uint64_t grant_of(uint32_t capability, uint32_t process_id)
 			if (holder_get_process_id(row) == process_id)
 				grant = holder_get_grant(row);
 		}
+		page->start = capability_manager_holders_results_get_next(in);
+		page->slot = capability_manager_holders_results_get_next_slot(in);
 	}
 	capability_manager_holders_done(&call);
+	return grant;
+}
+
+/* The grant by which a process holds a capability; 0: it does not. */
+static uint64_t grant_of(uint32_t capability, uint32_t process_id)
+{
+	struct page page = { 0 };
+	uint64_t grant;
+
+	do {
+		grant = grant_in_page(capability, process_id, &page);
+	} while (!grant && (page.start || page.slot));
 	return grant;
 }
 

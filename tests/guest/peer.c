@@ -445,6 +445,25 @@ static int exhaust(const char *arg)
 	return (int)class_of(detail);
 }
 
+/* arg times: makes objects until it is refused, and tells "service" how many it were. */
+static int grow(const char *arg)
+{
+	for (uint64_t turns = number_of(arg); turns > 0; turns--) {
+		struct ring_entry entry = entry_call(grant_id("service"), Q0);
+		uint64_t made = 0;
+
+		while (notification_new())
+			made++;
+		STEP(1, reason_of(rt_detail()) == REASON_LEDGER);
+		entry.msg_off = world.message_off;
+		entry.msg_words = 2;
+		message()[0] = 1ull << 32; /* a struct of one word */
+		message()[1] = made;
+		STEP(2, perform_sync(entry).status == STATUS_OK);
+	}
+	return 0;
+}
+
 #define LINKS         40u
 #define LINK_QUESTION 20u
 
@@ -508,6 +527,7 @@ const struct role peer_roles[] = {
 	{ "hang", hang },
 	{ "crash", crash },
 	{ "exhaust", exhaust },
+	{ "grow", grow },
 	{ "chain", chain },
 };
 const uint32_t peer_role_count = ARRAY_LEN(peer_roles);

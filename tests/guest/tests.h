@@ -13,7 +13,7 @@ struct test_list {
 };
 
 extern const struct test_list entry_tests, call_tests, transfer_tests, export_tests, death_tests,
-		grant_tests, ledger_tests, memory_tests, process_tests, object_tests, knot_tests;
+		grant_tests, manager_tests, ledger_tests, memory_tests, process_tests, object_tests, knot_tests;
 extern const struct role peer_roles[];
 extern const uint32_t peer_role_count;
 

@@ -14,10 +14,11 @@ KERNEL_UPPER_SRCS := $(addprefix kernel/cap/,facet.c grant.c cap_table.c transfe
                 process_handle.c process_spawner.c capability_manager.c roots.c memory_object.c memory_view.c \
                 virtual_memory.c console.c timer.c entropy.c system_info.c boot_package.c system_control.c \
                 io_ports.c interrupt.c object_factory.c) \
+        $(addprefix kernel/trace/,trace.c trace_ring.c) kernel/object/tracer.c \
         $(addprefix kernel/mm/,vm.c vm_region.c vm_map.c region_tree.c) kernel/sched/sched.c kernel/time/timer_queue.c kernel/irq/irq.c \
         $(addprefix kernel/core/,entry.c start.c cpio.c entropy_pool.c plain_text.c)
 # Objects of library sources: $(B)/klib/<path>.o
-KERNEL_LIB_OBJS := $(addprefix $(B)/klib/lib/,elf/elf.o capnp/capnp.o) $(B)/kgen/kernel.capnp.o
+KERNEL_LIB_OBJS := $(addprefix $(B)/klib/lib/,elf/elf.o capnp/capnp.o) $(B)/kgen/kernel.capnp.o $(B)/kgen/trace.capnp.o
 
 ifeq ($(CONFIG),debug)
 KERNEL_ARCH_SRCS += kernel/arch/x86_64/selftest.c kernel/arch/x86_64/selftest_user.S
@@ -71,7 +72,8 @@ HOST_TEST_cpio         := kernel/core/cpio_test.c kernel/core/cpio.c
 HOST_TEST_entropy_pool := kernel/core/entropy_pool_test.c kernel/core/entropy_pool.c
 HOST_TEST_plain_text   := kernel/core/plain_text_test.c kernel/core/plain_text.c
 HOST_TEST_timer_queue  := kernel/time/timer_queue_test.c kernel/time/timer_queue.c
-HOST_TESTS += vm irq ledger
+HOST_TESTS += vm irq ledger trace_ring
+HOST_TEST_trace_ring   := kernel/trace/trace_ring_test.c kernel/trace/trace_ring.c
 HOST_TEST_ledger       := kernel/object/ledger_test.c kernel/object/ledger.c $(KERNEL_FAKES)
 HOST_TEST_irq          := kernel/irq/irq_test.c kernel/irq/irq.c $(KERNEL_FAKES)
 HOST_TEST_vm           := kernel/mm/vm_test.c $(addprefix kernel/mm/,vm.c vm_region.c vm_map.c region_tree.c) \

@@ -77,6 +77,7 @@ const shell :Manifest.Service = (
     (name = "spawner", source = (kernel = spawner)),
     (name = "package", source = (kernel = package)),
     (name = "authority", source = (kernel = authority)),
+    (name = "tracer", source = (kernel = tracer)),
     (name = "memory", source = (kernel = memory)),
     (name = "system", source = (init = system)),
     (name = "services", source = (init = supervisor)),

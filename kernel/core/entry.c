@@ -14,6 +14,7 @@
 #include "kernel/sched/cpu.h"
 #include "kernel/sched/sched.h"
 #include "kernel/time/timer_queue.h"
+#include "kernel/trace/trace.h"
 
 NO_BUFFER static struct arch_context *answer(struct thread *thread, int64_t result)
 {
@@ -133,6 +134,7 @@ struct arch_context *kernel_fault(const struct arch_fault *fault)
 
 	if (fault->kind == CRASH_KIND_ACCESS_FAULT && vm_fault(process->vm, fault->address, wanted) == VM_FAULT_RESOLVED)
 		return sched_resume();
+	trace_fault(thread, fault->vector, fault->address);
 	log_line(LOG_INFO, "process %u (%s) crashed: exception %u at 0x%lx, address 0x%lx.", process->id, process->name,
 			fault->vector, fault->instruction, fault->address);
 	process_end(process, PROCESS_STATE_CRASHED, 0, crash_record(thread, fault));

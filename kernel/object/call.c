@@ -12,6 +12,7 @@
 #include "kernel/object/ledger.h"
 #include "kernel/object/process.h"
 #include "kernel/ring/dispatch.h"
+#include "kernel/trace/trace.h"
 
 struct capnp_message *call_params(struct call *call)
 {
@@ -144,6 +145,7 @@ static void deliver_results(struct call *call, struct ring_completion *outcome)
 		uint64_t interface = result->facet->rows[0].id;
 		uint32_t id = cap_table_insert(&call->process->caps, result->object, result->facet, result->parent, 0);
 
+		trace_transfer(question, 0, call->process->id, interface, true);
 		records[2 * i] = RECORD_KIND_CAPABILITY | (uint64_t)id << 32;
 		records[2 * i + 1] = interface;
 	}
@@ -185,7 +187,7 @@ void object_call(struct ring *ring, const struct ring_entry *entry, struct cap_e
 		call_refuse_entry(ring, entry, outcome.status, outcome.detail);
 		return;
 	}
-	(void)question_begin(ring, entry, QUESTION_OBJECT, object);
+	trace_call(question_begin(ring, entry, QUESTION_OBJECT, object), NULL);
 	outcome.status = object->type->call(object, &call, entry->interface, entry->method);
 	if (call.deferred && outcome.status == STATUS_OK) {
 		/* The question is the object's now and may even have been answered. */
@@ -205,6 +207,7 @@ void object_call(struct ring *ring, const struct ring_entry *entry, struct cap_e
 		drop_results(&call);
 		outcome.detail = call.detail;
 	}
+	trace_answer(call.question, NULL, call.results.words, &outcome);
 	question_complete(call.question, &outcome, false, &release);
 	question_release(&release);
 }

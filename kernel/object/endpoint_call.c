@@ -14,6 +14,7 @@
 #include "kernel/object/process.h"
 #include "kernel/ring/dispatch.h"
 #include "kernel/sched/cpu.h"
+#include "kernel/trace/trace.h"
 
 STATIC_ASSERT(sizeof(struct recv_header) == RECV_HEADER_WORDS * 8);
 
@@ -130,9 +131,12 @@ NO_BUFFER static void deliver_call(struct endpoint *endpoint, struct question *c
 	*header = (struct recv_header){ .kind = RECV_KIND_CALL, .method = call->entry.method, .cap_count = (uint16_t)count,
 			.tag = call->export->tag, .interface = call->entry.interface, .reply_words = call->entry.reply_words,
 			.reply_caps = call->entry.reply_caps };
-	if (count)
+	trace_delivery(call, to);
+	if (count) {
+		trace_transfers(call, from, to, items, count);
 		receiver->reserved = (uint8_t)(receiver->reserved - transfer_deliver(items, count,
 				&from->process->caps, &to->process->caps, endpoint, records));
+	}
 	memcpy(records + 2u * receiver->entry.reply_caps, from->words + call->entry.msg_off, call->entry.msg_words * 8ul);
 	question_complete(receiver, &outcome, call->entry.flags & ENTRY_SYNC, release);
 }
@@ -313,6 +317,7 @@ NO_BUFFER static struct question *call_begin(struct ring *ring, const struct rin
 
 	call->export = export;
 	object_hold(&export->object);
+	trace_call(call, export->endpoint->server);
 	return call;
 }
 
@@ -521,9 +526,12 @@ NO_BUFFER static void answer_deliver(struct endpoint *endpoint, struct service *
 	if ((entry->flags & ENTRY_EXCEPTION) && entry->msg_words)
 		outcome.flags = COMPLETION_EXCEPTION;
 	memcpy(question_reply_message(call), ring->words + entry->msg_off, entry->msg_words * 8ul);
-	if (items)
+	trace_answer(call, ring, ring->words + entry->msg_off, &outcome);
+	if (items) {
+		trace_transfers(call, ring, to, items, entry->cap_count);
 		call->reserved = (uint8_t)(call->reserved - transfer_deliver(items, entry->cap_count,
 				&ring->process->caps, &to->process->caps, NULL, to->words + call->entry.reply_off));
+	}
 	service_free_locked(endpoint, service);
 	question_complete(call, &outcome, call->entry.flags & ENTRY_SYNC, release);
 }

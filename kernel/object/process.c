@@ -13,6 +13,7 @@
 #include "kernel/object/process_handle.h"
 #include "kernel/ring/ring.h"
 #include "kernel/sched/sched.h"
+#include "kernel/trace/trace.h"
 
 #define REAP_ENTRIES 64       /* table slots looked at in one step */
 #define REAP_PAGES 64         /* pages given back in one step */
@@ -176,6 +177,7 @@ status_t process_start(struct process *process, uint64_t entry, uint64_t stack, 
 	arch_context_init(&thread->context, entry, stack, address, argument);
 	process->thread = thread;
 	process->phase = PROCESS_RUNNING;
+	trace_process(process, TRACE_KIND_PROCESS_START);
 	sched_wake(thread, false);
 	return STATUS_OK;
 }
@@ -246,6 +248,7 @@ void process_end(struct process *process, enum process_state state, int64_t stat
 			slab_free(&crash_cache, crash);
 		return;
 	}
+	trace_process(process, TRACE_KIND_PROCESS_END);
 	if (process == init_process)
 		init_ended(process);
 	if (process->thread) {

@@ -12,6 +12,7 @@
 #include "kernel/object/call.h"
 #include "kernel/object/process.h"
 #include "kernel/object/roots.h"
+#include "kernel/trace/trace.h"
 
 /*  I fixed after creation  */
 struct process_builder_object {
@@ -70,6 +71,7 @@ static status_t child_insert(struct call *call, struct process *process, struct 
 		return status;
 	object_hold(object);
 	facet_get(facet);
+	trace_transfer(call->question, call->process->id, process->id, facet->rows[0].id, false);
 	*id = cap_table_insert(&process->caps, object, facet, parent, call->process->id);
 	return STATUS_OK;
 }

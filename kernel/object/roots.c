@@ -5,6 +5,7 @@
 #include "kernel/object/roots.h"
 
 #include "capos/kernel.capnp.h"
+#include "capos/trace.capnp.h"
 #include "kernel/core/panic.h"
 #include "kernel/object/boot_package.h"
 #include "kernel/object/entropy.h"
@@ -27,6 +28,7 @@ uint32_t roots_list(struct root roots[ROOTS_MAX])
 		{ "system", system_control_object(), &system_control_interface },
 		{ "ports", io_ports_object(), &io_ports_interface },
 		{ "interrupts", interrupt_controller_object(), &interrupt_controller_interface },
+		{ "tracer", tracer_object(), &payload_tracer_interface },
 	};
 	uint32_t count = 0;
 

@@ -32,6 +32,7 @@ struct object *boot_package_object(void);      /* NULL: there is none */
 struct object *system_control_object(void);
 struct object *io_ports_object(void);
 struct object *interrupt_controller_object(void);
+struct object *tracer_object(void);
 
 /* An object that exists once and is never freed. */
 #define ROOT_OBJECT(type_) { .type = (type_), .references = 1 }

@@ -11,6 +11,7 @@
 #include "kernel/object/thread.h"
 #include "kernel/ring/ring.h"
 #include "kernel/sched/sched.h"
+#include "kernel/trace/trace.h"
 
 STATIC_ASSERT(offsetof(struct ring_header, reply_detail) - offsetof(struct ring_header, reply_user_data) ==
 		offsetof(struct ring_completion, detail));
@@ -111,6 +112,7 @@ NO_BUFFER void question_complete(struct question *question, struct ring_completi
 	struct ring *ring = question->ring;
 
 	DEBUG_ASSERT(question->kind != QUESTION_FREE && !question->transfer);
+	trace_completion(question, outcome);
 	if (unlikely(question->grant)) {
 		spin_lock(&grant_lock);
 		grant_unuse_locked(question->grant);
@@ -154,6 +156,7 @@ NO_BUFFER void question_answer(struct question *question, status_t status, uint6
 		memcpy(question_reply_message(question), message, words * 8ul);
 		outcome.msg_words = words;
 	}
+	trace_answer(question, NULL, message, &outcome);
 	question_complete(question, &outcome, false, &release);
 	question_release(&release);
 }

@@ -18,6 +18,7 @@
 #include "kernel/ring/dispatch.h"
 #include "kernel/ring/ring.h"
 #include "kernel/sched/sched.h"
+#include "kernel/trace/trace.h"
 
 #define ENTRY_WORDS 8
 
@@ -123,6 +124,7 @@ void call_refuse_entry(struct ring *ring, const struct ring_entry *entry, status
 {
 	struct ring_completion outcome = { .status = status, .id = entry->question, .detail = detail };
 
+	trace_refusal(ring, entry, status);
 	if (entry->reply_caps)
 		cap_table_unreserve(&ring->process->caps, entry->reply_caps);
 	ring_complete_entry(ring, entry, &outcome);
@@ -181,6 +183,7 @@ NO_BUFFER static void call_perform(struct ring *ring, const struct ring_entry *e
 		object_call(ring, entry, target);
 	return;
 refuse:
+	trace_refusal(ring, entry, status);
 	complete(ring, entry, status, detail);
 }
 
@@ -480,7 +483,8 @@ NO_BUFFER bool ring_drain(struct ring *ring, bool sync_allowed)
 		entry_copy(entry, &ring->sq[ring->sq_head % RING_SQ_ENTRIES]);
 		if (likely((entry->flags & ENTRY_SYNC) && count == 1 && sync_allowed)) {
 			head_advance(ring);
-			if (!endpoint_fast(ring, entry))
+			/* The direct way tells nobody what it does. */
+			if (trace_is_on() || !endpoint_fast(ring, entry))
 				dispatch(ring, entry);
 			return true;
 		}

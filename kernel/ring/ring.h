@@ -67,6 +67,7 @@ struct question {
 	uint32_t         service;       /* o, slot in the endpoint while DELIVERED */
 	uint32_t         incarnation;   /* I, of the endpoint when a recv was armed */
 	struct timer_node timer;        /* queued while a sleep waits */
+	uint64_t         trace_call;    /* the call's number for those who trace, if it began while anybody did */
 };
 
 /*  I fixed after creation   r under lock   p private to the thread's own kernel entries  */
@@ -87,6 +88,7 @@ struct ring {
 	uint32_t            in_flight;      /* r, accepted, not completed, without SYNC */
 	struct question    *sync;           /* r, the question that the thread sleeps for */
 	int64_t             sync_result;    /* p, what the last SYNC entry came to */
+	uint64_t            trace_within;   /* the traced call that the thread received and has not answered */
 	struct question     questions[RING_QUESTIONS];
 };
 

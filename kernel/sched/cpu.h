@@ -9,6 +9,7 @@
 #include "kernel/core/spinlock.h"
 
 #define CPU_HELD_LOCKS_MAX 8
+#define PROCESSORS_MAX 1u      /* sizes what each processor has one of */
 
 struct endpoint;
 struct object;

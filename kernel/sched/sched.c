@@ -11,6 +11,7 @@
 #include "kernel/object/thread.h"
 #include "kernel/sched/cpu.h"
 #include "kernel/time/timer_queue.h"
+#include "kernel/trace/trace.h"
 
 #define SLICE_NS 5000000ull
 
@@ -137,6 +138,7 @@ NO_BUFFER static void run(struct cpu *cpu, struct thread *next)
 		charge_time(cpu, next);
 	if (next == cpu->loaded)
 		return;
+	trace_switch(cpu->loaded, next);
 	arch_context_switch(cpu->loaded ? &cpu->loaded->context : NULL, &next->context, &next->process->vm->space);
 	cpu->loaded = next;
 	switches++;

@@ -91,6 +91,7 @@ enum KernelObject {
   system @9;           # SystemControl: at once, without telling any service
   authority @10;       # CapabilityManager
   interrupts @11;      # InterruptController
+  tracer @12;          # PayloadTracer: everybody's calls and messages; narrow it to Tracer for headers
 }
 
 struct PortRange {

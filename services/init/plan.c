@@ -9,6 +9,7 @@
 
 #include "capos/init.capnp.h"
 #include "capos/kernel.capnp.h"
+#include "capos/trace.capnp.h"
 
 /* --- Small questions -------------------------------------------------------------------------- */
 
@@ -70,6 +71,8 @@ uint64_t plan_kernel_interface(enum kernel_object object)
 		return CAPABILITY_MANAGER_INTERFACE_ID;
 	case KERNEL_OBJECT_INTERRUPTS:
 		return INTERRUPT_CONTROLLER_INTERFACE_ID;
+	case KERNEL_OBJECT_TRACER:
+		return PAYLOAD_TRACER_INTERFACE_ID;
 	}
 	return 0; /* a number that this init does not know */
 }

@@ -526,6 +526,7 @@ const struct role peer_roles[] = {
 	{ "busy", busy },
 	{ "hang", hang },
 	{ "crash", crash },
+	{ "trace", trace_role },
 	{ "exhaust", exhaust },
 	{ "grow", grow },
 	{ "chain", chain },

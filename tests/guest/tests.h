@@ -13,7 +13,9 @@ struct test_list {
 };
 
 extern const struct test_list entry_tests, call_tests, transfer_tests, export_tests, death_tests,
-		grant_tests, manager_tests, ledger_tests, memory_tests, process_tests, object_tests, knot_tests;
+		grant_tests, manager_tests, ledger_tests, memory_tests, process_tests, object_tests, knot_tests,
+		trace_tests;
+int trace_role(const char *arg);
 extern const struct role peer_roles[];
 extern const uint32_t peer_role_count;
 

@@ -10,7 +10,7 @@ $(HOST)/test/tests/host/%.o: HOST_CFLAGS += -Ikernel
 # optimised, with the kernel's own slabs, for runs with a long breath; and sanitized, on the host's heap, with generations so
 # narrow that numbers come round again.
 MACHINE_KERNEL := $(filter-out kernel/core/start.c kernel/mm/slab.c,$(KERNEL_UPPER_SRCS)) \
-        $(addprefix kernel/core/,spinlock.c boot_info.c) kernel/mm/frame.c lib/capnp/capnp.c $(GEN)/capos/kernel.capnp.c
+        $(addprefix kernel/core/,spinlock.c boot_info.c) kernel/mm/frame.c lib/capnp/capnp.c $(addprefix $(GEN)/capos/,kernel.capnp.c trace.capnp.c)
 MACHINE_FAST   := tests/host/machine.c tests/host/machine_slab.c kernel/mm/slab.c $(MACHINE_KERNEL)
 MACHINE_SAFE   := tests/host/machine.c tests/host/machine_heap.c $(MACHINE_KERNEL)
 MACHINE_CFLAGS := -O2 -Ikernel -DCAPOS_HOST=1 -DCONFIG_DEBUG=1

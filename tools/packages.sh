@@ -16,6 +16,7 @@ test  libclang-rt-14-dev    /usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang
 test  python3-pytest        /usr/lib/python3/dist-packages/pytest
 test  python3-pexpect       /usr/lib/python3/dist-packages/pexpect
 test  ovmf                  /usr/share/ovmf/OVMF.fd
+test  spin                  spin
 image grub-common           grub-mkrescue
 image grub-pc-bin           /usr/lib/grub/i386-pc/boot.img
 image grub-efi-amd64-bin    /usr/lib/grub/x86_64-efi/normal.mod

@@ -2,7 +2,7 @@
 """`./capos test`: builds both configurations and runs every test, two at a time.
 
 A job is one program that runs and the results that it yields: a host test, a brief fuzz run, a
-guest that prints TAP, a pytest file, the style check. results.py reads what they print; guest.py
+guest that prints TAP, a pytest file, a model, the style check. results.py reads what they print; guest.py
 boots guests; make says which jobs exist. Always true: the last line is `N passed, N failed`, every
 single test counted, and the exit status is zero only if none failed and the build worked.
 """
@@ -18,6 +18,7 @@ import time
 
 import fuzz
 import project
+import prove
 from guest import EXIT_POWER_OFF, Guest, GuestError
 from results import Result, failed, read_junit, read_tap
 
@@ -154,6 +155,18 @@ class Pytest(Job):
         return [*results, failed(f"{self.name} end", f"pytest ended with {status}\n{output[-3000:]}")]
 
 
+class ModelTest(Job):
+    """One complete search of a model; `./capos prove` also shows that mutants break it."""
+
+    def __init__(self, name, check):
+        super().__init__(name)
+        self.check = check
+
+    def run(self, pattern):
+        results, _ = prove.run_check(self.name, self.check)
+        return results
+
+
 class StyleCheck(Job):
     def __init__(self):
         super().__init__("style")
@@ -173,7 +186,8 @@ def find_jobs(quick):
         kernel_only = [guest for guest in guests if not guest.manifest]
         return [Pytest(path) for path in files if path in QUICK_PYTEST] + kernel_only + host
     fuzzers = [FuzzTest(target) for target in fuzz.targets()]
-    return [Pytest(path) for path in files] + guests + fuzzers + host + [StyleCheck()]
+    models = [ModelTest(*check) for check in prove.model_checks()]
+    return [Pytest(path) for path in files] + guests + models + fuzzers + host + [StyleCheck()]
 
 
 def build(quick):

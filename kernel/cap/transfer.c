@@ -144,20 +144,39 @@ void transfer_finish(struct transfer_item *items, uint32_t count)
 	}
 }
 
-void transfer_drop(struct transfer_item *items, uint32_t count, struct cap_table *sender)
+static void item_drop(struct transfer_item *item)
+{
+	spin_lock(&grant_lock);
+	grant_unuse_locked(item->grant);
+	spin_unlock(&grant_lock);
+	facet_put(item->facet);
+	object_unhold(item->object);
+}
+
+void transfer_consume(struct transfer_item *items, uint32_t count, struct cap_table *sender)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		struct transfer_item *item = &items[i];
 
 		if (!item->object)
 			continue;
-		if (item->moving_id)
-			cap_table_move_cancel(sender, item->moving_id);
-		spin_lock(&grant_lock);
-		grant_unuse_locked(item->grant);
-		spin_unlock(&grant_lock);
-		facet_put(item->facet);
-		object_unhold(item->object);
+		if (item->moving_id) {
+			cap_table_move_commit(sender, item->moving_id);
+			if (item->object->type->on_release)
+				item->object->type->on_release(item->object, sender);
+		}
+		item_drop(item);
+	}
+}
+
+void transfer_drop(struct transfer_item *items, uint32_t count, struct cap_table *sender)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (!items[i].object)
+			continue;
+		if (items[i].moving_id)
+			cap_table_move_cancel(sender, items[i].moving_id);
+		item_drop(&items[i]);
 	}
 }
 

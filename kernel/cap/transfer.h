@@ -50,6 +50,9 @@ uint32_t transfer_deliver(struct transfer_item *items, uint32_t count, struct ca
 		struct cap_table *receiver, struct endpoint *serving, uint64_t *records);
 void transfer_finish(struct transfer_item *items, uint32_t count);
 
+/* Ends a capture whose capabilities were used and given to nobody: moved ones leave the sender. Without locks. */
+void transfer_consume(struct transfer_item *items, uint32_t count, struct cap_table *sender);
+
 /* Undoes a capture. Without locks. */
 void transfer_drop(struct transfer_item *items, uint32_t count, struct cap_table *sender);
 

@@ -51,6 +51,18 @@ static inline void list_remove(struct list *link)
 	list_init(link);
 }
 
+/* Moves all links of `from` to the end of `list`. */
+static inline void list_move_all(struct list *list, struct list *from)
+{
+	if (list_empty(from))
+		return;
+	from->next->prev = list->prev;
+	list->prev->next = from->next;
+	from->prev->next = list;
+	list->prev = from->prev;
+	list_init(from);
+}
+
 /* The first link, removed; NULL when the list is empty. */
 static inline struct list *list_take(struct list *list)
 {

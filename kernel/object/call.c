@@ -107,6 +107,31 @@ static status_t arguments_read(struct call *call, const uint64_t *descriptors, u
 	return STATUS_OK;
 }
 
+/* Those of a call that was held: they have left its table already. */
+static void arguments_of_transfer(struct call *call, const struct call_transfer *transfer)
+{
+	for (uint32_t i = 0; i < transfer->count; i++) {
+		const struct transfer_item *item = &transfer->items[i];
+
+		call->captured[i] = (struct cap_entry){ .object = item->object, .facet = item->facet, .grant = item->grant,
+				.state = CAP_LIVE };
+		call->caps[i] = item->object ? &call->captured[i] : NULL;
+		call->param_slots[i] = (struct capnp_cap_slot){ 0 };
+	}
+	call->cap_count = transfer->count;
+}
+
+static status_t arguments_resolve(struct call *call, struct ring *ring, const struct ring_entry *entry)
+{
+	const struct call_transfer *transfer = call->question->transfer;
+
+	if (unlikely(transfer)) {
+		arguments_of_transfer(call, transfer);
+		return transfer_still_valid(transfer->items, transfer->count);
+	}
+	return arguments_read(call, ring->words + entry->caps_off, entry->cap_count);
+}
+
 static void call_fill(struct call *call, struct ring *ring, const struct ring_entry *entry, struct cap_entry *target,
 		uint64_t *params, uint64_t *results)
 {
@@ -157,6 +182,10 @@ static void deliver_results(struct call *call, struct ring_completion *outcome)
 
 static void release_moved(struct call *call)
 {
+	if (unlikely(call->transfer)) {
+		transfer_consume(call->transfer->items, call->transfer->count, &call->process->caps);
+		call_transfer_destroy(call->transfer);
+	}
 	for (uint32_t i = 0; call->move_mask >> i; i++) {
 		/* Twice the same id: the second release finds nothing, as it should. */
 		if (call->move_mask >> i & 1)
@@ -181,13 +210,15 @@ void object_call(struct ring *ring, const struct ring_entry *entry, struct cap_e
 	} else {
 		call_fill(&call, ring, entry, target, params, results);
 		if (entry->cap_count)
-			outcome.status = arguments_read(&call, ring->words + entry->caps_off, entry->cap_count);
+			outcome.status = arguments_resolve(&call, ring, entry);
 	}
 	if (unlikely(outcome.status != STATUS_OK)) {
 		call_refuse_entry(ring, entry, outcome.status, outcome.detail);
 		return;
 	}
-	trace_call(question_begin(ring, entry, QUESTION_OBJECT, object), NULL);
+	call.transfer = call_question(ring, entry, QUESTION_OBJECT, object)->transfer;
+	call.question->transfer = NULL;
+	trace_call(call.question, NULL);
 	outcome.status = object->type->call(object, &call, entry->interface, entry->method);
 	if (call.deferred && outcome.status == STATUS_OK) {
 		/* The question is the object's now and may even have been answered. */
@@ -205,6 +236,8 @@ void object_call(struct ring *ring, const struct ring_entry *entry, struct cap_e
 		release_moved(&call);
 	} else {
 		drop_results(&call);
+		call.question->transfer = call.transfer;
+		question_drop_transfer(call.question);
 		outcome.detail = call.detail;
 	}
 	trace_answer(call.question, NULL, call.results.words, &outcome);

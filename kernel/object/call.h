@@ -36,6 +36,8 @@ struct call {
 	struct capnp_cap_slot param_slots[CALL_CAPS_MAX];
 	struct capnp_cap_slot result_slots[CALL_CAPS_MAX];
 	struct cap_entry  *caps[CALL_CAPS_MAX];          /* resolved arguments, borrowed; NULL: null */
+	struct cap_entry   captured[CALL_CAPS_MAX];      /* what `caps` points to where the call was held */
+	struct call_transfer *transfer;                  /* what it carried then; NULL otherwise */
 	uint32_t           cap_ids[CALL_CAPS_MAX];
 	uint32_t           cap_count;
 	struct call_result_cap result_caps[CALL_CAPS_MAX];

@@ -37,8 +37,7 @@ static void endpoint_fill(struct endpoint *endpoint, struct ledger *payer, uint1
 	endpoint->capabilities = capabilities;
 	endpoint->calls = calls;
 	endpoint->incarnation = 1;
-	for (uint32_t i = 0; i < ENDPOINT_PAYERS; i++)
-		list_init(&endpoint->pending[i]);
+	list_init(&endpoint->pending);
 	list_init(&endpoint->receivers);
 	list_init(&endpoint->cancelled);
 	list_init(&endpoint->idle_exports);
@@ -527,11 +526,14 @@ void endpoint_check(struct endpoint *endpoint)
 	}
 	for (uint32_t slot = endpoint->service_free; slot; slot = endpoint->services[slot].next_free)
 		free_slots++;
-	for (uint32_t queue = 0; queue < ENDPOINT_PAYERS; queue++) {
-		ASSERT(list_empty(&endpoint->pending[queue]) == !(endpoint->pending_mask >> queue & 1));
-		for (struct list *link = endpoint->pending[queue].next; link != &endpoint->pending[queue];
-				link = link->next)
+	for (struct list *link = endpoint->pending.next; link != &endpoint->pending; link = link->next) {
+		const struct question *first = container_of(link, struct question, link);
+
+		pending++;
+		for (struct list *next = first->followers.next; next != &first->followers; next = next->next) {
+			ASSERT(container_of(next, struct question, link)->ring == first->ring);
 			pending++;
+		}
 	}
 	for (struct list *link = endpoint->receivers.next; link != &endpoint->receivers; link = link->next)
 		receivers++;

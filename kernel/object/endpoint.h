@@ -20,7 +20,6 @@ struct cap_entry;
 struct facet;
 
 #define RECV_HEADER_WORDS 8u
-#define ENDPOINT_PAYERS 16u          /* queues among which receivers take turns, by calling process */
 #define ENDPOINT_CALLS_MAX 1024u
 #define ENDPOINT_CAPS_MAX 64u
 #define SERVICE_SLOT_BITS 12
@@ -60,10 +59,8 @@ struct endpoint {
 	struct endpoint *pump_next;                /* the next in that list */
 	uint32_t         incarnation;              /* e, rises with each reset */
 	struct process  *server;                   /* e, who received last, counted; NULL: not running */
-	struct list      pending[ENDPOINT_PAYERS]; /* e, questions: QUEUED calls */
-	uint32_t         pending_mask;             /* e, which are not empty */
-	uint32_t         pending_turn;             /* e, the queue served last */
-	uint32_t         pending_count;            /* e */
+	struct list      pending;                  /* e, QUEUED calls: the first of each calling ring, in turns */
+	uint32_t         pending_count;            /* e, with their followers */
 	struct list      receivers;                /* e, questions: armed receives */
 	uint32_t         receiver_count;           /* e */
 	struct service  *services;                 /* e, calls + 1; slot 0 unused */
@@ -118,6 +115,10 @@ status_t endpoint_recv(struct ring *ring, const struct ring_entry *entry, struct
 /* Answers a call; with flag REARM arms a receive if it answers OK. */
 status_t endpoint_return(struct ring *ring, const struct ring_entry *entry, struct endpoint *endpoint,
 		uint64_t *detail) MUST_USE;
+/* Gives a call in service at `endpoint` on to the service behind `target`, which answers its caller. OK: it has, or the
+ * entry's question waits for that service to take it; otherwise the call stays open here (GONE: nobody waits for it). */
+status_t endpoint_forward(struct ring *ring, const struct ring_entry *entry, struct endpoint *endpoint,
+		struct cap_entry *target, uint64_t *detail) MUST_USE;
 status_t endpoint_retire(struct endpoint *endpoint, uint64_t tag, uint64_t sequence) MUST_USE;
 
 /* Next incarnation: calls in service end disconnected, receives are cancelled, exports that do not last end. */

@@ -24,11 +24,24 @@ STATIC_ASSERT(sizeof(struct recv_header) == RECV_HEADER_WORDS * 8);
 struct after {
 	struct question_release release;
 	struct call_transfer   *transfer;      /* delivered: finish and free */
+	struct question        *forwarder;     /* whose call was delivered: completes */
 };
 
 static struct endpoint *question_endpoint(const struct question *question)
 {
 	return container_of(question->object, struct endpoint, object);
+}
+
+/* Ends a question that was taken out of its place. Without locks. */
+static void question_end_with(struct question *question, status_t status, uint64_t detail)
+{
+	struct ring_completion outcome = { .status = status, .id = question->number, .detail = detail };
+	struct question_release release;
+
+	question->call_state = CALL_DONE;
+	question_drop_transfer(question);
+	question_complete(question, &outcome, false, &release);
+	question_release(&release);
 }
 
 static void after_run(struct after *after)
@@ -38,43 +51,61 @@ static void after_run(struct after *after)
 		call_transfer_destroy(after->transfer);
 	}
 	question_release(&after->release);
+	if (after->forwarder)
+		question_end_with(after->forwarder, STATUS_OK, 0);
+}
+
+/* A queued question and the one that it was forwarded for part: the other of the two, or NULL. Lock held. */
+static struct question *forward_part(struct question *question)
+{
+	struct question *other = question->forward;
+
+	question->forward = NULL;
+	if (other)
+		other->forward = NULL;
+	return other;
 }
 
 /* --- Queues ------------------------------------------------------------------------------------- */
 
-static uint32_t payer_queue(const struct question *call)
+/* The first of the ring's calls that wait here; NULL if there is none. */
+static struct question *pending_leader(struct endpoint *endpoint, struct ring *ring)
 {
-	return call->ring->process->id % ENDPOINT_PAYERS;
+	for (uint32_t i = 0; i < RING_QUESTIONS; i++) {
+		struct question *question = &ring->questions[i];
+
+		if (question->object == &endpoint->object && question->leads)
+			return question;
+	}
+	return NULL;
 }
 
+/* Calls of one ring wait behind each other, and rings take turns: each gets the same share of the service. */
 static void pending_append(struct endpoint *endpoint, struct question *call)
 {
-	uint32_t queue = payer_queue(call);
+	struct question *leader = pending_leader(endpoint, call->ring);
 
 	call->call_state = CALL_QUEUED;
-	list_append(&endpoint->pending[queue], &call->link);
-	endpoint->pending_mask |= 1u << queue;
+	call->leads = !leader;
+	list_init(&call->followers);
+	list_append(leader ? &leader->followers : &endpoint->pending, &call->link);
 	endpoint->pending_count++;
 }
 
-static void pending_remove(struct endpoint *endpoint, struct question *call)
+/* Takes a call out of the queue. Where it led, the next of its ring does: in its place, or after a turn at the end. */
+static void pending_remove(struct endpoint *endpoint, struct question *call, bool turn)
 {
-	uint32_t queue = payer_queue(call);
+	struct list *next = list_take(&call->followers);
+	struct question *leader = container_of(next, struct question, link);
 
+	if (next) {
+		leader->leads = true;
+		list_append(turn ? &endpoint->pending : &call->link, next);
+		list_move_all(&leader->followers, &call->followers);
+	}
 	list_remove(&call->link);
-	if (list_empty(&endpoint->pending[queue]))
-		endpoint->pending_mask &= ~(1u << queue);
+	call->leads = false;
 	endpoint->pending_count--;
-}
-
-/* The next call in turn: callers that share no queue each get the same share of the service. */
-static struct question *pending_first(struct endpoint *endpoint)
-{
-	uint32_t later = endpoint->pending_mask & ~((2u << endpoint->pending_turn) - 1);
-	uint32_t queue = (uint32_t)__builtin_ctz(later ? later : endpoint->pending_mask);
-
-	endpoint->pending_turn = queue;
-	return container_of(endpoint->pending[queue].next, struct question, link);
 }
 
 static struct question *receiver_take(struct endpoint *endpoint)
@@ -111,16 +142,27 @@ void service_free_locked(struct endpoint *endpoint, struct service *service)
 
 /* --- Delivery ----------------------------------------------------------------------------------- */
 
+/* A message on its way to a receiver: who is to be answered, and whose arena and table it comes from. */
+struct delivery {
+	struct question         *call;      /* of the caller */
+	struct ring             *from;      /* the caller's, or who forwards */
+	const struct ring_entry *entry;     /* its CALL or FORWARD */
+	struct transfer_item    *items;     /* entry->cap_count of them; NULL: none */
+};
+
 /* Gives a call to a receiver. Everything was reserved: this cannot fail. */
-NO_BUFFER static void deliver_call(struct endpoint *endpoint, struct question *call, struct transfer_item *items,
-		uint32_t count, struct question *receiver, struct question_release *release)
+NO_BUFFER static void deliver_call(struct endpoint *endpoint, const struct delivery *delivery, struct question *receiver,
+		struct question_release *release)
 {
-	struct ring *from = call->ring, *to = receiver->ring;
+	const struct ring_entry *entry = delivery->entry;
+	struct question *call = delivery->call;
+	struct ring *from = delivery->from, *to = receiver->ring;
+	uint16_t count = delivery->items ? entry->cap_count : 0;
 	uint64_t *span = to->words + receiver->entry.reply_off;
 	uint64_t *records = span + RECV_HEADER_WORDS;
 	struct recv_header *header = (struct recv_header *)span;
 	struct service *service = service_take(endpoint);
-	struct ring_completion outcome = { .status = STATUS_OK, .cap_count = (uint16_t)count, .msg_words = call->entry.msg_words,
+	struct ring_completion outcome = { .status = STATUS_OK, .cap_count = count, .msg_words = entry->msg_words,
 			.id = service_id(endpoint, service), .detail = call->export->tag };
 
 	service->call = call;
@@ -128,16 +170,16 @@ NO_BUFFER static void deliver_call(struct endpoint *endpoint, struct question *c
 	service->incarnation = endpoint->incarnation;
 	call->call_state = CALL_DELIVERED;
 	call->service = (uint32_t)(service - endpoint->services);
-	*header = (struct recv_header){ .kind = RECV_KIND_CALL, .method = call->entry.method, .cap_count = (uint16_t)count,
-			.tag = call->export->tag, .interface = call->entry.interface, .reply_words = call->entry.reply_words,
-			.reply_caps = call->entry.reply_caps };
+	*header = (struct recv_header){ .kind = RECV_KIND_CALL, .method = entry->method, .cap_count = count,
+			.tag = call->export->tag, .interface = entry->interface, .sequence = call->entry.deadline_ns,
+			.reply_words = call->entry.reply_words, .reply_caps = call->entry.reply_caps };
 	trace_delivery(call, to);
 	if (count) {
-		trace_transfers(call, from, to, items, count);
-		receiver->reserved = (uint8_t)(receiver->reserved - transfer_deliver(items, count,
+		trace_transfers(call, from, to, delivery->items, count);
+		receiver->reserved = (uint8_t)(receiver->reserved - transfer_deliver(delivery->items, count,
 				&from->process->caps, &to->process->caps, endpoint, records));
 	}
-	memcpy(records + 2u * receiver->entry.reply_caps, from->words + call->entry.msg_off, call->entry.msg_words * 8ul);
+	memcpy(records + 2u * receiver->entry.reply_caps, from->words + entry->msg_off, entry->msg_words * 8ul);
 	question_complete(receiver, &outcome, call->entry.flags & ENTRY_SYNC, release);
 }
 
@@ -167,29 +209,45 @@ static void deliver_event(struct endpoint *endpoint, struct question *receiver, 
 static void fail_pending(struct endpoint *endpoint, struct question *call, status_t status)
 		REQUIRES(endpoint->lock)
 {
-	struct ring_completion outcome = { .status = status, .id = call->number,
-			.detail = reason_detail(REASON_REVOKED, 0, 0, 0) };
-	struct call_transfer *transfer = call->transfer;
-	struct question_release release;
+	const uint64_t detail = reason_detail(REASON_REVOKED, 0, 0, 0);
+	struct question *forwarded;
 
-	pending_remove(endpoint, call);
-	call->call_state = CALL_DONE;
-	call->transfer = NULL;
+	pending_remove(endpoint, call, true);
+	forwarded = forward_part(call);
 	spin_unlock(&endpoint->lock);
-	transfer_drop(transfer->items, transfer->count, &call->ring->process->caps);
-	call_transfer_destroy(transfer);
-	question_complete(call, &outcome, false, &release);
-	question_release(&release);
+	question_end_with(call, status, detail);
+	if (forwarded)
+		question_end_with(forwarded, status, detail);
 	spin_lock(&endpoint->lock);
+}
+
+/* The first queued call goes to the first receiver. Lock held. */
+static void deliver_pending(struct endpoint *endpoint, struct question *pending, struct after *after)
+		REQUIRES(endpoint->lock)
+{
+	struct question *forwarded = forward_part(pending);
+	struct delivery delivery = { .call = forwarded ? forwarded : pending, .from = pending->ring,
+			.entry = &pending->entry };
+
+	pending_remove(endpoint, pending, true);
+	after->transfer = pending->transfer;
+	pending->transfer = NULL;
+	if (after->transfer)
+		delivery.items = after->transfer->items;
+	if (forwarded) {
+		pending->call_state = CALL_RETURNING;
+		after->forwarder = pending;
+	}
+	deliver_call(endpoint, &delivery, receiver_take(endpoint), &after->release);
 }
 
 /* One meeting of a receiver with an event or a call; false if there is none to be had. Lock held. */
 static bool pump_one(struct endpoint *endpoint, struct after *after) REQUIRES(endpoint->lock)
 {
 	bool event = !list_empty(&endpoint->cancelled) || !list_empty(&endpoint->idle_exports);
-	bool call = endpoint->pending_mask && endpoint->service_free;
+	bool call = endpoint->pending_count && endpoint->service_free;
 	struct question *pending;
-	status_t status;
+	status_t status = STATUS_OK;
 
 	if (list_empty(&endpoint->receivers) || (!event && !call))
 		return false;
@@ -199,19 +257,13 @@ static bool pump_one(struct endpoint *endpoint, struct after *after) REQUIRES(en
 		return true;
 	}
 	endpoint->event_turn = true;
-	pending = pending_first(endpoint);
-	if (pending->transfer) {
+	pending = container_of(endpoint->pending.next, struct question, link);
+	if (pending->transfer)
 		status = transfer_still_valid(pending->transfer->items, pending->transfer->count);
-		if (status != STATUS_OK) {
-			fail_pending(endpoint, pending, status);
-			return true;
-		}
-	}
-	pending_remove(endpoint, pending);
-	after->transfer = pending->transfer;
-	pending->transfer = NULL;
-	deliver_call(endpoint, pending, after->transfer ? after->transfer->items : NULL,
-			after->transfer ? after->transfer->count : 0, receiver_take(endpoint), &after->release);
+	if (status == STATUS_OK)
+		deliver_pending(endpoint, pending, after);
+	else
+		fail_pending(endpoint, pending, status);
 	return true;
 }
 
@@ -293,27 +345,32 @@ static status_t call_refusal(const struct ring *ring, const struct ring_entry *e
 		uint64_t *detail)
 {
 	const struct endpoint *endpoint = export->endpoint;
+	bool fail_fast = entry->flags & ENTRY_FAIL_FAST;
 	uint32_t reason = REASON_NONE;
 
 	if (endpoint->closed)
 		reason = REASON_CLOSED;
 	else if (export->incarnation && export->incarnation != endpoint->incarnation)
 		reason = REASON_INCARNATION;
-	else if ((entry->flags & ENTRY_FAIL_FAST) && !endpoint->server)
+	else if (fail_fast && !endpoint->server)
 		reason = REASON_NO_RECEIVER;
 	if (reason != REASON_NONE) {
 		*detail = reason_detail(reason, 0, 0, 0);
 		return STATUS_DISCONNECTED;
+	}
+	if (fail_fast && !endpoint->service_free) {
+		*detail = reason_detail(REASON_QUEUE_FULL, 0, 0, endpoint->calls);
+		return STATUS_OVERLOADED;
 	}
 	if ((entry->flags & ENTRY_SYNC) && waits_for_itself(ring, endpoint))
 		return STATUS_WOULD_DEADLOCK;
 	return STATUS_OK;
 }
 
-/* Makes the call its caller's question. Lock held. */
+/* Makes the call its caller's question, or has the one that was held go on. Lock held. */
 NO_BUFFER static struct question *call_begin(struct ring *ring, const struct ring_entry *entry, struct export *export)
 {
-	struct question *call = question_begin(ring, entry, QUESTION_CALL, &export->endpoint->object);
+	struct question *call = call_question(ring, entry, QUESTION_CALL, &export->endpoint->object);
 
 	call->export = export;
 	object_hold(&export->object);
@@ -323,12 +380,12 @@ NO_BUFFER static struct question *call_begin(struct ring *ring, const struct rin
 
 /* Nobody can take the call now: it waits, with its capabilities. Consumes the capture if it answers OK. */
 static status_t call_queue(struct ring *ring, const struct ring_entry *entry, struct endpoint *endpoint,
-		struct export *export, const struct transfer_item *items, uint64_t *detail) REQUIRES(endpoint->lock)
+		struct export *export, struct call_transfer *transfer, const struct transfer_item *items, uint64_t *detail)
+		REQUIRES(endpoint->lock)
 {
-	struct call_transfer *transfer = NULL;
 	struct question *call;
 
-	if (entry->cap_count) {
+	if (items && !transfer) {
 		transfer = call_transfer_create(items, entry->cap_count);
 		if (!transfer) {
 			*detail = reason_detail(REASON_KERNEL_MEMORY, 0, 0, 0);
@@ -341,37 +398,61 @@ static status_t call_queue(struct ring *ring, const struct ring_entry *entry, st
 	return STATUS_OK;
 }
 
-/* With captured capabilities (none: NULL): delivers at once or queues. Consumes the capture if it answers OK. */
+/* Nobody else waits for a receiver, and one can take the call. Lock held. */
+static bool can_meet(const struct endpoint *endpoint)
+{
+	return !list_empty(&endpoint->receivers) && !endpoint->pending_count && endpoint->service_free;
+}
+
+/* With captured capabilities (none: NULL), which stand in `transfer` if the call was held: delivers at once or queues.
+ * Consumes the capture if it answers OK. */
 NO_BUFFER static inline __attribute__((always_inline)) status_t call_start(struct ring *ring, const struct ring_entry *entry,
-		struct export *export, struct transfer_item *items, uint64_t *detail)
+		struct export *export, struct call_transfer *transfer, struct transfer_item *items, uint64_t *detail)
 {
 	struct endpoint *endpoint = export->endpoint;
 	struct question_release release = { 0 };
+	struct delivery delivery = { .from = ring, .entry = entry, .items = items };
 	status_t status;
 	bool meet;
 
 	spin_lock(&endpoint->lock);
 	status = call_refusal(ring, entry, export, detail);
-	meet = likely(status == STATUS_OK) && !list_empty(&endpoint->receivers) && !endpoint->pending_mask &&
-			endpoint->service_free;
-	if (likely(meet))
-		deliver_call(endpoint, call_begin(ring, entry, export), items, items ? entry->cap_count : 0,
-				receiver_take(endpoint), &release);
-	else if (status == STATUS_OK)
-		status = call_queue(ring, entry, endpoint, export, items, detail);
+	meet = likely(status == STATUS_OK) && can_meet(endpoint);
+	if (likely(meet)) {
+		delivery.call = call_begin(ring, entry, export);
+		delivery.call->transfer = NULL;
+		deliver_call(endpoint, &delivery, receiver_take(endpoint), &release);
+	} else if (status == STATUS_OK) {
+		status = call_queue(ring, entry, endpoint, export, transfer, items, detail);
+	}
 	spin_unlock(&endpoint->lock);
 	if (meet) {
 		if (items)
 			transfer_finish(items, entry->cap_count);
+		if (transfer)
+			call_transfer_destroy(transfer);
 		question_release(&release);
 	}
 	return status;
+}
+
+static status_t call_captured(struct ring *ring, const struct ring_entry *entry, struct export *export,
+		struct call_transfer *transfer, uint64_t *detail)
+{
+	status_t status = transfer_still_valid(transfer->items, transfer->count);
+
+	if (status != STATUS_OK) {
+		*detail = reason_detail(REASON_REVOKED, 0, 0, 0);
+		return status;
+	}
+	return call_start(ring, entry, export, transfer, transfer->items, detail);
 }
 
 static status_t call_with_capabilities(struct ring *ring, const struct ring_entry *entry, struct export *export,
 		uint64_t *detail)
 {
 	struct transfer_item items[TRANSFER_CAPS_MAX];
+	const struct question *question = &ring->questions[entry->question];
 	struct cap_table *sender = &ring->process->caps;
 	status_t status;
 
@@ -379,10 +460,12 @@ static status_t call_with_capabilities(struct ring *ring, const struct ring_entr
 		*detail = reason_detail(REASON_CAPABILITIES, 0, entry->cap_count, export->endpoint->capabilities);
 		return STATUS_TOO_LARGE;
 	}
+	if (question->kind == QUESTION_HELD)
+		return call_captured(ring, entry, export, question->transfer, detail);
 	status = transfer_capture(sender, ring->words + entry->caps_off, entry->cap_count, items);
 	if (status != STATUS_OK)
 		return status;
-	status = call_start(ring, entry, export, items, detail);
+	status = call_start(ring, entry, export, NULL, items, detail);
 	if (status != STATUS_OK)
 		transfer_drop(items, entry->cap_count, sender);
 	return status;
@@ -400,7 +483,7 @@ NO_BUFFER void endpoint_call(struct ring *ring, const struct ring_entry *entry, 
 	} else if (unlikely(entry->cap_count)) {
 		status = call_with_capabilities(ring, entry, export, &detail);
 	} else {
-		status = call_start(ring, entry, export, NULL, &detail);
+		status = call_start(ring, entry, export, NULL, NULL, &detail);
 	}
 	if (unlikely(status != STATUS_OK))
 		call_refuse_entry(ring, entry, status, detail);
@@ -452,7 +535,7 @@ NO_BUFFER static bool recv_arm_locked(struct ring *ring, const struct ring_entry
 
 static bool work_waits(const struct endpoint *endpoint)
 {
-	return endpoint->pending_mask || !list_empty(&endpoint->cancelled) || !list_empty(&endpoint->idle_exports);
+	return endpoint->pending_count || !list_empty(&endpoint->cancelled) || !list_empty(&endpoint->idle_exports);
 }
 
 /* After arming, without the lock. */
@@ -513,32 +596,39 @@ static status_t answer_fits(const struct ring_entry *entry, const struct questio
 	return STATUS_OK;
 }
 
-/* Copies the answer to its caller and completes the call. Nothing fails below the first line. */
+/* An answered call, to be completed when the lock is free. */
+struct answered {
+	struct question        *call;       /* NULL: none */
+	struct ring_completion  outcome;
+};
+
+/* Copies the answer to its caller. Nothing fails below the first line. Lock held. */
 NO_BUFFER static void answer_deliver(struct endpoint *endpoint, struct service *service, struct ring *ring,
-		const struct ring_entry *entry, struct transfer_item *items, struct question_release *release)
+		const struct ring_entry *entry, struct transfer_item *items, struct answered *answered)
 		REQUIRES(endpoint->lock)
 {
 	struct question *call = service->call;
 	struct ring *to = call->ring;
-	struct ring_completion outcome = { .status = entry->method, .cap_count = entry->cap_count,
-			.msg_words = entry->msg_words, .id = call->number };
 
+	answered->call = call;
+	answered->outcome = (struct ring_completion){ .status = entry->method, .cap_count = entry->cap_count,
+			.msg_words = entry->msg_words, .id = call->number };
 	if ((entry->flags & ENTRY_EXCEPTION) && entry->msg_words)
-		outcome.flags = COMPLETION_EXCEPTION;
+		answered->outcome.flags = COMPLETION_EXCEPTION;
 	memcpy(question_reply_message(call), ring->words + entry->msg_off, entry->msg_words * 8ul);
-	trace_answer(call, ring, ring->words + entry->msg_off, &outcome);
+	trace_answer(call, ring, ring->words + entry->msg_off, &answered->outcome);
 	if (items) {
 		trace_transfers(call, ring, to, items, entry->cap_count);
 		call->reserved = (uint8_t)(call->reserved - transfer_deliver(items, entry->cap_count,
 				&ring->process->caps, &to->process->caps, NULL, to->words + call->entry.reply_off));
 	}
 	service_free_locked(endpoint, service);
-	question_complete(call, &outcome, call->entry.flags & ENTRY_SYNC, release);
+	call->call_state = CALL_RETURNING;
 }
 
 /* OK: answered; GONE: nobody waits, the slot is free again; others: the call stays open. */
 NO_BUFFER static inline __attribute__((always_inline)) status_t answer_locked(struct ring *ring, const struct ring_entry *entry,
-		struct endpoint *endpoint, struct transfer_item *items, struct question_release *release, uint64_t *detail)
+		struct endpoint *endpoint, struct transfer_item *items, struct answered *answered, uint64_t *detail)
 		REQUIRES(endpoint->lock)
 {
 	struct service *service = service_find(endpoint, entry->interface);
@@ -551,8 +641,16 @@ NO_BUFFER static inline __attribute__((always_inline)) status_t answer_locked(st
 	}
 	status = answer_fits(entry, service->call, detail);
 	if (likely(status == STATUS_OK))
-		answer_deliver(endpoint, service, ring, entry, items, release);
+		answer_deliver(endpoint, service, ring, entry, items, answered);
 	return status;
+}
+
+NO_BUFFER static void answered_complete(struct answered *answered)
+{
+	struct question_release release;
+
+	question_complete(answered->call, &answered->outcome, answered->call->entry.flags & ENTRY_SYNC, &release);
+	question_release(&release);
 }
 
 /* With captured capabilities (none: NULL) and the space of the receive, both of which it consumes. Answers the status of
@@ -560,23 +658,24 @@ NO_BUFFER static inline __attribute__((always_inline)) status_t answer_locked(st
 NO_BUFFER static inline __attribute__((always_inline)) status_t return_start(struct ring *ring, const struct ring_entry *entry,
 		struct endpoint *endpoint, struct transfer_item *items, uint64_t *detail)
 {
-	struct question_release release = { 0 };
+	struct answered answered = { .call = NULL };
 	struct process *previous = NULL;
 	bool rearm = entry->flags & ENTRY_REARM, armed = false, work;
 	status_t status;
 
 	spin_lock(&endpoint->lock);
-	status = answer_locked(ring, entry, endpoint, items, &release, detail);
+	status = answer_locked(ring, entry, endpoint, items, &answered, detail);
 	rearm = rearm && (status == STATUS_OK || status == STATUS_GONE);
 	if (likely(rearm))
 		armed = recv_arm_locked(ring, entry, endpoint, &previous);
 	work = work_waits(endpoint) && !list_empty(&endpoint->receivers);
 	spin_unlock(&endpoint->lock);
-	question_release(&release);
 	if (items && status == STATUS_OK)
 		transfer_finish(items, entry->cap_count);
 	else if (items)
 		transfer_drop(items, entry->cap_count, &ring->process->caps);
+	if (likely(answered.call))
+		answered_complete(&answered);
 	if (likely(rearm))
 		return recv_finish(ring, entry, endpoint, armed, work, previous, detail);
 	recv_unreserve(ring, entry);
@@ -616,22 +715,163 @@ NO_BUFFER status_t endpoint_return(struct ring *ring, const struct ring_entry *e
 	return return_start(ring, entry, endpoint, NULL, detail);
 }
 
-/* --- Taking back -------------------------------------------------------------------------------- */
+/* --- Forward ------------------------------------------------------------------------------------ */
 
-bool endpoint_cancel(struct object *object, struct question *question)
+static status_t forward_fits(const struct ring_entry *entry, const struct endpoint *endpoint, uint64_t *detail)
 {
-	struct endpoint *endpoint = container_of(object, struct endpoint, object);
-	struct call_transfer *transfer = NULL;
-	bool waited = true;
+	if (entry->msg_words > endpoint->message_words) {
+		*detail = reason_detail(REASON_SIZE, 0, entry->msg_words, endpoint->message_words);
+		return STATUS_TOO_LARGE;
+	}
+	if (entry->cap_count > endpoint->capabilities) {
+		*detail = reason_detail(REASON_CAPABILITIES, 0, entry->cap_count, endpoint->capabilities);
+		return STATUS_TOO_LARGE;
+	}
+	return STATUS_OK;
+}
+
+/* The call that is to be forwarded leaves its service slot: nobody but the forwarder completes it now. */
+static status_t forward_take(struct endpoint *endpoint, uint64_t id, struct question **call)
+{
+	struct service *service;
+
+	*call = NULL;
+	spin_lock(&endpoint->lock);
+	service = service_find(endpoint, id);
+	if (service) {
+		*call = service->call;
+		if (*call)
+			(*call)->call_state = CALL_RETURNING;
+		service_free_locked(endpoint, service);
+	}
+	spin_unlock(&endpoint->lock);
+	return *call ? STATUS_OK : STATUS_GONE;
+}
+
+/* The forwarded call waits at its new endpoint: in its place, the question of who forwards it. Lock held. */
+static void forward_queue(struct ring *ring, const struct ring_entry *entry, struct endpoint *endpoint,
+		struct export *export, struct question *call, struct call_transfer *transfer)
+{
+	struct question *forwarder = call_begin(ring, entry, export);
+
+	forwarder->transfer = transfer;
+	forwarder->forward = call;
+	call->forward = forwarder;
+	call->call_state = CALL_FORWARDED;
+	pending_append(endpoint, forwarder);
+}
+
+/* Everything is reserved; the call can only be taken, wait, or end with the service. */
+static status_t forward_start(struct ring *ring, const struct ring_entry *entry, struct export *export,
+		struct question *call, struct transfer_item *items, struct call_transfer *transfer)
+{
+	struct endpoint *endpoint = export->endpoint;
+	struct export *before = call->export;
+	struct question_release release = { 0 };
+	struct delivery delivery = { .call = call, .from = ring, .entry = entry, .items = items };
+	uint64_t detail = reason_detail(REASON_CLOSED, 0, 0, 0);
+	bool stale, meet;
+
+	object_hold(&export->object);
+	spin_lock(&endpoint->lock);
+	stale = export_is_stale_locked(export);
+	meet = !stale && can_meet(endpoint);
+	call->object = &endpoint->object;
+	call->export = export;
+	if (meet)
+		deliver_call(endpoint, &delivery, receiver_take(endpoint), &release);
+	else if (!stale)
+		forward_queue(ring, entry, endpoint, export, call, transfer);
+	spin_unlock(&endpoint->lock);
+	if (meet && items)
+		transfer_finish(items, entry->cap_count);
+	else if (stale && items)
+		transfer_drop(items, entry->cap_count, &ring->process->caps);
+	if ((meet || stale) && transfer)
+		call_transfer_destroy(transfer);
+	question_release(&release);
+	if (stale)
+		question_end_with(call, STATUS_DISCONNECTED, detail);
+	if (meet || stale)
+		call_refuse_entry(ring, entry, meet ? STATUS_OK : STATUS_DISCONNECTED, meet ? 0 : detail);
+	object_unhold(&before->object);
+	return STATUS_OK;
+}
+
+/* Whether the new service can have the call at all, looked at before anything is done. */
+static status_t forward_refusal(struct endpoint *endpoint, uint64_t id, const struct export *export, uint64_t *detail)
+{
+	const struct service *service;
+	const struct question *call = NULL;
+	struct ring_entry entry;
+	status_t status;
 
 	spin_lock(&endpoint->lock);
+	service = service_find(endpoint, id);
+	if (service)
+		call = service->call;
+	spin_unlock(&endpoint->lock);
+	if (!call)
+		return STATUS_OK;       /* forward_take tells */
+	entry = call->entry;
+	spin_lock(&export->endpoint->lock);
+	status = call_refusal(call->ring, &entry, export, detail);
+	spin_unlock(&export->endpoint->lock);
+	return status;
+}
+
+status_t endpoint_forward(struct ring *ring, const struct ring_entry *entry, struct endpoint *endpoint,
+		struct cap_entry *target, uint64_t *detail)
+{
+	struct transfer_item captured[TRANSFER_CAPS_MAX], *items = NULL;
+	struct export *export = container_of(target->object, struct export, object);
+	struct cap_table *caps = &ring->process->caps;
+	struct call_transfer *transfer = NULL;
+	const uint32_t id = (uint32_t)entry->deadline_ns;
+	struct question *call;
+	status_t status = forward_fits(entry, export->endpoint, detail);
+
+	if (status == STATUS_OK)
+		status = forward_refusal(endpoint, id, export, detail);
+	if (status == STATUS_OK && entry->cap_count) {
+		status = transfer_capture(caps, ring->words + entry->caps_off, entry->cap_count, captured);
+		if (status != STATUS_OK)
+			return status;
+		items = captured;
+		transfer = call_transfer_create(items, entry->cap_count);
+		if (!transfer) {
+			*detail = reason_detail(REASON_KERNEL_MEMORY, 0, 0, 0);
+			status = STATUS_OVERLOADED;
+		} else {
+			items = transfer->items;
+		}
+	}
+	if (status == STATUS_OK)
+		status = forward_take(endpoint, id, &call);
+	if (status == STATUS_OK)
+		return forward_start(ring, entry, export, call, items, transfer);
+	if (items)
+		transfer_drop(items, entry->cap_count, caps);
+	if (transfer)
+		call_transfer_destroy(transfer);
+	return status;
+}
+
+/* --- Taking back -------------------------------------------------------------------------------- */
+
+/* Takes a question out of its place, if it is in one; *other: one that ends with it. Lock held. */
+static bool take_back(struct endpoint *endpoint, struct question *question, struct question **other)
+		REQUIRES(endpoint->lock)
+{
 	if (question->kind == QUESTION_RECV && list_queued(&question->link)) {
 		list_remove(&question->link);
 		endpoint->receiver_count--;
 	} else if (question->kind == QUESTION_CALL && question->call_state == CALL_QUEUED) {
-		pending_remove(endpoint, question);
-		transfer = question->transfer;
-		question->transfer = NULL;
+		pending_remove(endpoint, question, false);
+		*other = forward_part(question);
+	} else if (question->kind == QUESTION_CALL && question->call_state == CALL_FORWARDED) {
+		*other = forward_part(question);
+		pending_remove(endpoint, *other, false);
 	} else if (question->kind == QUESTION_CALL && question->call_state == CALL_DELIVERED) {
 		struct service *service = &endpoint->services[question->service];
 
@@ -641,34 +881,65 @@ bool endpoint_cancel(struct object *object, struct question *question)
 	} else if (question->kind == QUESTION_OBJECT && list_queued(&question->link)) {
 		list_remove(&question->link);
 	} else {
-		waited = false;
+		return false;
 	}
-	if (waited)
-		question->call_state = CALL_DONE;
+	question->call_state = CALL_DONE;
+	return true;
+}
+
+bool endpoint_cancel(struct object *object, struct question *question)
+{
+	struct endpoint *endpoint = container_of(object, struct endpoint, object);
+	struct question *other = NULL;
+	bool was_forwarded = question->call_state == CALL_FORWARDED, waited;
+
+	spin_lock(&endpoint->lock);
+	waited = take_back(endpoint, question, &other);
 	spin_unlock(&endpoint->lock);
-	if (transfer) {
-		transfer_drop(transfer->items, transfer->count, &question->ring->process->caps);
-		call_transfer_destroy(transfer);
-	}
+	/* The caller's end is the forwarder's, and a call whose forwarder goes has lost its server. */
+	if (other)
+		question_end_with(other, was_forwarded ? STATUS_GONE : STATUS_DISCONNECTED,
+				was_forwarded ? 0 : reason_detail(REASON_DIED, 0, 0, 0));
 	if (waited)
 		endpoint_pump(endpoint);
 	return waited;
+}
+
+/* A queued call that a sweep ends; NULL: none. Lock held. */
+static bool sweep_picks(const struct endpoint_sweep *sweep, const struct question *call)
+{
+	const struct question *caller = call->forward ? call->forward : call;
+
+	if (sweep->fail_fast_only && !(caller->entry.flags & ENTRY_FAIL_FAST))
+		return false;
+	return !sweep->stale_only || export_is_stale_locked(call->export);
+}
+
+static struct question *sweep_pending(struct endpoint *endpoint, const struct endpoint_sweep *sweep)
+		REQUIRES(endpoint->lock)
+{
+	for (struct list *link = endpoint->pending.next; link != &endpoint->pending; link = link->next) {
+		struct question *first = container_of(link, struct question, link);
+
+		if (sweep_picks(sweep, first))
+			return first;
+		for (struct list *next = first->followers.next; next != &first->followers; next = next->next) {
+			if (sweep_picks(sweep, container_of(next, struct question, link)))
+				return container_of(next, struct question, link);
+		}
+	}
+	return NULL;
 }
 
 /* One question that a sweep ends, taken out of its place; NULL when there is none left. Lock held. */
 static struct question *sweep_one(struct endpoint *endpoint, const struct endpoint_sweep *sweep)
 		REQUIRES(endpoint->lock)
 {
-	for (uint32_t queue = 0; sweep->pending && queue < ENDPOINT_PAYERS; queue++) {
-		for (struct list *link = endpoint->pending[queue].next; link != &endpoint->pending[queue];
-				link = link->next) {
-			struct question *call = container_of(link, struct question, link);
+	if (sweep->pending) {
+		struct question *call = sweep_pending(endpoint, sweep);
 
-			if (sweep->fail_fast_only && !(call->entry.flags & ENTRY_FAIL_FAST))
-				continue;
-			if (sweep->stale_only && !export_is_stale_locked(call->export))
-				continue;
-			pending_remove(endpoint, call);
+		if (call) {
+			pending_remove(endpoint, call, false);
 			call->call_state = CALL_DONE;
 			return call;
 		}
@@ -705,24 +976,17 @@ static struct question *sweep_one(struct endpoint *endpoint, const struct endpoi
 void endpoint_sweep(struct endpoint *endpoint, const struct endpoint_sweep *sweep)
 {
 	for (;;) {
-		struct ring_completion outcome = { .status = sweep->status, .detail = sweep->detail };
-		struct question_release release = { 0 };
-		struct call_transfer *transfer;
-		struct question *question;
+		struct question *question, *forwarded = NULL;
 
 		spin_lock(&endpoint->lock);
 		question = sweep_one(endpoint, sweep);
+		if (question)
+			forwarded = forward_part(question);
 		spin_unlock(&endpoint->lock);
 		if (!question)
 			return;
-		transfer = question->transfer;
-		question->transfer = NULL;
-		if (transfer) {
-			transfer_drop(transfer->items, transfer->count, &question->ring->process->caps);
-			call_transfer_destroy(transfer);
-		}
-		outcome.id = question->number;
-		question_complete(question, &outcome, false, &release);
-		question_release(&release);
+		question_end_with(question, sweep->status, sweep->detail);
+		if (forwarded)
+			question_end_with(forwarded, sweep->status, sweep->detail);
 	}
 }

@@ -62,7 +62,7 @@ HOT_INLINE static inline bool call_meet(struct ring *ring, const struct ring_ent
 	struct question *call;
 	struct ring *to;
 
-	if (list_empty(&endpoint->receivers) || endpoint->pending_mask || !slot || endpoint->closed ||
+	if (list_empty(&endpoint->receivers) || endpoint->pending_count || !slot || endpoint->closed ||
 			(export->incarnation && export->incarnation != endpoint->incarnation) ||
 			!(receiver->entry.flags & ENTRY_SYNC))
 		return false;
@@ -132,11 +132,12 @@ HOT_INLINE static inline struct service *return_service(const struct ring *ring,
 
 	if (slot == 0 || slot > endpoint->calls || service->state != SERVICE_ACTIVE ||
 			service->generation != entry->interface >> SERVICE_SLOT_BITS || endpoint->closed ||
-			endpoint->server != ring->process || endpoint->pending_mask ||
+			endpoint->server != ring->process || endpoint->pending_count ||
 			!list_empty(&endpoint->cancelled) || !list_empty(&endpoint->idle_exports))
 		return NULL;
 	call = service->call;
-	if (!(call->entry.flags & ENTRY_SYNC) || call->reserved || entry->msg_words > call->entry.reply_words)
+	if ((call->entry.flags & (ENTRY_SYNC | ENTRY_KEEP)) != ENTRY_SYNC || call->reserved || call->timer.queued ||
+			entry->msg_words > call->entry.reply_words)
 		return NULL;
 	return service;
 }

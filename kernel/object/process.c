@@ -223,11 +223,19 @@ struct crash_info *crash_info_create(void)
 	return slab_alloc(&crash_cache);
 }
 
-/* Takes back all that the process waits for. */
-static void end_questions(struct process *process)
+/* Takes back all that the process waits for; true when nothing of it is left. */
+static bool end_questions(struct process *process)
 {
-	for (uint32_t i = 0; process->thread && i < RING_QUESTIONS; i++)
-		(void)question_cancel(&process->thread->ring->questions[i], STATUS_CANCELLED, 0);
+	struct ring *ring = process->thread ? process->thread->ring : NULL;
+	bool done = true;
+
+	for (uint32_t i = 0; ring && i < RING_QUESTIONS; i++)
+		(void)question_cancel(&ring->questions[i], STATUS_CANCELLED, 0);
+	for (uint32_t i = 0; ring && i < RING_QUESTIONS; i++) {
+		if (question_finish(&ring->questions[i]) == STATUS_QUESTION_BUSY)
+			done = false;
+	}
+	return done;
 }
 
 void process_end(struct process *process, enum process_state state, int64_t status, struct crash_info *crash)
@@ -256,7 +264,7 @@ void process_end(struct process *process, enum process_state state, int64_t stat
 		(void)timer_queue_remove(&process->thread->deadline);
 	}
 	/* At once, so that no call is delivered to the dead; but for a call of the kernel's that is just performed. */
-	end_questions(process);
+	(void)end_questions(process);
 	object_get(&process->object);      /* the reaper's */
 	spin_lock(&process_tree_lock);
 	list_append(&reaper_list, &process->reap_link);
@@ -315,7 +323,7 @@ static bool reap(struct process *process)
 
 	switch ((enum reap_step)process->reap_step) {
 	case REAP_QUESTIONS:
-		end_questions(process);
+		done = end_questions(process);
 		break;
 	case REAP_ENDPOINTS:
 		done = reap_endpoints(process);

@@ -29,6 +29,7 @@ static void sleep_fire(struct timer_node *node)
 
 static status_t sleep_begin(struct call *call, uint64_t deadline_ns)
 {
+	struct question *question = call->question;
 	status_t status;
 
 	if (deadline_ns <= arch_time_ns())
@@ -37,7 +38,10 @@ static status_t sleep_begin(struct call *call, uint64_t deadline_ns)
 	if (status != STATUS_OK)
 		return status;
 	call_defer(call);
-	timer_queue_add(&call->question->timer, deadline_ns, sleep_fire);
+	/* A call's deadline that comes first takes the node, and with it the sleep's place. */
+	question->timer.fire = NULL;
+	if (!question->entry.deadline_ns || deadline_ns <= question->entry.deadline_ns)
+		timer_queue_add(&question->timer, deadline_ns, sleep_fire);
 	return STATUS_OK;
 }
 
@@ -80,7 +84,7 @@ static status_t timer_call(
 
 static bool timer_cancel(struct object *object, struct question *question)
 {
-	if (!timer_queue_remove(&question->timer))
+	if (question->timer.fire == sleep_fire && !timer_queue_remove(&question->timer))
 		return false;
 	sleep_refund(question);
 	return true;

@@ -6,9 +6,11 @@
 #include "kernel/core/panic.h"
 #include "kernel/core/string.h"
 #include "kernel/cap/cap_table.h"
+#include "kernel/cap/transfer.h"
 #include "kernel/object/ledger.h"
 #include "kernel/object/process.h"
 #include "kernel/object/thread.h"
+#include "kernel/ring/pipeline.h"
 #include "kernel/ring/ring.h"
 #include "kernel/sched/sched.h"
 #include "kernel/trace/trace.h"
@@ -68,6 +70,12 @@ NO_BUFFER void ring_complete_entry(struct ring *ring, const struct ring_entry *e
 	spin_unlock(&ring->lock);
 }
 
+static void answer_set(struct question *question, const struct ring_completion *outcome)
+{
+	question->answer = (struct answer){ .status = outcome->status, .flags = outcome->flags,
+			.cap_count = outcome->cap_count, .msg_words = outcome->msg_words, .detail = outcome->detail };
+}
+
 /* Makes the question free. Ring locked. */
 HOT_INLINE static inline void question_clear(struct question *question)
 {
@@ -97,7 +105,7 @@ NO_BUFFER HOT_INLINE void question_complete_sync(struct question *question, cons
 {
 	struct ring *ring = question->ring;
 
-	DEBUG_ASSERT(question->kind != QUESTION_FREE && !question->transfer && !question->grant);
+	DEBUG_ASSERT(question_in_flight(question) && !question->transfer && !question->grant && !question->forward);
 	if (question->reserved)
 		cap_table_unreserve(&ring->process->caps, question->reserved);
 	spin_lock(&ring->lock);
@@ -106,25 +114,50 @@ NO_BUFFER HOT_INLINE void question_complete_sync(struct question *question, cons
 	spin_unlock(&ring->lock);
 }
 
+/* What remains of a question that has ended: nothing, or with flag KEEP its answer. Ring locked. */
+static void question_end(struct question *question, const struct ring_completion *outcome)
+{
+	bool kept = question->entry.flags & ENTRY_KEEP;
+
+	if (unlikely(question->timer.queued))
+		(void)timer_queue_remove(&question->timer);
+	question_clear(question);
+	if (unlikely(kept)) {
+		question->kind = QUESTION_KEPT;
+		answer_set(question, outcome);
+	}
+}
+
 NO_BUFFER void question_complete(struct question *question, struct ring_completion *outcome, bool handoff,
 		struct question_release *release)
 {
 	struct ring *ring = question->ring;
 
-	DEBUG_ASSERT(question->kind != QUESTION_FREE && !question->transfer);
-	trace_completion(question, outcome);
+	DEBUG_ASSERT(question_in_flight(question) && !question->transfer && !question->forward);
 	if (unlikely(question->grant)) {
 		spin_lock(&grant_lock);
 		grant_unuse_locked(question->grant);
 		spin_unlock(&grant_lock);
 		question->grant = NULL;
 	}
-	if (question->reserved)
+	if (question->reserved) {
 		cap_table_unreserve(&ring->process->caps, question->reserved);
+		question->reserved = 0;
+	}
+	*release = (struct question_release){ 0 };
 	spin_lock(&ring->lock);
+	if (unlikely(!list_empty(&question->held))) {
+		/* Calls on its answer come first; then this is done again. */
+		question->call_state = CALL_RETURNING;
+		answer_set(question, outcome);
+		spin_unlock(&ring->lock);
+		pipeline_settle(question);
+		return;
+	}
+	trace_completion(question, outcome);
 	release->object = question->kind == QUESTION_OBJECT ? question->object : NULL;
 	release->export = question->export;
-	question_clear(question);
+	question_end(question, outcome);
 	if (question->entry.flags & ENTRY_SYNC) {
 		complete_sync(question, outcome, handoff);
 	} else {
@@ -133,6 +166,42 @@ NO_BUFFER void question_complete(struct question *question, struct ring_completi
 		wake_for_completions(ring, handoff);
 	}
 	spin_unlock(&ring->lock);
+}
+
+void question_keep_refusal(struct question *question, const struct ring_entry *entry, status_t status, uint64_t detail)
+{
+	struct ring_completion outcome = { .status = status, .detail = detail };
+
+	question->entry = *entry;
+	question->kind = QUESTION_KEPT;
+	answer_set(question, &outcome);
+}
+
+static void deadline_passed(struct timer_node *node)
+{
+	(void)question_cancel(container_of(node, struct question, timer), STATUS_DEADLINE_EXCEEDED, 0);
+}
+
+void question_arm_deadline(struct question *question)
+{
+	struct ring *ring = question->ring;
+
+	spin_lock(&ring->lock);
+	/* A sleep that ends before the deadline has the node already. */
+	if (question_in_flight(question) && !question->timer.queued)
+		timer_queue_add(&question->timer, question->entry.deadline_ns, deadline_passed);
+	spin_unlock(&ring->lock);
+}
+
+void question_drop_transfer(struct question *question)
+{
+	struct call_transfer *transfer = question->transfer;
+
+	if (!transfer)
+		return;
+	question->transfer = NULL;
+	transfer_drop(transfer->items, transfer->count, &question->ring->process->caps);
+	call_transfer_destroy(transfer);
 }
 
 NO_BUFFER void question_release(struct question_release *release)
@@ -161,15 +230,41 @@ NO_BUFFER void question_answer(struct question *question, status_t status, uint6
 	question_release(&release);
 }
 
+/* Takes the question out of its place; false if somebody else completes it. */
+static bool question_take_back(struct question *question)
+{
+	if (!question_in_flight(question) || question->call_state >= CALL_RETURNING)
+		return false;
+	if (question->kind == QUESTION_HELD)
+		return pipeline_cancel(question);
+	return question->object->type->cancel(question->object, question);
+}
+
 bool question_cancel(struct question *question, status_t status, uint64_t detail)
 {
 	struct ring_completion outcome = { .status = status, .id = question->number, .detail = detail };
 	struct question_release release;
-	struct object *object = question->object;
 
-	if (question->kind == QUESTION_FREE || !object->type->cancel(object, question))
+	if (!question_take_back(question))
 		return false;
+	question_drop_transfer(question);
 	question_complete(question, &outcome, false, &release);
 	question_release(&release);
 	return true;
+}
+
+status_t question_finish(struct question *question)
+{
+	struct ring *ring = question->ring;
+	status_t status = STATUS_QUESTION_BUSY;
+
+	spin_lock(&ring->lock);
+	if (question->kind == QUESTION_FREE) {
+		status = STATUS_GONE;
+	} else if (question->kind == QUESTION_KEPT) {
+		question_clear(question);
+		status = STATUS_OK;
+	}
+	spin_unlock(&ring->lock);
+	return status;
 }

@@ -16,6 +16,7 @@
 #include "kernel/object/process.h"
 #include "kernel/object/thread.h"
 #include "kernel/ring/dispatch.h"
+#include "kernel/ring/pipeline.h"
 #include "kernel/ring/ring.h"
 #include "kernel/sched/sched.h"
 #include "kernel/trace/trace.h"
@@ -123,11 +124,36 @@ NO_BUFFER HOT_INLINE struct question *question_begin(struct ring *ring, const st
 void call_refuse_entry(struct ring *ring, const struct ring_entry *entry, status_t status, uint64_t detail)
 {
 	struct ring_completion outcome = { .status = status, .id = entry->question, .detail = detail };
+	struct question *question = &ring->questions[entry->question];
+	struct question_release release;
 
+	if (unlikely(question->kind == QUESTION_HELD)) {
+		question_drop_transfer(question);
+		question_complete(question, &outcome, false, &release);
+		question_release(&release);
+		return;
+	}
 	trace_refusal(ring, entry, status);
 	if (entry->reply_caps)
 		cap_table_unreserve(&ring->process->caps, entry->reply_caps);
+	if (unlikely(entry->flags & ENTRY_KEEP))
+		question_keep_refusal(question, entry, status, detail);
 	ring_complete_entry(ring, entry, &outcome);
+}
+
+struct question *call_question(struct ring *ring, const struct ring_entry *entry, enum question_kind kind,
+		struct object *object)
+{
+	struct question *question = &ring->questions[entry->question];
+
+	if (likely(question->kind == QUESTION_FREE))
+		return question_begin(ring, entry, kind, object);
+	DEBUG_ASSERT(question->kind == QUESTION_HELD && entry == &question->entry);
+	question->kind = (uint8_t)kind;
+	question->object = object;
+	if (kind == QUESTION_OBJECT)
+		object_get(object);
+	return question;
 }
 
 /* --- Operations --------------------------------------------------------------------------------- */
@@ -142,49 +168,97 @@ static void unimplemented_perform(struct ring *ring, const struct ring_entry *en
 	complete(ring, entry, STATUS_UNIMPLEMENTED, reason_detail(REASON_NOT_BUILT, 0, 0, 0));
 }
 
-NO_BUFFER static void call_perform(struct ring *ring, const struct ring_entry *entry)
+/* The capability to be called and its facet, which must have the method. */
+NO_BUFFER static status_t call_target(struct ring *ring, const struct ring_entry *entry, uint32_t id,
+		struct cap_entry **target, uint64_t *detail)
 {
-	struct cap_table *caps = &ring->process->caps;
-	struct cap_entry *target;
-	uint64_t detail = 0;
 	bool has_interface;
-	status_t status = question_free(ring, entry->question);
+	status_t status = cap_table_lookup(&ring->process->caps, id, target);
 
-	counters.calls++;
-	if (unlikely((entry->flags & (ENTRY_KEEP | ENTRY_PIPELINED)) || entry->deadline_ns || entry->path_len)) {
-		unimplemented_perform(ring, entry);
-		return;
-	}
-	if (status == STATUS_OK)
-		status = message_span_check(entry);
-	if (status == STATUS_OK)
-		status = reply_span_check(entry, 0);
-	if (unlikely(status != STATUS_OK))
-		goto refuse;
-	status = cap_table_lookup(caps, entry->target, &target);
 	if (unlikely(status != STATUS_OK)) {
-		detail = lookup_detail(status);
-		goto refuse;
+		*detail = lookup_detail(status);
+		return status;
 	}
-	if (unlikely(!facet_has_method(target->facet, entry->interface, entry->method, &has_interface))) {
-		status = STATUS_UNIMPLEMENTED;
-		detail = has_interface ? reason_detail(REASON_NO_METHOD, 0, entry->method, 0) :
-				reason_detail(REASON_NO_INTERFACE, 0, 0, 0);
-		goto refuse;
-	}
-	if (entry->reply_caps) {
-		status = cap_table_reserve(caps, entry->reply_caps, &detail);
-		if (status != STATUS_OK)
-			goto refuse;
-	}
+	if (likely(facet_has_method((*target)->facet, entry->interface, entry->method, &has_interface)))
+		return STATUS_OK;
+	*detail = has_interface ? reason_detail(REASON_NO_METHOD, 0, entry->method, 0) :
+			reason_detail(REASON_NO_INTERFACE, 0, 0, 0);
+	return STATUS_UNIMPLEMENTED;
+}
+
+/* A call whose reply slots are reserved and whose target has the method. */
+NO_BUFFER static void call_send(struct ring *ring, const struct ring_entry *entry, struct cap_entry *target)
+{
 	if (target->object->type == &export_type)
 		endpoint_call(ring, entry, target);
 	else
 		object_call(ring, entry, target);
-	return;
-refuse:
+}
+
+void call_start_at(struct ring *ring, const struct ring_entry *entry, uint32_t id)
+{
+	struct cap_entry *target;
+	uint64_t detail = 0;
+	status_t status = call_target(ring, entry, id, &target, &detail);
+
+	if (status == STATUS_OK)
+		call_send(ring, entry, target);
+	else
+		call_refuse_entry(ring, entry, status, detail);
+}
+
+/* Deadline and path: what only some calls have. *held: the call waits for an answer and has begun. */
+static COLD status_t call_prepare(struct ring *ring, const struct ring_entry *entry, uint32_t *target, bool *held,
+		uint64_t *detail)
+{
+	const uint64_t path = ((const union entry_words *)entry)->words[ENTRY_WORDS - 1];
+	bool pipelined = entry->flags & ENTRY_PIPELINED;
+
+	if (pipelined != (entry->path_len > 0) || entry->path_len > PATH_MAX ||
+			(entry->path_len < PATH_MAX && path >> 16 * entry->path_len != 0))
+		return STATUS_BAD_ENTRY;
+	if (entry->deadline_ns && entry->deadline_ns <= arch_time_ns())
+		return STATUS_DEADLINE_EXCEEDED;
+	return pipelined ? pipeline_target(ring, entry, target, held, detail) : STATUS_OK;
+}
+
+/* Ends a call that was refused before anything was reserved for it. */
+static void call_refuse_early(struct ring *ring, const struct ring_entry *entry, status_t status, uint64_t detail)
+{
+	if ((entry->flags & ENTRY_KEEP) && question_free(ring, entry->question) == STATUS_OK)
+		question_keep_refusal(&ring->questions[entry->question], entry, status, detail);
 	trace_refusal(ring, entry, status);
-	complete(ring, entry, status, detail);
+	complete_id(ring, entry, status, detail, entry->question);
+}
+
+NO_BUFFER static void call_perform(struct ring *ring, const struct ring_entry *entry)
+{
+	struct cap_entry *target;
+	uint32_t id = entry->target;
+	uint64_t detail = 0;
+	bool held = false;
+	status_t status = question_free(ring, entry->question);
+
+	counters.calls++;
+	if (status == STATUS_OK)
+		status = message_span_check(entry);
+	if (status == STATUS_OK)
+		status = reply_span_check(entry, 0);
+	if (status == STATUS_OK && unlikely((entry->flags & ENTRY_PIPELINED) || entry->deadline_ns || entry->path_len ||
+			((const union entry_words *)entry)->words[ENTRY_WORDS - 1]))
+		status = call_prepare(ring, entry, &id, &held, &detail);
+	if (status == STATUS_OK && !held)
+		status = call_target(ring, entry, id, &target, &detail);
+	if (status == STATUS_OK && !held && entry->reply_caps)
+		status = cap_table_reserve(&ring->process->caps, entry->reply_caps, &detail);
+	if (unlikely(status != STATUS_OK)) {
+		call_refuse_early(ring, entry, status, detail);
+		return;
+	}
+	if (!held)
+		call_send(ring, entry, target);
+	if (unlikely(entry->deadline_ns))
+		question_arm_deadline(&ring->questions[entry->question]);
 }
 
 NO_BUFFER static void recv_perform(struct ring *ring, const struct ring_entry *entry)
@@ -236,6 +310,29 @@ NO_BUFFER static void return_perform(struct ring *ring, const struct ring_entry 
 	ring_complete_entry(ring, entry, &outcome);
 }
 
+static void forward_perform(struct ring *ring, const struct ring_entry *entry)
+{
+	struct endpoint *endpoint;
+	struct cap_entry *target;
+	uint64_t detail = 0;
+	status_t status = question_free(ring, entry->question);
+
+	if (status == STATUS_OK)
+		status = message_span_check(entry);
+	if (status == STATUS_OK)
+		status = lookup_endpoint(ring, (uint32_t)(entry->deadline_ns >> 32), &endpoint, &detail);
+	if (status == STATUS_OK)
+		status = call_target(ring, entry, entry->target, &target, &detail);
+	if (status == STATUS_OK && target->object->type != &export_type) {
+		status = STATUS_UNIMPLEMENTED;
+		detail = reason_detail(REASON_NOT_BUILT, 0, 0, 0);
+	}
+	if (status == STATUS_OK)
+		status = endpoint_forward(ring, entry, endpoint, target, &detail);
+	if (status != STATUS_OK)
+		complete(ring, entry, status, detail);
+}
+
 NO_BUFFER static void release_perform(struct ring *ring, const struct ring_entry *entry)
 {
 	complete(ring, entry, cap_table_release(&ring->process->caps, entry->target), 0);
@@ -283,6 +380,12 @@ static void cancel_perform(struct ring *ring, const struct ring_entry *entry)
 		status = question_cancel(&ring->questions[entry->question], STATUS_CANCELLED, 0) ? STATUS_OK :
 				STATUS_GONE;
 	complete(ring, entry, status, 0);
+}
+
+static void finish_perform(struct ring *ring, const struct ring_entry *entry)
+{
+	complete(ring, entry, entry->question < RING_QUESTIONS ? question_finish(&ring->questions[entry->question]) :
+			STATUS_BAD_ENTRY, 0);
 }
 
 /* Waits for the end of an object, or for bits of a notification. */
@@ -387,11 +490,14 @@ static const struct ring_op ring_ops[] = {
 		  .reply_off = ALL32, .reply_words = ALL16, .reply_caps = ALL8, .caps_off = ALL32,
 		  .question = ALL16, .cap_count = ALL8 },
 		return_perform },
-	[CAP_OP_FORWARD] = { "forward", ALL8, { .method = ALL16, .target = ALL32 }, unimplemented_perform },
+	[CAP_OP_FORWARD] = { "forward", ENTRY_SYNC | ENTRY_QUIET,
+		{ .method = ALL16, .target = ALL32, .interface = ALL64, .deadline_ns = ALL64, .msg_off = ALL32,
+		  .msg_words = ALL16, .caps_off = ALL32, .question = ALL16, .cap_count = ALL8 },
+		forward_perform },
 	[CAP_OP_RELEASE] = { "release", ENTRY_SYNC | ENTRY_QUIET, { .target = ALL32 }, release_perform },
 	[CAP_OP_COPY] = { "copy", ENTRY_SYNC, { .target = ALL32 }, copy_perform },
 	[CAP_OP_NARROW] = { "narrow", ENTRY_SYNC, { .target = ALL32, .interface = ALL64 }, narrow_perform },
-	[CAP_OP_FINISH] = { "finish", ENTRY_SYNC | ENTRY_QUIET, { .question = ALL16 }, unimplemented_perform },
+	[CAP_OP_FINISH] = { "finish", ENTRY_SYNC | ENTRY_QUIET, { .question = ALL16 }, finish_perform },
 	[CAP_OP_CANCEL] = { "cancel", ENTRY_SYNC | ENTRY_QUIET, { .question = ALL16 }, cancel_perform },
 	[CAP_OP_WAIT] = { "wait", ENTRY_SYNC | ENTRY_DEATH | ENTRY_MULTISHOT,
 		{ .target = ALL32, .interface = ALL64, .question = ALL16 }, wait_perform },

@@ -21,7 +21,14 @@ bool ring_drain(struct ring *ring, bool sync_allowed);
 struct question *question_begin(struct ring *ring, const struct ring_entry *entry, enum question_kind kind,
 		struct object *object);
 
-/* Ends a call that was refused before it had a question: gives its reply slots back and completes the entry. */
+/* The same for a call, which has its question already if it was held: that one then goes on as `kind`. */
+struct question *call_question(struct ring *ring, const struct ring_entry *entry, enum question_kind kind,
+		struct object *object);
+
+/* Starts a held call, whose entry its question has, at the capability `id`. */
+void call_start_at(struct ring *ring, const struct ring_entry *entry, uint32_t id);
+
+/* Ends a call that was refused before anybody had it: gives its reply slots and what it carries back and completes it. */
 void call_refuse_entry(struct ring *ring, const struct ring_entry *entry, status_t status, uint64_t detail);
 
 /* A call through `target`, whose facet has the method; spans are checked, reply slots are reserved. */

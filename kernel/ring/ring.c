@@ -57,6 +57,7 @@ struct ring *ring_create(struct thread *thread, struct process *process)
 		ring->questions[i].ring = ring;
 		ring->questions[i].number = (uint16_t)i;
 		list_init(&ring->questions[i].link);
+		list_init(&ring->questions[i].held);
 	}
 	header_fill(ring);
 	return ring;
@@ -99,11 +100,12 @@ void ring_check(struct ring *ring)
 	for (uint32_t i = 0; i < RING_QUESTIONS; i++) {
 		const struct question *question = &ring->questions[i];
 
-		if (question->kind == QUESTION_FREE) {
+		if (!question_in_flight(question)) {
 			ASSERT(!question->object && !question->export && !question->transfer);
+			ASSERT(!question->forward && !question->timer.queued && list_empty(&question->held));
 			continue;
 		}
-		ASSERT(question->object != NULL);
+		ASSERT((question->kind == QUESTION_HELD) == (question->object == NULL));
 		if (!(question->entry.flags & ENTRY_SYNC))
 			in_flight++;
 		else

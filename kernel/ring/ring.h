@@ -37,14 +37,26 @@ enum question_kind {
 	QUESTION_CALL,        /* to an endpoint: QUEUED or DELIVERED */
 	QUESTION_RECV,        /* armed at an endpoint */
 	QUESTION_OBJECT,      /* a deferred call of a kernel object, or a wait */
+	QUESTION_HELD,        /* a call that waits for the answer to another question of its ring */
+	QUESTION_KEPT,        /* a call that was answered; its answer can be named until FINISH */
 };
 
 enum call_state {
 	CALL_NONE,
 	CALL_QUEUED,          /* in the endpoint's pending queue; message still in the caller's arena */
 	CALL_DELIVERED,       /* in a service slot; the server knows its call id */
-	CALL_RETURNING,       /* reserved: bytes are copied under the endpoint's lock, so nobody sees it */
+	CALL_FORWARDED,       /* was DELIVERED; the question of who forwarded it is QUEUED in its place */
+	CALL_RETURNING,       /* its outcome is known; whoever made it so completes it */
 	CALL_DONE,            /* taken out of its place, about to be completed */
+};
+
+/* What an answer came to, for the calls that were made on capabilities in it. */
+struct answer {
+	status_t status;
+	uint16_t flags;
+	uint16_t cap_count;       /* records before the message in the reply span */
+	uint32_t msg_words;
+	uint64_t detail;
 };
 
 /*
@@ -53,7 +65,12 @@ enum call_state {
  */
 struct question {
 	struct ring_entry entry;        /* I, as accepted */
-	struct list      link;          /* o: pending queue, receivers, or the object's waiters */
+	struct list      link;          /* o: pending queue, receivers, or the object's waiters; HELD: r, in the base's `held` */
+	union {
+		struct list      followers; /* o: QUEUED and first of its ring's calls at the endpoint: the others, in order */
+		struct answer    answer;    /* r: RETURNING before what it holds has started, and KEPT */
+	};
+	struct list      held;          /* r: calls on capabilities in this one's answer, in order */
 	struct ring     *ring;          /* fixed */
 	struct object   *object;        /* I, where it waits. Counted for kind OBJECT; a call's export and a receive's
 	                                 * capability keep their endpoint */
@@ -64,9 +81,14 @@ struct question {
 	uint8_t          kind;          /* r, enum question_kind */
 	uint8_t          call_state;    /* o, enum call_state */
 	uint8_t          reserved;      /* o, reply slots still set aside in the process' table */
+	bool             leads;         /* o: QUEUED, with `link` in the endpoint's pending list and not behind another */
 	uint32_t         service;       /* o, slot in the endpoint while DELIVERED */
 	uint32_t         incarnation;   /* I, of the endpoint when a recv was armed */
-	struct timer_node timer;        /* queued while a sleep waits */
+	union {
+		struct question *forward;       /* o, of a FORWARDED call: the forwarder's question, and of that: the call */
+		struct question *next_settling; /* RETURNING: the next in the processor's list */
+	};
+	struct timer_node timer;        /* queued for the deadline, or for the end of a sleep that comes first */
 	uint64_t         trace_call;    /* the call's number for those who trace, if it began while anybody did */
 };
 
@@ -91,6 +113,7 @@ struct ring {
 	uint64_t            trace_within;   /* the traced call that the thread received and has not answered */
 	struct question     questions[RING_QUESTIONS];
 };
+STATIC_ASSERT(sizeof(struct ring) <= 4 * 4096);
 
 /* A ring for `thread`, or NULL when there is no memory. The chunk is zeroed, the header filled except for `address`. */
 struct ring *ring_create(struct thread *thread, struct process *process) MUST_USE;
@@ -134,8 +157,27 @@ void question_release(struct question_release *release);
 void question_answer(struct question *question, status_t status, uint64_t detail, const uint64_t *message,
 		uint32_t words);
 
-/* Cancels whatever the question waits for and completes it with `status`; false if it was not in flight. */
+/* Cancels whatever the question waits for and completes it with `status`; false if it was not in flight or is being
+ * completed. No lock held. */
 bool question_cancel(struct question *question, status_t status, uint64_t detail);
+
+/* Ends a kept answer. GONE: there is none; QUESTION_BUSY: the question is in flight. */
+status_t question_finish(struct question *question) MUST_USE;
+
+/* Gives back what a call that was not delivered carried; call without locks. */
+void question_drop_transfer(struct question *question);
+
+/* Accepted and not yet completed. */
+static inline bool question_in_flight(const struct question *question)
+{
+	return question->kind != QUESTION_FREE && question->kind != QUESTION_KEPT;
+}
+
+/* Arms the deadline of a call that began and may have ended since. No lock held. */
+void question_arm_deadline(struct question *question);
+
+/* What an entry that was refused leaves behind if it has flag KEEP: its refusal, for calls made on its answer. */
+void question_keep_refusal(struct question *question, const struct ring_entry *entry, status_t status, uint64_t detail);
 
 /* Message words and records of the reply span. */
 static inline uint64_t *question_reply_message(const struct question *question)

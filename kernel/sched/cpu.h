@@ -13,6 +13,7 @@
 
 struct endpoint;
 struct object;
+struct question;
 struct thread;
 
 struct cpu {
@@ -28,6 +29,8 @@ struct cpu {
 	struct object   *ending;            /* nobody holds them any more */
 	bool             pumping;           /* pumps the endpoints in `pumps`: object/endpoint_call.c */
 	struct endpoint *pumps;             /* counted */
+	bool             is_settling;       /* settles the questions in `settling`: ring/pipeline.c */
+	struct question *settling;          /* their outcomes are known, calls on them wait */
 #if CONFIG_DEBUG
 	struct spinlock *held[CPU_HELD_LOCKS_MAX];   /* in order of acquisition */
 	uint32_t         held_count;

@@ -21,7 +21,7 @@ enum CapOp {
   call @1;       # Calls (interface, method) of target. Uses `question`.
   recv @2;       # Waits at an endpoint (target) for one call or event.
   return @3;     # Answers call `callId` of the endpoint (target); may re-arm a recv.
-  forward @4;    # Tail call. Not built yet.
+  forward @4;    # Gives call `deadlineNs` (low half; high half: the endpoint) on to target, which answers its caller.
   release @5;    # Drops one capability (target).
   copy @6;       # Copies target within the process; the completion's `id` is the copy.
   narrow @7;     # As copy, as a facet of the ancestor `interface`.
@@ -43,7 +43,7 @@ struct RingEntry $abi(64) {
   target @3 :UInt32 $at(4);           # capability
   userData @4 :UInt64 $at(8);         # comes back in the completion
   interface @5 :UInt64 $at(16);       # call, narrow: interface id; return: call id; signal: bits; wait: mask; retire: tag
-  deadlineNs @6 :UInt64 $at(24);      # absolute, monotonic; 0 none; retire: sequence
+  deadlineNs @6 :UInt64 $at(24);      # absolute, monotonic; 0 none; retire: sequence; forward: endpoint << 32 | call id
   msgOff @7 :UInt32 $at(32);          # words from the start of the ring
   replyOff @8 :UInt32 $at(36);
   msgWords @9 :UInt16 $at(40);
@@ -51,18 +51,18 @@ struct RingEntry $abi(64) {
   replyCaps @11 :UInt8 $at(44);       # capability records that fit
   reserved @12 :UInt8 $at(45) $times(3);
   capsOff @13 :UInt32 $at(48);        # transfer descriptors
-  question @14 :UInt16 $at(52);         # call, recv, wait, return with re-arm, cancel, finish
+  question @14 :UInt16 $at(52);         # call, recv, wait, forward, return with re-arm, cancel, finish
   capCount @15 :UInt8 $at(54);
   pathLen @16 :UInt8 $at(55);
   path @17 :UInt16 $at(56) $times(4);
 }
 
 const entrySync :UInt8 = 1;        # Last entry of the batch: sleep for this entry alone; outcome in the reply slot.
-const entryKeep :UInt8 = 2;        # Keep the answer addressable until finish. Not built yet.
-const entryFailFast :UInt8 = 4;    # Call: fail instead of waiting for a service that is not running.
+const entryKeep :UInt8 = 2;        # Call: keep the answer addressable until finish.
+const entryFailFast :UInt8 = 4;    # Call: fail instead of waiting for a service that is not running or is full.
 const entryException :UInt8 = 8;   # Return: the message is an Exception.
 const entryRearm :UInt8 = 16;      # Return: then receive again; reply* name the span, userData is the recv's.
-const entryPipelined :UInt8 = 16;  # Call: target is a question, path leads to the capability in its answer. Not built yet.
+const entryPipelined :UInt8 = 16;  # Call: target is a question, path leads to the capability in its answer.
 const entryDeath :UInt8 = 32;      # Wait: for the end of the object.
 const entryMultishot :UInt8 = 64;  # Wait: keep waiting. Not built yet.
 const entryQuiet :UInt8 = 128;     # No completion when it succeeds (return, release, signal, retire, finish).
@@ -128,7 +128,7 @@ struct RecvHeader $abi(64) {
   sessionLow @6 :UInt64 $at(24);      # opaque reference to the caller's session, meaningful to this receiver only
   sessionHigh @7 :UInt64 $at(32);
   epoch @8 :UInt64 $at(40);
-  sequence @9 :UInt64 $at(48);        # no holders: what retire must name
+  sequence @9 :UInt64 $at(48);        # no holders: what retire must name; call: the caller's deadline, 0 none
   replyWords @10 :UInt16 $at(56);     # what the caller offers for the answer
   replyCaps @11 :UInt8 $at(58);
 }

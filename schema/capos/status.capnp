@@ -65,6 +65,7 @@ enum Reason {
   queueFull @16 $sentence("the queue of the object is full (limit {limit})");
   died @17 $sentence("the process that served the call ended");
   notBuilt @18 $sentence("this part of the system is not built yet");
+  noCapability @19 $sentence("the answer that the call waited for has no capability at that place");
 }
 
 enum ResourceClass {

@@ -3,9 +3,24 @@
 
 GUEST_SUPPORT := tests/guest/tap.c tests/guest/world.c
 
-$(eval $(call program,test-guest,$(GUEST_SUPPORT) $(addprefix tests/guest/,main.c peer.c entry_test.c call_test.c \
-	transfer_test.c export_test.c grant_test.c manager_test.c process_test.c death_test.c ledger_test.c memory_test.c object_test.c knot_test.c \
-	trace_test.c)))
+GUEST_TEST_SRCS := \
+	main.c \
+	peer.c \
+	entry_test.c \
+	call_test.c \
+	pipeline_test.c \
+	transfer_test.c \
+	export_test.c \
+	grant_test.c \
+	manager_test.c \
+	process_test.c \
+	death_test.c \
+	ledger_test.c \
+	memory_test.c \
+	object_test.c \
+	knot_test.c \
+	trace_test.c
+$(eval $(call program,test-guest,$(GUEST_SUPPORT) $(addprefix tests/guest/,$(GUEST_TEST_SRCS))))
 
 $(B)/boot-test-guest.cpio: tools/bootpack/bootpack.py $(B)/bin/test-guest
 	tools/bootpack/bootpack.py $@ bin/init=$(B)/bin/test-guest

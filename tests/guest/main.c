@@ -34,6 +34,7 @@ int main(int argc, char **argv)
 	(void)child_finish(child_start(&(struct child_spec){ .role = "end" }));
 	run(&entry_tests);
 	run(&call_tests);
+	run(&pipeline_tests);
 	run(&transfer_tests);
 	run(&export_tests);
 	run(&grant_tests);

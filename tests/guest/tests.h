@@ -12,8 +12,20 @@ struct test_list {
 	uint32_t count;
 };
 
-extern const struct test_list entry_tests, call_tests, transfer_tests, export_tests, death_tests,
-		grant_tests, manager_tests, ledger_tests, memory_tests, process_tests, object_tests, knot_tests,
+extern const struct test_list
+		entry_tests,
+		call_tests,
+		pipeline_tests,
+		transfer_tests,
+		export_tests,
+		grant_tests,
+		manager_tests,
+		process_tests,
+		death_tests,
+		ledger_tests,
+		memory_tests,
+		object_tests,
+		knot_tests,
 		trace_tests;
 int trace_role(const char *arg);
 extern const struct role peer_roles[];

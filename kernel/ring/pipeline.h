@@ -1,0 +1,34 @@
+/*
+ * Promise pipelining: calls on capabilities in answers that are still to come.
+ *
+ * A CALL with flag PIPELINED names a question of its ring and a path of pointer fields. While that question is in flight the
+ * call is held: its own question, of kind HELD, stands in the base's list. When the base's outcome is known, and before
+ * it is to be seen, each held call starts with the capability that the path leads to, in the order in which they came, or
+ * ends as the base did. An answer that was KEPT resolves later calls at once.
+ *
+ * The answer's message and records lie in the caller's own arena, where it can change them: what it makes the path lead to
+ * is looked up in its own table, so it gains nothing that it could not have named itself.
+ */
+#ifndef KERNEL_RING_PIPELINE_H
+#define KERNEL_RING_PIPELINE_H
+
+#include "kernel/ring/ring.h"
+
+/* The capability that `path` leads to in an answer of `words` message words with `cap_count` records: its id. FAILED with
+ * REASON_NO_CAPABILITY when there is none. Each word is loaded once and nothing outside the message is read. */
+status_t answer_walk(const uint64_t *records, uint32_t cap_count, const uint64_t *message, uint32_t words,
+		const uint16_t *path, uint32_t path_len, uint32_t *id) MUST_USE;
+
+/* The target of a pipelined call. OK and *held: it waits; OK without: the capability is *id. Otherwise the refusal: what the
+ * base ended with, GONE (no such question in flight or kept), or why it cannot wait. */
+status_t pipeline_target(struct ring *ring, const struct ring_entry *entry, uint32_t *id, bool *held,
+		uint64_t *detail) MUST_USE;
+
+/* Starts or fails the calls held by a question whose outcome is in `answer` (state RETURNING), then completes it. Without
+ * locks; a chain of any length takes no stack. */
+void pipeline_settle(struct question *question);
+
+/* Takes a held call back; false if it has been started. Without locks. */
+bool pipeline_cancel(struct question *question);
+
+#endif

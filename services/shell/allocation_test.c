@@ -19,8 +19,10 @@
 
 void *__real_malloc(size_t bytes);
 void *__real_calloc(size_t count, size_t bytes);
+void *__real_realloc(void *block, size_t bytes);
 void *__wrap_malloc(size_t bytes);
 void *__wrap_calloc(size_t count, size_t bytes);
+void *__wrap_realloc(void *block, size_t bytes);
 
 static uint32_t fail_at;	/* this allocation from now on fails; 0: none does */
 static bool did_fail;
@@ -41,6 +43,11 @@ void *__wrap_malloc(size_t bytes)
 void *__wrap_calloc(size_t count, size_t bytes)
 {
 	return fails() ? NULL : __real_calloc(count, bytes);
+}
+
+void *__wrap_realloc(void *block, size_t bytes)
+{
+	return fails() ? NULL : __real_realloc(block, bytes);
 }
 
 static struct schema schema;
@@ -78,6 +85,9 @@ static const char *const lines[] = {
 	"c = @console as Console",
 	"ps",
 	"holders @kept",
+	"reach kept",
+	"authority; authority process-7",
+	"authority --dot",
 	"run hello with { @console, log: @console } args [$word] env { A = \"b\" }",
 	"p = spawn hello with { @timer }; wait p; kill p",
 	"help; help bank; help Outcome; caps",

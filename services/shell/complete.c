@@ -309,6 +309,11 @@ void shell_complete(void *shell, const char *line, uint32_t bytes, uint32_t curs
 		if (sh->ops->programs)
 			sh->ops->programs(sh->arg, out);
 		break;
+	case SHELL_WANT_PROCESS:	/* most are named as their program */
+		names(&c, true, "");
+		if (sh->ops->programs)
+			sh->ops->programs(sh->arg, out);
+		break;
 	case SHELL_WANT_LAUNCH_WORD:
 		add_word(&c, "with", " {");
 		add_word(&c, "args", " [");

@@ -231,12 +231,50 @@ static status_t holders_(void *self, struct call *call, struct capability_manage
 	holder_set_capability_id(row, 12);
 	holder_set_grant(row, UINT64_C(0x700000017));
 	holder_set_interface_id(row, ACCOUNT_INTERFACE_ID);
+	capability_manager_holders_results_set_object(*out,
+			capnp_cap_slot(&call->params, capability_manager_holders_params_get_capability(in))->id);
+	return STATUS_OK;
+}
+
+static void row_fill(struct capability_row_builder to, const struct double_row *from)
+{
+	capability_row_set_granted_by(to, from->granter);
+	capability_row_set_object(to, from->object);
+	capability_row_set_kind(to, capnp_text(from->kind));
+	capability_row_set_interface_id(to, from->interface);
+	capability_row_set_grant(to, from->grant);
+	capability_row_set_parent_grant(to, from->parent);
+	capability_row_set_server(to, from->server);
+	capability_row_set_process(to, from->subject);
+	capability_row_set_revoked(to, from->revoked);
+}
+
+/* The rows of the test's that are this process', two a page. */
+static status_t capabilities_(void *self, struct call *call, struct capability_manager_capabilities_params_reader in,
+		struct capability_manager_capabilities_results_builder *out)
+{
+	uint32_t process = capability_manager_capabilities_params_get_process_id(in);
+	uint32_t at = capability_manager_capabilities_params_get_start(in);
+	const struct double_row *page[2];
+	struct capnp_list_builder rows;
+	uint32_t count = 0;
+
+	for (; at < sys->row_count && count < ARRAY_LEN(page); at++) {
+		if (sys->rows[at].process == process)
+			page[count++] = &sys->rows[at];
+	}
+	rows = capability_manager_capabilities_results_init_capabilities(*out, count);
+	for (uint32_t i = 0; i < count; i++)
+		row_fill(capability_row_builder_at(rows, i), page[i]);
+	capability_manager_capabilities_results_set_next(*out, at < sys->row_count ? at : 0);
+	capability_manager_capabilities_results_set_found(*out, true);
 	return STATUS_OK;
 }
 
 static const struct capability_manager_server authority_handlers = {
 	.processes = processes_,
 	.holders = holders_,
+	.capabilities = capabilities_,
 };
 
 static status_t authority_(void *self, struct call *call, uint64_t interface_id, uint16_t method)

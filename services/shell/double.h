@@ -23,6 +23,20 @@ struct double_object {
 	bool ended;
 };
 
+/* A capability somewhere in the system, as the capability manager tells of it. */
+struct double_row {
+	uint32_t process;
+	uint32_t granter;
+	uint64_t object;		/* the shell's own: its capability id */
+	const char *kind;
+	uint64_t interface;
+	uint64_t grant;
+	uint64_t parent;
+	uint32_t server;
+	uint32_t subject;
+	bool revoked;
+};
+
 struct double_system {
 	struct transport transport;
 	struct double_object object[DOUBLE_OBJECTS_MAX];	/* capability id is 1 + index */
@@ -32,6 +46,8 @@ struct double_system {
 	uint32_t interrupted;		/* how often the next waits answer as after Ctrl-C */
 	const uint64_t *answer;		/* not NULL: every call is answered with these words instead */
 	uint32_t answer_words;
+	const struct double_row *rows;	/* what the 40 processes hold */
+	uint32_t row_count;
 
 	/* The last launch. */
 	char program[32];

@@ -511,6 +511,9 @@ static bool run_statement(struct shell *sh, const struct shell_statement *s)
 	case SHELL_DROP: return drop(sh, s);
 	case SHELL_TOUR: sh->tour = true; return true;
 	case SHELL_EXIT: return leave(sh, s);
+	case SHELL_HOLDERS: return shell_holders(sh, s);
+	case SHELL_REACH: return shell_reach(sh, s);
+	case SHELL_AUTHORITY: return shell_authority(sh, s);
 	}
 	return false;
 }

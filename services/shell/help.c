@@ -203,47 +203,68 @@ static bool show_one_method(struct shell *sh, struct schema_node interface, stru
 
 #define USAGE_COLUMNS 29
 
+#define LAUNCH_FORM "prog with { log: @console, memory: own } args [\"-v\"] env { A = \"b\" }"
+
 static const struct {
 	const char *word;
 	const char *usage;
 	const char *does;
-	const char *more;	/* what `help word` adds, or NULL */
+	const char *form;	/* what `help word` adds: all that may be written, and more about it */
+	const char *more;
+	const char *together;	/* usage in the overview, with that of other words; "": such a line has it */
+	const char *they_do;
 } words[] = {
-	{ "caps", "caps", "lists the capabilities that you hold", NULL },
-	{ "help", "help [name[.method]]", "tells about a capability, method, type or word", NULL },
-	{ "run", "run hello with { @console }", "starts a program with these capabilities, waits",
-	  "run prog with { log: @console, memory: own } args [\"-v\"] env { A = \"b\" }" },
-	{ "spawn", "p = spawn prog with { ... }", "starts it and goes on; p is its ProcessHandle",
-	  "p = spawn prog with { log: @console, memory: own } args [\"-v\"] env { A = \"b\" }" },
-	{ "wait", "wait p", "waits for the end of a process", NULL },
-	{ "kill", "kill p [status]", "ends a process", NULL },
-	{ "ps", "ps", "lists all processes", NULL },
-	{ "holders", "holders @x", "tells which processes hold the object", NULL },
-	{ "drop", "drop x", "forgets the name and releases its capability", NULL },
-	{ "history", "history", "shows the lines typed before", NULL },
-	{ "tour", "tour", "shows around in five minutes", NULL },
-	{ "exit", "exit [status]", "ends this shell", NULL },
-	{ "reboot", "reboot", "starts the machine again", NULL },
-	{ "poweroff", "poweroff [status]", "ends the system in order", NULL },
+	{ .word = "caps", .usage = "caps", .does = "lists the capabilities that you hold" },
+	{ .word = "help", .usage = "help [name[.method]]", .does = "tells about a capability, method, type or word" },
+	{ .word = "run", .usage = "run hello with { @console }", .does = "starts a program with these capabilities, waits",
+	  .form = "run " LAUNCH_FORM },
+	{ .word = "spawn", .usage = "p = spawn prog with { ... }", .does = "starts it and goes on; p is its ProcessHandle",
+	  .form = "p = spawn " LAUNCH_FORM },
+	{ .word = "wait", .usage = "wait p", .does = "waits for the end of a process",
+	  .together = "wait p, kill p [status]", .they_do = "waits for the end of a process; ends it" },
+	{ .word = "kill", .usage = "kill p [status]", .does = "ends a process", .together = "" },
+	{ .word = "ps", .usage = "ps", .does = "lists all processes" },
+	{ .word = "holders", .usage = "holders x", .does = "draws who holds the object, and from whom",
+	  .more = "On the right is the grant: `revoke` ends it, and all that hangs below it.",
+	  .together = "holders x, reach x", .they_do = "draws who holds the object; who can reach it" },
+	{ .word = "reach", .usage = "reach x", .does = "draws who can reach it, through which services",
+	  .more = "First come those who hold or serve the object, below each those who can call it, and so on: every "
+	  "process by its shortest way. Whether a service does what it is asked is up to the service.",
+	  .together = "" },
+	{ .word = "authority", .usage = "authority [process]", .does = "draws what each process, or this one, may do",
+	  .form = "authority, authority bank, authority 5, authority p, authority --dot",
+	  .more = "Of one process it also draws to whom each capability was given on, and who can call it. "
+	  "--dot writes a graph for Graphviz." },
+	{ .word = "revoke", .usage = "revoke 0x900000004", .does = "ends a grant and all that was derived from it",
+	  .more = "`holders x` and `authority bank` show grants." },
+	{ .word = "drop", .usage = "drop x", .does = "forgets the name and releases its capability" },
+	{ .word = "history", .usage = "history", .does = "shows the lines typed before" },
+	{ .word = "tour", .usage = "tour", .does = "shows around in five minutes" },
+	{ .word = "exit", .usage = "exit [status]", .does = "ends this shell" },
+	{ .word = "reboot", .usage = "reboot", .does = "starts the machine again", .together = "" },
+	{ .word = "poweroff", .usage = "poweroff [status]", .does = "ends the system in order",
+	  .together = "poweroff [status], reboot", .they_do = "ends the system; starts the machine again" },
 };
 
-static void show_word(struct shell *sh, uint32_t i)
+static void show_word(struct shell *sh, const char *usage, const char *does)
 {
 	if (sh->columns >= 80) {
-		shell_print(sh, "  %-*s%s\n", USAGE_COLUMNS, words[i].usage, words[i].does);
+		shell_print(sh, "  %-*s%s\n", USAGE_COLUMNS, usage, does);
 		return;
 	}
-	shell_print(sh, "  %s\n", words[i].usage);
-	shell_print_wrapped(sh, words[i].does, strlen(words[i].does), 6, 6);
+	shell_print(sh, "  %s\n", usage);
+	shell_print_wrapped(sh, does, strlen(does), 6, 6);
 }
 
 static void show_whole_word(struct shell *sh, uint32_t i)
 {
 	const char *stands_for = shell_sugar_meaning(words[i].word, (uint32_t)strlen(words[i].word));
 
-	show_word(sh, i);
+	show_word(sh, words[i].usage, words[i].does);
+	if (words[i].form)
+		shell_print_wrapped(sh, words[i].form, strlen(words[i].form), 2, 8);
 	if (words[i].more)
-		shell_print_wrapped(sh, words[i].more, strlen(words[i].more), 2, 8);
+		shell_print_wrapped(sh, words[i].more, strlen(words[i].more), 2, 2);
 	if (stands_for)
 		shell_print(sh, "  short for %s\n", stands_for);
 }
@@ -265,8 +286,24 @@ static void show_overview(struct shell *sh)
 
 		shell_print_wrapped(sh, lines[i], strlen(lines[i]), indent, 6);
 	}
-	for (uint32_t i = 0; i < ARRAY_LEN(words); i++)
-		show_word(sh, i);
+	for (uint32_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (!words[i].together)
+			show_word(sh, words[i].usage, words[i].does);
+		else if (words[i].together[0])
+			show_word(sh, words[i].together, words[i].they_do);
+	}
+}
+
+/* Tells about a command; false: there is none of this name. */
+static bool show_command(struct shell *sh, struct shell_word topic)
+{
+	for (uint32_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (shell_word_is(topic, words[i].word)) {
+			show_whole_word(sh, i);
+			return true;
+		}
+	}
+	return false;
 }
 
 bool shell_help(struct shell *sh, const struct shell_statement *s)
@@ -285,16 +322,13 @@ bool shell_help(struct shell *sh, const struct shell_statement *s)
 
 		if (topic[1].bytes > 0)
 			return show_one_method(sh, cap.node, topic[1]);
+		(void)show_command(sh, topic[0]);	/* `authority` is both */
 		shell_print(sh, "%s: %.*s\n", bound->name, (int)name.bytes, name.chars);
 		show_interface(sh, cap.node);
 		return true;
 	}
-	for (uint32_t i = 0; i < ARRAY_LEN(words); i++) {
-		if (shell_word_is(topic[0], words[i].word)) {
-			show_whole_word(sh, i);
-			return true;
-		}
-	}
+	if (show_command(sh, topic[0]))
+		return true;
 	node = schema_find_name(sh->schema, capnp_text_of(topic[0].chars, topic[0].bytes));
 	if (schema_node_is_null(node))
 		return shell_fail(sh, topic[0].at, "there is no capability, type or command %.*s",

@@ -106,6 +106,9 @@ enum shell_statement_kind {
 	SHELL_DROP,
 	SHELL_TOUR,
 	SHELL_EXIT,
+	SHELL_HOLDERS,
+	SHELL_REACH,
+	SHELL_AUTHORITY,
 };
 
 struct shell_statement {
@@ -114,10 +117,11 @@ struct shell_statement {
 	uint32_t at;
 	uint32_t end;
 	struct shell_word bind;		/* the name before `=`; bytes 0 for none */
-	struct shell_chain *chain;	/* CHAIN; DROP: start only */
-	struct shell_value *literal;	/* LITERAL; EXIT: the status or NULL */
+	struct shell_chain *chain;	/* CHAIN; HOLDERS, REACH: a path; DROP: start only */
+	struct shell_value *literal;	/* LITERAL; EXIT: the status or NULL; AUTHORITY: a process' number or NULL */
+	bool graph;			/* AUTHORITY --dot */
 	struct shell_launch *launch;
-	struct shell_word topic[2];	/* HELP: name and method, empty where not given */
+	struct shell_word topic[2];	/* HELP: name and method; AUTHORITY: a process' name; empty where not given */
 };
 
 /* What could stand where the line ends: for completion. */
@@ -130,6 +134,7 @@ enum shell_wanted {
 	SHELL_WANT_VALUE,		/* a value for `field` of `frame` */
 	SHELL_WANT_INTERFACE,
 	SHELL_WANT_PROGRAM,
+	SHELL_WANT_PROCESS,
 	SHELL_WANT_LAUNCH_WORD,		/* with, args, env */
 	SHELL_WANT_GRANT,		/* the name of a grant */
 	SHELL_WANT_TOPIC,

@@ -240,10 +240,10 @@ static void sugar_becomes_the_call_it_stands_for(void **state)
 	word(s->chain->start, "authority");
 	word(s->chain->steps->name, "processes");
 
-	s = good("holders @acct");
+	s = good("revoke 0x700000017");
 	word(s->chain->start, "authority");
-	word(s->chain->steps->name, "holders");
-	word(argument(s, "capability")->reference->start, "acct");
+	word(s->chain->steps->name, "revoke");
+	assert_int_equal(argument(s, "grant")->number.magnitude, UINT64_C(0x700000017));
 
 	s = good("kill p");
 	word(s->chain->start, "p");
@@ -381,6 +381,37 @@ static void a_small_arena_is_an_error_and_not_a_crash(void **state)
 	assert_true(line.ok);
 }
 
+static void commands_about_authority_take_what_they_show(void **state)
+{
+	struct shell_statement *s = good("holders @acct");
+
+	assert_int_equal(s->kind, SHELL_HOLDERS);
+	word(s->chain->start, "acct");
+	s = good("reach acct.account; timer.now");
+	assert_int_equal(s->kind, SHELL_REACH);
+	word(s->chain->steps->name, "account");
+	s = good("authority");
+	assert_int_equal(s->kind, SHELL_AUTHORITY);
+	assert_false(s->graph || s->literal || s->topic[0].bytes);
+	word(good("authority test-reader # who")->topic[0], "test-reader");
+	assert_int_equal(good("authority 12")->literal->number.magnitude, 12);
+	assert_true(good("authority --dot; ps")->graph);
+	assert_int_equal(good("authority.processes")->kind, SHELL_CHAIN);
+	assert_int_equal(good("x = @authority")->kind, SHELL_CHAIN);
+	bad("authority --do",
+	    "          ^", "`authority` takes a process, or --dot for a graph");
+	bad("authority a b",
+	    "            ^", "`authority` takes one process, or --dot for a graph");
+	bad("reach a b",
+	    "        ^", "one capability is shown at a time; write ; between statements");
+	bad("reach",
+	    "     ^", "`reach x` takes the name of a capability; `caps` lists yours");
+	bad("revoke x",
+	    "       ^", "`revoke 0x...` takes the number of a grant, as `holders x` shows it");
+	bad("x = authority",
+	    "    ^", "this command has no result to bind");
+}
+
 static void every_command_is_known_to_the_parser(void **state)
 {
 	for (uint32_t i = 0; shell_commands[i]; i++) {
@@ -416,6 +447,8 @@ static void the_end_of_a_line_tells_what_could_follow(void **state)
 	word(line.frame->outer->outer->field, "b");
 	wants("x.m(a = @", SHELL_WANT_NAME);
 	wants("holders ", SHELL_WANT_NAME);
+	wants("reach ", SHELL_WANT_NAME);
+	wants("authority ", SHELL_WANT_PROCESS);
 	wants("kill ", SHELL_WANT_NAME);
 	wants("x as ", SHELL_WANT_INTERFACE);
 	wants("run ", SHELL_WANT_PROGRAM);
@@ -446,6 +479,7 @@ int main(void)
 		cmocka_unit_test(own_grants_the_programs_own_address_space),
 		cmocka_unit_test(spawn_binds_and_needs_no_grants),
 		cmocka_unit_test(sugar_becomes_the_call_it_stands_for),
+		cmocka_unit_test(commands_about_authority_take_what_they_show),
 		cmocka_unit_test(a_name_like_a_command_can_still_be_called),
 		cmocka_unit_test(the_other_commands),
 		cmocka_unit_test(errors_point_at_the_column),

@@ -1,10 +1,11 @@
 /*
  * The shell proper: names bound to capabilities and values, and the evaluation of a parsed line by
  * reflection on the system's schemas. Nothing here knows a capability by name: the parser has
- * rewritten commands to calls, and each call is built from the schema at run time.
+ * rewritten commands to calls, and each call is built from the schema at run time; only authority.c knows
+ * the one interface that tells who holds what.
  *
  *   parse.c -> evaluate.c -> encode.c (arguments) -> transport -> value.c (results) -> print.c
- *                         -> help.c, caps.c           complete.c serves the line editor
+ *                         -> help.c, authority.c      complete.c serves the line editor
  *
  * It runs on any transport (lib/capnp/client.h); what else it needs of its process is in shell_ops, so
  * the tests run it against a double. Always true: every capability that the shell received is held
@@ -231,6 +232,11 @@ void shell_make_printable(char *chars, uint32_t bytes);
 /* help.c */
 bool shell_help(struct shell *sh, const struct shell_statement *s);
 void shell_caps(struct shell *sh);
+
+/* authority.c: what is drawn of the whole system. */
+bool shell_holders(struct shell *sh, const struct shell_statement *s);
+bool shell_reach(struct shell *sh, const struct shell_statement *s);
+bool shell_authority(struct shell *sh, const struct shell_statement *s);
 
 /* launch.c: run or spawn; the process handle is *out. */
 bool shell_launch(struct shell *sh, const struct shell_statement *s, struct thing *out);

@@ -44,7 +44,7 @@ static const struct tour_step steps[] = {
 	{ "No answer but no error: the record was taken. See how often it was started:\n",
 	  "services.list" },
 	{ "At last: who holds what? The kernel knows who holds the account:\n", "holders @acct" },
-	{ "And who can talk to the bank:\n", "holders @bank" },
+	{ "And who can get at the bank, by itself or through others:\n", "reach bank" },
 	{ "When nobody holds it any more, the account is closed:\n", "drop acct; drop gift" },
 };
 

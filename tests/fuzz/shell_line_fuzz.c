@@ -9,11 +9,22 @@
 #include <string.h>
 
 #include "abi/compiler.h"
+#include "capos/kernel.capnp.h"
+#include "programs/bank/bank.capnp.h"
 #include "services/shell/double.h"
 #include "services/shell/schemas_test_data.h"
 #include "services/shell/shell.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
+
+/* A system of two services, one of which calls the other, for what is drawn of it. */
+static const struct double_row rows[] = {
+	{ 2, 1, 1, "timer", TIMER_INTERFACE_ID, 0x21, 0, 0, 0, false },
+	{ 2, 1, 4, "export", BANK_INTERFACE_ID, 0x22, 0, 3, 0, false },
+	{ 3, 2, 4, "export", BANK_INTERFACE_ID, 0x31, 0x22, 3, 0, false },
+	{ 3, 2, 40, "export", ACCOUNT_INTERFACE_ID, 0x32, 0, 2, 0, false },
+	{ 4, 2, 41, "process", PROCESS_HANDLE_INTERFACE_ID, 0x41, 0, 0, 3, false },
+};
 
 static struct schema schema;
 
@@ -49,6 +60,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 	double_init(&system_);
 	shell_init(&sh, &schema, &system_.transport, &double_ops, &system_);
 	double_grant_all(&system_, &sh);
+	system_.rows = rows;
+	system_.row_count = ARRAY_LEN(rows);
 	while (at < count) {
 		size_t length = 0;
 

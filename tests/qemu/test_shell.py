@@ -128,11 +128,10 @@ def test_history_brings_lines_back(shared):
     assert "counter.value" in shared.shell("history").lines
 
 
-def test_ps_and_holders_are_tables(shared):
+def test_ps_is_a_table(shared):
     lines = shared.shell("ps").lines
     assert lines[0].split()[:3] == ["processId", "name", "state"]
     assert any("shell" in line and "running" in line for line in lines)
-    assert any("shell" in line for line in shared.shell("holders @bank").lines[1:])
 
 
 def test_a_program_has_what_it_was_granted_and_nothing_else(shared):

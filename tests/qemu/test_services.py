@@ -147,7 +147,7 @@ def test_a_killed_shell_greets_again(shell):
     shell.send_line('services.kill(name = "shell")')
     shell.expect_log(r"\[init\] shell started as process \d+")
     shell.prompt(timeout=10)
-    assert shell.output.count("you hold 16 capabilities") == 2
+    assert shell.output.count("capOS 0.1 · you hold ") == 2
     assert shell.shell("timer.now").ok
 
 

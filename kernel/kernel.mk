@@ -72,12 +72,14 @@ HOST_TEST_cpio         := kernel/core/cpio_test.c kernel/core/cpio.c
 HOST_TEST_entropy_pool := kernel/core/entropy_pool_test.c kernel/core/entropy_pool.c
 HOST_TEST_plain_text   := kernel/core/plain_text_test.c kernel/core/plain_text.c
 HOST_TEST_timer_queue  := kernel/time/timer_queue_test.c kernel/time/timer_queue.c
-HOST_TESTS += vm irq ledger trace_ring
+HOST_TESTS += vm vm_share irq ledger trace_ring
 HOST_TEST_trace_ring   := kernel/trace/trace_ring_test.c kernel/trace/trace_ring.c
 HOST_TEST_ledger       := kernel/object/ledger_test.c kernel/object/ledger.c $(KERNEL_FAKES)
 HOST_TEST_irq          := kernel/irq/irq_test.c kernel/irq/irq.c $(KERNEL_FAKES)
-HOST_TEST_vm           := kernel/mm/vm_test.c $(addprefix kernel/mm/,vm.c vm_region.c vm_map.c region_tree.c) \
+VM_TEST_PARTS          := $(addprefix kernel/mm/,vm_test_machine.c vm.c vm_region.c vm_map.c region_tree.c) \
         kernel/object/memory_object.c kernel/object/ledger.c kernel/object/object.c
+HOST_TEST_vm           := kernel/mm/vm_test.c $(VM_TEST_PARTS)
+HOST_TEST_vm_share     := kernel/mm/vm_share_test.c $(VM_TEST_PARTS)
 # The kernel's headers name the seam "arch/arch.h".
 $(HOST)/test/kernel/%.o: HOST_CFLAGS += -Ikernel
 FUZZ_TARGETS           += cpio

@@ -16,6 +16,7 @@ enum lock_rank {
 	LOCK_RANK_PROCESS,
 	LOCK_RANK_VM,
 	LOCK_RANK_OBJECT,      /* notification, interrupt, process waiters, memory object */
+	LOCK_RANK_SHARING,     /* pages of several memory objects */
 	LOCK_RANK_ENDPOINT,
 	LOCK_RANK_CAP_TABLE,
 	LOCK_RANK_GRANT,

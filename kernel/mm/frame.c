@@ -3,7 +3,8 @@
  * from the first to the last usable page; free blocks of each order are in a doubly linked list of
  * their first frames. The table lies in the memory it describes.
  * Always true: a free block of order n is aligned to 2^n pages, its first frame says so, and its
- * buddy is not free with the same order (they would be one block).
+ * buddy is not free with the same order (they would be one block). As many pages are set aside as
+ * there are sharers, and that many are free (but for one, while its taker parts from the rest).
  */
 #include "kernel/mm/frame.h"
 #include "arch/arch.h"
@@ -32,7 +33,7 @@ struct frame {
 	uint32_t prev;
 	uint8_t  order;
 	uint8_t  state;
-	uint16_t reserved;
+	uint16_t sharers;  /* FRAME_USED, order 0: owners beyond the first */
 };
 
 STATIC_ASSERT(sizeof(struct frame) <= 16);
@@ -45,6 +46,7 @@ static uint64_t table_pages;       /* entries of `frames` */
 static uint32_t free_heads[FRAME_ORDER_MAX + 1];
 static uint64_t total_count;
 static uint64_t free_count;
+static uint64_t aside_count;       /* of these, set aside for those who share a page */
 static uint64_t fail_after;
 
 static void list_push(uint32_t index, uint32_t order)
@@ -109,8 +111,15 @@ static bool block_take(uint32_t order, uint32_t *index)
 	}
 	frames[*index].state = FRAME_USED;
 	frames[*index].order = (uint8_t)order;
+	frames[*index].sharers = 0;
 	free_count -= 1ul << order;
 	return true;
+}
+
+/* Free pages that anybody may have. */
+static uint64_t free_unpromised(void)
+{
+	return free_count > aside_count ? free_count - aside_count : 0;
 }
 
 /* --- Start ---------------------------------------------------------------------------------- */
@@ -175,6 +184,7 @@ void frame_init(const struct boot_info *boot)
 
 	total_count = 0;
 	free_count = 0;
+	aside_count = 0;
 	for (uint32_t order = 0; order <= FRAME_ORDER_MAX; order++)
 		free_heads[order] = FRAME_NIL;
 	for (uint32_t i = 0; i < count; i++) {
@@ -200,7 +210,7 @@ uint64_t frame_alloc(uint32_t order)
 	if (allocation_should_fail())
 		return FRAME_NONE;
 	spin_lock(&lock);
-	found = block_take(order, &index);
+	found = free_unpromised() >= 1ul << order && block_take(order, &index);
 	spin_unlock(&lock);
 	return found ? (first_page + index) << PAGE_SHIFT : FRAME_NONE;
 }
@@ -214,12 +224,37 @@ uint64_t frame_alloc_zeroed(uint32_t order)
 	return physical;
 }
 
-void frame_free(uint64_t physical, uint32_t order)
+static uint32_t index_of(uint64_t physical)
 {
 	uint32_t index = (uint32_t)((physical >> PAGE_SHIFT) - first_page);
 
 	ASSERT((physical & (PAGE_SIZE - 1)) == 0 && index < table_pages);
-	ASSERT(frames[index].state == FRAME_USED && frames[index].order == order);
+	ASSERT(frames[index].state == FRAME_USED);
+	return index;
+}
+
+/* Drops one of several owners; false if there is only the one. */
+static bool sharer_drop(struct frame *frame)
+{
+	bool shared;
+
+	spin_lock(&lock);
+	shared = frame->sharers > 0;
+	if (shared) {
+		frame->sharers--;
+		aside_count--;
+	}
+	spin_unlock(&lock);
+	return shared;
+}
+
+void frame_free(uint64_t physical, uint32_t order)
+{
+	uint32_t index = index_of(physical);
+
+	ASSERT(frames[index].order == order);
+	if (unlikely(READ_ONCE(frames[index].sharers)) && sharer_drop(&frames[index]))
+		return;
 #if CONFIG_DEBUG
 	if (order <= FRAME_POISON_ORDER)
 		memset(arch_direct(physical), FRAME_POISON, (size_t)PAGE_SIZE << order);
@@ -230,6 +265,45 @@ void frame_free(uint64_t physical, uint32_t order)
 	spin_unlock(&lock);
 }
 
+/* --- Sharing -------------------------------------------------------------------------------- */
+
+bool frame_share(uint64_t physical)
+{
+	struct frame *frame = &frames[index_of(physical)];
+	bool shared;
+
+	ASSERT(frame->order == 0);
+	if (allocation_should_fail())
+		return false;
+	spin_lock(&lock);
+	shared = free_unpromised() > 0 && frame->sharers < UINT16_MAX;
+	if (shared) {
+		frame->sharers++;
+		aside_count++;
+	}
+	spin_unlock(&lock);
+	return shared;
+}
+
+bool frame_is_shared(uint64_t physical)
+{
+	return READ_ONCE(frames[index_of(physical)].sharers) > 0;
+}
+
+uint64_t frame_alloc_aside(void)
+{
+	uint32_t index;
+	bool found;
+
+	spin_lock(&lock);
+	found = aside_count > 0 && block_take(0, &index);
+	spin_unlock(&lock);
+	ASSERT(found);
+	return (first_page + index) << PAGE_SHIFT;
+}
+
+/* --- Counting and checking ------------------------------------------------------------------ */
+
 uint64_t frame_total_pages(void)
 {
 	return total_count;
@@ -237,7 +311,12 @@ uint64_t frame_total_pages(void)
 
 uint64_t frame_free_pages(void)
 {
-	return READ_ONCE(free_count);
+	uint64_t count;
+
+	spin_lock(&lock);
+	count = free_unpromised();
+	spin_unlock(&lock);
+	return count;
 }
 
 static void block_check(uint32_t index, uint32_t order)
@@ -270,6 +349,10 @@ void frame_check(void)
 		}
 	}
 	ASSERT(sum == free_count);
+	sum = 0;
+	for (uint64_t i = 0; i < table_pages; i++)
+		sum += frames[i].state == FRAME_USED ? frames[i].sharers : 0;
+	ASSERT(sum == aside_count && sum <= free_count);
 	spin_unlock(&lock);
 }
 

@@ -2,6 +2,9 @@
  * Physical memory: a buddy allocator over the boot map. One `struct frame` of at most 16 bytes per
  * page. Blocks are 2^order pages, aligned to their size. Accounting to ledgers is the callers'
  * business; this module only knows what is free.
+ *
+ * A page may have several owners, who then only read it. For each owner beyond the first a free
+ * page is set aside, so that whoever wants to write can part from the others without fail.
  */
 #ifndef KERNEL_MM_FRAME_H
 #define KERNEL_MM_FRAME_H
@@ -22,11 +25,21 @@ void frame_init(const struct boot_info *boot);
  * in debug builds); `frame_alloc_zeroed` clears them. */
 uint64_t frame_alloc(uint32_t order) MUST_USE;
 uint64_t frame_alloc_zeroed(uint32_t order) MUST_USE;
-/* The block must have been allocated with this order. */
+/* The block must have been allocated with this order. A shared page only loses one owner, and the
+ * page that was set aside for it is anybody's again. */
 void frame_free(uint64_t physical, uint32_t order);
 
+/* One more owner of a page (order 0). False: no free page can be set aside for it, or the page has
+ * 65 536 owners. */
+bool frame_share(uint64_t physical) MUST_USE;
+bool frame_is_shared(uint64_t physical);
+/* For an owner who parts: a page that was set aside for it, contents undefined; never fails. It
+ * copies what it needs and then drops its share with frame_free. One at a time: the caller keeps
+ * other parting owners out until then. */
+uint64_t frame_alloc_aside(void);
+
 uint64_t frame_total_pages(void);
-uint64_t frame_free_pages(void);
+uint64_t frame_free_pages(void);    /* that can be had: without those set aside */
 
 /* Walks every free list: panics if a block overlaps, is misaligned or miscounted. */
 void frame_check(void);

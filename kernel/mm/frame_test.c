@@ -147,6 +147,77 @@ static void the_chosen_allocation_fails_once(void **state)
 	assert_int_equal(frame_free_pages(), before - 2);
 }
 
+/* Each owner beyond the first has a page set aside, whichever way it gives up its share. */
+static void sharing_sets_pages_aside(void **state)
+{
+	uint64_t page = frame_alloc(0), before = frame_free_pages(), own;
+
+	assert_false(frame_is_shared(page));
+	assert_true(frame_share(page));
+	assert_true(frame_share(page));
+	assert_true(frame_is_shared(page));
+	assert_int_equal(frame_free_pages(), before - 2);
+	frame_check();
+	own = frame_alloc_aside();
+	assert_int_not_equal(own, page);
+	frame_free(page, 0);
+	assert_int_equal(frame_free_pages(), before - 2);
+	frame_check();
+	frame_free(page, 0);
+	assert_false(frame_is_shared(page));
+	assert_int_equal(frame_free_pages(), before - 1);
+	frame_free(page, 0);
+	frame_free(own, 0);
+	assert_int_equal(frame_free_pages(), before + 1);
+	frame_check();
+	ASSERT_PANICS(frame_alloc_aside());
+}
+
+/* What is set aside nobody else gets, and it is there when all other memory is gone. */
+static void what_is_set_aside_is_kept(void **state)
+{
+	uint64_t page = frame_alloc(0), count = 0;
+
+	assert_true(frame_share(page));
+	while (frame_alloc(0) != FRAME_NONE)
+		count++;
+	assert_true(count > 0);
+	assert_int_equal(frame_free_pages(), 0);
+	assert_false(frame_share(page));
+	assert_int_not_equal(frame_alloc_aside(), FRAME_NONE);
+	frame_free(page, 0);
+	frame_check();
+	assert_int_equal(frame_alloc(0), FRAME_NONE);
+}
+
+static void a_page_has_a_bounded_number_of_owners(void **state)
+{
+	uint64_t page;
+
+	test_memory_free();
+	test_memory_make(PAGES * 64ul * PAGE_SIZE, 0x11);
+	frame_init(&(struct boot_info){
+			.usable = { { 0x100000, PAGES * 64ul * PAGE_SIZE } }, .usable_count = 1 });
+	page = frame_alloc(0);
+	for (uint32_t i = 0; i < UINT16_MAX; i++)
+		assert_true(frame_share(page));
+	assert_false(frame_share(page));
+	for (uint32_t i = 0; i < UINT16_MAX; i++)
+		frame_free(page, 0);
+	assert_false(frame_is_shared(page));
+	frame_check();
+}
+
+static void sharing_may_be_made_to_fail(void **state)
+{
+	uint64_t page = frame_alloc(0), before = frame_free_pages();
+
+	allocation_fail_after(1);
+	assert_false(frame_share(page));
+	assert_false(frame_is_shared(page));
+	assert_int_equal(frame_free_pages(), before);
+}
+
 static void a_far_outlier_is_left_out(void **state)
 {
 	struct boot_info far = map;
@@ -166,6 +237,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(zeroed_frames_are_zero, setup, teardown),
 		cmocka_unit_test_setup_teardown(freeing_wrongly_panics, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_chosen_allocation_fails_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(sharing_sets_pages_aside, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_set_aside_is_kept, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+				a_page_has_a_bounded_number_of_owners, setup, teardown),
+		cmocka_unit_test_setup_teardown(sharing_may_be_made_to_fail, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_far_outlier_is_left_out, setup, teardown),
 	};
 

@@ -8,8 +8,10 @@
 #define KERNEL_MM_REGION_TREE_H
 
 #include "abi/compiler.h"
+#include "kernel/core/list.h"
 
 struct memory_object;
+struct vm;
 
 enum region_kind {
 	REGION_RESERVED,        /* no memory */
@@ -18,6 +20,7 @@ enum region_kind {
 	REGION_FIXED,           /* the kernel's frames; no operation of the program's touches it */
 };
 
+/* Of a MAPPED region start, end, offset and access change only under the lock of its object too. */
 struct vm_region {
 	uint64_t              start;       /* bytes, page aligned */
 	uint64_t              end;         /* one past the last byte; > start */
@@ -26,6 +29,8 @@ struct vm_region {
 	struct memory_object *object;      /* MAPPED, counted */
 	uint64_t              offset;      /* MAPPED: of `start` in the object, bytes */
 	bool                  writable;    /* MAPPED: through a capability that allows writing */
+	struct vm            *vm;          /* MAPPED: whose region it is */
+	struct list           object_link; /* MAPPED, under the object's lock: all that show it */
 
 	/* The tree's own. */
 	int32_t               height;

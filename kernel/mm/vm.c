@@ -292,21 +292,67 @@ static status_t protect_check(
 	return STATUS_OK;
 }
 
-static void protect_perform(struct vm *vm, uint64_t start, uint64_t end, enum access access,
-		struct region_list *spares)
+/* Takes back what writers_prepare did up to `end`. */
+static void writers_undo(struct vm *vm, uint64_t start, uint64_t end)
 {
-	struct vm_region *region;
+	while (start < end) {
+		const struct vm_region *region = region_tree_from(vm->regions, start);
+		uint64_t high = MIN(end, region->end);
 
-	region_split(vm, start, spares);
-	region_split(vm, end, spares);
-	for (region = region_tree_from(vm->regions, start); region && region->start < end;
-			region = region_tree_from(vm->regions, region->end))
-		region->access = access;
-	for (uint64_t address = start; address < end; address += PAGE_SIZE) {
-		bool mapped = arch_space_protect(&vm->space, address, access);
+		if (region->kind == REGION_MAPPED && region->access != ACCESS_READ_WRITE)
+			memory_object_writers_drop(region->object, (high - start) / PAGE_SIZE);
+		start = high;
+	}
+}
+
+/* Lets the memory objects know that pages of theirs may be written; one that is sealed refuses, and
+ * then none knows. */
+static status_t writers_prepare(struct vm *vm, uint64_t start, uint64_t end, uint64_t *detail)
+{
+	for (uint64_t at = start; at < end;) {
+		const struct vm_region *region = region_tree_from(vm->regions, at);
+		uint64_t high = MIN(end, region->end);
+
+		if (region->kind == REGION_MAPPED && region->access != ACCESS_READ_WRITE) {
+			status_t status = memory_object_writers_add(
+					region->object, (high - at) / PAGE_SIZE, detail);
+
+			if (status != STATUS_OK) {
+				writers_undo(vm, start, at);
+				return status;
+			}
+		}
+		at = high;
+	}
+	return STATUS_OK;
+}
+
+/* Gives a whole region another access; objects know of new writers already. */
+static void region_protect(struct vm *vm, struct vm_region *region, enum access access)
+{
+	region_lock(region);
+	if (region->kind == REGION_MAPPED && region->access == ACCESS_READ_WRITE &&
+			access != ACCESS_READ_WRITE)
+		region->object->writable_pages -= (region->end - region->start) / PAGE_SIZE;
+	region->access = access;
+	for (uint64_t address = region->start; address < region->end; address += PAGE_SIZE) {
+		bool mapped = arch_space_protect(
+				&vm->space, address, page_access(region, address));
 
 		ASSERT(mapped);
 	}
+	region_unlock(region);
+}
+
+static void protect_perform(struct vm *vm, uint64_t start, uint64_t end, enum access access,
+		struct region_list *spares)
+{
+	region_split(vm, start, spares);
+	region_split(vm, end, spares);
+	for (struct vm_region *region = region_tree_from(vm->regions, start);
+			region && region->start < end;
+			region = region_tree_from(vm->regions, region->end))
+		region_protect(vm, region, access);
 	regions_merge(vm, start, end, spares);
 }
 
@@ -326,6 +372,8 @@ status_t vm_protect(struct vm *vm, uint64_t address, uint64_t bytes, enum access
 		status = protect_check(vm, address, address + bytes, access, detail);
 	if (status == STATUS_OK)
 		status = region_list_fill(vm, &spares, 2, detail);
+	if (status == STATUS_OK && access == ACCESS_READ_WRITE)
+		status = writers_prepare(vm, address, address + bytes, detail);
 	if (status == STATUS_OK)
 		protect_perform(vm, address, address + bytes, access, &spares);
 	spin_unlock(&vm->lock);
@@ -361,20 +409,9 @@ static void unmap_perform(struct vm *vm, uint64_t start, uint64_t end, struct re
 	struct vm_region *region = region_tree_from(vm->regions, start);
 
 	while (region && region->start < end) {
-		uint64_t low = MAX(start, region->start);
 		uint64_t high = MIN(end, region->end);
 
-		region_unback(vm, region, low, high);
-		if (low > region->start && high < region->end)
-			region_split(vm, high, spares);
-		if (low > region->start) {
-			region_tree_resize(vm->regions, region, region->start, low);
-		} else if (high < region->end) {
-			region_trim_front(vm, region, high);
-		} else {
-			region_tree_remove(&vm->regions, region);
-			region_list_push(spares, region);
-		}
+		region_cut(vm, region, MAX(start, region->start), high, spares);
 		region = region_tree_from(vm->regions, high);
 	}
 }

@@ -1,9 +1,8 @@
 /*
  * Address spaces: regions over page tables. A region is reserved (no memory), committed (anonymous
  * frames of its own) or mapped (a window on a memory object). Frames and table pages are made when
- * a region is, never at a fault, so a fault never fails for want of memory; the fault handler
- * dispatches on the region's backing, of which clones and pagers are still to come. The kernel
- * object behind VirtualMemory.
+ * a region is, never at a fault; a fault that copies a shared page takes one that was set aside
+ * when sharing began. So no fault fails for want of memory. The kernel object behind VirtualMemory.
  */
 #ifndef KERNEL_MM_VM_H
 #define KERNEL_MM_VM_H
@@ -54,6 +53,10 @@ status_t vm_unmap(struct vm *vm, uint64_t address, uint64_t bytes, uint64_t *det
 /* Maps kernel-owned frames (a ring) that no operation can unmap, protect or cover. */
 status_t vm_map_fixed(struct vm *vm, uint64_t physical, uint64_t bytes, uint64_t *address,
 		uint64_t *detail) MUST_USE;
+
+/* Puts a page of an object into the page tables of every mapping of it, in place of what it was.
+ * The object's lock is held, and no space's is needed. */
+void vm_show_page(struct memory_object *object, uint64_t index);
 
 enum vm_fault { VM_FAULT_RESOLVED, VM_FAULT_CRASH };
 /* A page fault in user mode at `address`. */

@@ -78,19 +78,30 @@ status_t region_list_fill(struct vm *vm, struct region_list *list, uint32_t coun
 /* Ends regions. No lock is held: the last mapping may end its memory object. */
 void region_list_free(struct vm *vm, struct region_list *list);
 
+/* The lock of a MAPPED region's object; nothing for other regions. */
+void region_lock(const struct vm_region *region);
+void region_unlock(const struct vm_region *region);
+/* Where a page of a MAPPED region is in its object. */
+static inline uint64_t region_page_index(const struct vm_region *region, uint64_t address)
+{
+	return (region->offset + (address - region->start)) / PAGE_SIZE;
+}
+
+/* Adds a region whose fields are set; a MAPPED one brings its reference and has its object locked. */
 void region_enter(struct vm *vm, struct vm_region *region);
-/* Moves the start of a region up. Pages in between have been given back. */
-void region_trim_front(struct vm *vm, struct vm_region *region, uint64_t start);
 /* Cuts the region around `address` in two there; the upper half is a spare. */
 void region_split(struct vm *vm, uint64_t address, struct region_list *spares);
+/* Gives back the pages [start, end) of a region and then the range itself. A hole takes a spare, a
+ * region that ends joins them. */
+void region_cut(struct vm *vm, struct vm_region *region, uint64_t start, uint64_t end,
+		struct region_list *spares);
 /* Joins neighbours of the same kind from just below `start` to just above `end`. */
 void regions_merge(struct vm *vm, uint64_t start, uint64_t end, struct region_list *ended);
 
 /* Maps a page whose table has been prepared. */
 void page_map(struct vm *vm, uint64_t address, uint64_t physical, enum access access,
 		enum arch_memory memory);
-/* Takes pages [start, end) of a region out of the page tables and gives their frames back. The
- * region itself stays. */
-void region_unback(struct vm *vm, const struct vm_region *region, uint64_t start, uint64_t end);
+/* The access that page tables give to a page of a region: none may write a page that is shared. */
+enum access page_access(const struct vm_region *region, uint64_t address);
 
 #endif

@@ -10,16 +10,24 @@ static const struct vm_arguments map_arguments = {
 	.offset = 1, .bytes = 2, .address = 3, .access = 4
 };
 
+static enum arch_memory memory_of(const struct memory_object *object)
+{
+	return object->backing == MEMORY_DEVICE ? ARCH_MEMORY_DEVICE : ARCH_MEMORY_NORMAL;
+}
+
 static void map_perform(struct vm *vm, struct vm_region *region, struct region_list *spares)
 {
-	enum arch_memory memory = region->object->backing == MEMORY_DEVICE ? ARCH_MEMORY_DEVICE
-									   : ARCH_MEMORY_NORMAL;
-	uint64_t index = region->offset / PAGE_SIZE;
+	enum arch_memory memory = memory_of(region->object);
 
+	object_get(&region->object->object);
+	region_lock(region);
 	for (uint64_t address = region->start; address < region->end; address += PAGE_SIZE)
-		page_map(vm, address, memory_object_page(region->object, index++),
-				(enum access)region->access, memory);
+		page_map(vm, address,
+				memory_object_page(region->object,
+						region_page_index(region, address)),
+				page_access(region, address), memory);
 	region_enter(vm, region);
+	region_unlock(region);
 	regions_merge(vm, region->start, region->end, spares);
 }
 
@@ -67,17 +75,19 @@ status_t vm_map(struct vm *vm, struct memory_object *object, bool writable, uint
 		return status;
 	spin_lock(&vm->lock);
 	status = map_prepare(vm, bytes, &place, &spares, detail);
+	if (status == STATUS_OK && access == ACCESS_READ_WRITE)
+		status = memory_object_writers_add(object, bytes / PAGE_SIZE, detail);
 	if (status == STATUS_OK) {
 		struct vm_region *region = region_list_take(&spares);
 
-		object_get(&object->object);
 		*region = (struct vm_region){ .start = place,
 			.end = place + bytes,
 			.kind = REGION_MAPPED,
 			.access = access,
 			.object = object,
 			.offset = offset,
-			.writable = writable };
+			.writable = writable,
+			.vm = vm };
 		map_perform(vm, region, &spares);
 		*address = place;
 	}
@@ -113,15 +123,44 @@ status_t vm_map_fixed(struct vm *vm, uint64_t physical, uint64_t bytes, uint64_t
 	return status;
 }
 
-/* A fault at a mapped object's page, by backing. */
-static enum vm_fault mapped_fault(const struct memory_object *object)
+/* --- Pages that change ------------------------------------------------------------------------ */
+
+void vm_show_page(struct memory_object *object, uint64_t index)
+{
+	LOCK_ASSERT_HELD(&object->lock);
+	for (struct list *link = object->mappings.next; link != &object->mappings;
+			link = link->next) {
+		const struct vm_region *region = container_of(link, struct vm_region, object_link);
+		uint64_t address = region->start + index * PAGE_SIZE - region->offset;
+
+		if (index * PAGE_SIZE < region->offset || address >= region->end)
+			continue;
+		(void)arch_space_unmap(&region->vm->space, address);
+		page_map(region->vm, address, memory_object_page(object, index),
+				page_access(region, address), memory_of(object));
+	}
+}
+
+/* --- Faults ----------------------------------------------------------------------------------- */
+
+static bool access_allows(enum access access, enum access wanted)
+{
+	return wanted == access || (wanted == ACCESS_READ && access != ACCESS_NONE);
+}
+
+/* A fault at a mapped object's page that the region allows, by backing. */
+static enum vm_fault mapped_fault(struct memory_object *object, uint64_t index, enum access wanted)
 {
 	switch (object->backing) {
 	case MEMORY_ANONYMOUS:
+		/* Without sharing, pages are as the region says since the mapping was made. */
+		if (!object->sharing)
+			return VM_FAULT_CRASH;
+		if (wanted == ACCESS_READ_WRITE)
+			memory_object_page_own(object, index);
+		return VM_FAULT_RESOLVED;
 	case MEMORY_DEVICE:
-		/* Present since the mapping was made: the access itself is not allowed. */
 		return VM_FAULT_CRASH;
-	case MEMORY_CLONE:
 	case MEMORY_PAGER:
 		break;
 	}
@@ -135,8 +174,12 @@ enum vm_fault vm_fault(struct vm *vm, uint64_t address, enum access wanted)
 
 	spin_lock(&vm->lock);
 	region = region_tree_from(vm->regions, address);
-	if (region && region->start <= address && region->kind == REGION_MAPPED)
-		answer = mapped_fault(region->object);
+	if (region && region->start <= address && region->kind == REGION_MAPPED &&
+			access_allows((enum access)region->access, wanted)) {
+		region_lock(region);
+		answer = mapped_fault(region->object, region_page_index(region, address), wanted);
+		region_unlock(region);
+	}
 	spin_unlock(&vm->lock);
 	return answer;
 }

@@ -4,8 +4,9 @@
  * (arch_space_*) in step with the tree of regions.
  *
  * Always true: a page of a COMMITTED, MAPPED or FIXED region is in the page tables with the
- * region's access, no other user page is; the frames charged are those of COMMITTED regions; each
- * region is charged as one object.
+ * region's access (but a shared page is never writable), no other user page is; the frames charged
+ * are those of COMMITTED regions; each region is charged as one object; a MAPPED region is in its
+ * object's list.
  */
 #include "kernel/mm/vm_internal.h"
 
@@ -60,35 +61,66 @@ static uint64_t *region_count(struct vm *vm, enum region_kind kind)
 	panic("a region of kind %d", (int)kind);
 }
 
+void region_lock(const struct vm_region *region) NO_LOCK_ANALYSIS
+{
+	if (region->object)
+		spin_lock(&region->object->lock);
+}
+
+void region_unlock(const struct vm_region *region) NO_LOCK_ANALYSIS
+{
+	if (region->object)
+		spin_unlock(&region->object->lock);
+}
+
 void region_enter(struct vm *vm, struct vm_region *region)
 {
 	region_tree_insert(&vm->regions, region);
 	*region_count(vm, region->kind) += (region->end - region->start) / PAGE_SIZE;
+	if (region->object)
+		list_append(&region->object->mappings, &region->object_link);
 }
 
-void region_trim_front(struct vm *vm, struct vm_region *region, uint64_t start)
+/* Takes a region out of the tree. Its object is locked; the reference on it stays with the list. */
+static void region_leave(struct vm *vm, struct vm_region *region, struct region_list *ended)
+{
+	region_tree_remove(&vm->regions, region);
+	if (region->object)
+		list_remove(&region->object_link);
+	region_list_push(ended, region);
+}
+
+/* Moves the start of a region up. Its object is locked. */
+static void region_trim_front(struct vm *vm, struct vm_region *region, uint64_t start)
 {
 	if (region->kind == REGION_MAPPED)
 		region->offset += start - region->start;
 	region_tree_resize(vm->regions, region, start, region->end);
 }
 
-void region_split(struct vm *vm, uint64_t address, struct region_list *spares)
+/* Cuts a region in two at an address inside; the upper half is a spare. Its object is locked. */
+static void region_divide(struct vm *vm, struct vm_region *low, uint64_t address, struct vm_region *high)
 {
-	struct vm_region *low = region_tree_from(vm->regions, address);
-	struct vm_region *high;
-
-	if (!low || low->start >= address)
-		return;
-	high = region_list_take(spares);
 	*high = *low;
 	region_tree_resize(vm->regions, low, low->start, address);
 	high->start = address;
 	if (high->kind == REGION_MAPPED) {
 		high->offset += address - low->start;
 		object_get(&high->object->object);
+		list_append(&high->object->mappings, &high->object_link);
 	}
 	region_tree_insert(&vm->regions, high);
+}
+
+void region_split(struct vm *vm, uint64_t address, struct region_list *spares)
+{
+	struct vm_region *region = region_tree_from(vm->regions, address);
+
+	if (!region || region->start >= address)
+		return;
+	region_lock(region);
+	region_divide(vm, region, address, region_list_take(spares));
+	region_unlock(region);
 }
 
 static bool regions_join(const struct vm_region *low, const struct vm_region *high)
@@ -118,14 +150,17 @@ void regions_merge(struct vm *vm, uint64_t start, uint64_t end, struct region_li
 		if (high && regions_join(low, high)) {
 			uint64_t high_end = high->end;
 
-			region_tree_remove(&vm->regions, high);
-			region_list_push(ended, high);
+			region_lock(low);
+			region_leave(vm, high, ended);
 			region_tree_resize(vm->regions, low, low->start, high_end);
+			region_unlock(low);
 		} else {
 			low = high;
 		}
 	}
 }
+
+/* --- Pages ------------------------------------------------------------------------------------ */
 
 void page_map(struct vm *vm, uint64_t address, uint64_t physical, enum access access,
 		enum arch_memory memory)
@@ -135,7 +170,18 @@ void page_map(struct vm *vm, uint64_t address, uint64_t physical, enum access ac
 	ASSERT(status == STATUS_OK);
 }
 
-void region_unback(
+enum access page_access(const struct vm_region *region, uint64_t address)
+{
+	if (region->access == ACCESS_READ_WRITE && region->kind == REGION_MAPPED &&
+			memory_object_page_is_shared(
+					region->object, region_page_index(region, address)))
+		return ACCESS_READ;
+	return (enum access)region->access;
+}
+
+/* Takes pages [start, end) of a region out of the page tables and gives their frames back. The
+ * region itself stays; its object is locked. */
+static void region_unback(
 		struct vm *vm, const struct vm_region *region, uint64_t start, uint64_t end)
 {
 	uint64_t pages = (end - start) / PAGE_SIZE;
@@ -155,6 +201,25 @@ void region_unback(
 	}
 	if (region->kind == REGION_COMMITTED)
 		ledger_refund(vm->ledger, RESOURCE_CLASS_FRAMES, pages);
+	if (region->kind == REGION_MAPPED && region->access == ACCESS_READ_WRITE)
+		region->object->writable_pages -= pages;
+}
+
+void region_cut(struct vm *vm, struct vm_region *region, uint64_t start, uint64_t end,
+		struct region_list *spares)
+{
+	region_lock(region);
+	region_unback(vm, region, start, end);
+	if (start > region->start) {
+		if (end < region->end)
+			region_divide(vm, region, end, region_list_take(spares));
+		region_tree_resize(vm->regions, region, region->start, start);
+	} else if (end < region->end) {
+		region_trim_front(vm, region, end);
+	} else {
+		region_leave(vm, region, spares);
+	}
+	region_unlock(region);
 }
 
 bool vm_teardown(struct vm *vm, uint32_t budget)
@@ -166,19 +231,17 @@ bool vm_teardown(struct vm *vm, uint32_t budget)
 	vm->ended = true;
 	while (vm->regions && budget > 0) {
 		struct vm_region *region = region_tree_from(vm->regions, 0);
-		uint64_t pages = (region->end - region->start) / PAGE_SIZE;
+		uint64_t pages = region->kind == REGION_RESERVED
+				? 1
+				: (region->end - region->start) / PAGE_SIZE;
 
-		if (region->kind != REGION_RESERVED && pages > budget) {
-			uint64_t end = region->start + (uint64_t)budget * PAGE_SIZE;
-
-			region_unback(vm, region, region->start, end);
-			region_trim_front(vm, region, end);
+		if (pages > budget) {
+			region_cut(vm, region, region->start,
+					region->start + (uint64_t)budget * PAGE_SIZE, &ended);
 			break;
 		}
-		region_unback(vm, region, region->start, region->end);
-		budget -= region->kind == REGION_RESERVED ? 1 : (uint32_t)pages;
-		region_tree_remove(&vm->regions, region);
-		region_list_push(&ended, region);
+		region_cut(vm, region, region->start, region->end, &ended);
+		budget -= (uint32_t)pages;
 	}
 	empty = !vm->regions;
 	spin_unlock(&vm->lock);
@@ -186,27 +249,61 @@ bool vm_teardown(struct vm *vm, uint32_t budget)
 	return empty;
 }
 
+/* --- Checking --------------------------------------------------------------------------------- */
+
+/* A page is what its region says. Where the object's pages may be shared, one that may be written
+ * can still be read-only. */
+static void page_check(struct vm *vm, const struct vm_region *region, uint64_t address)
+{
+	uint64_t physical;
+	enum access access;
+
+	ASSERT(arch_space_lookup(&vm->space, address, &physical, &access));
+	if (region->kind != REGION_MAPPED) {
+		ASSERT((uint32_t)access == region->access);
+		return;
+	}
+	ASSERT(physical == memory_object_page(region->object, region_page_index(region, address)));
+	if (access != page_access(region, address))
+		ASSERT(access == ACCESS_READ && region->access == ACCESS_READ_WRITE &&
+				region->object->sharing);
+}
+
+/* What an object knows of its mappings is so. */
+static void mappings_check(const struct memory_object *object)
+{
+	uint64_t writable_pages = 0;
+
+	for (struct list *link = object->mappings.next; link != &object->mappings;
+			link = link->next) {
+		const struct vm_region *region = container_of(link, struct vm_region, object_link);
+
+		ASSERT(region->object == object && region->kind == REGION_MAPPED);
+		if (region->access == ACCESS_READ_WRITE)
+			writable_pages += (region->end - region->start) / PAGE_SIZE;
+	}
+	ASSERT(object->writable_pages == writable_pages);
+	if (object->sealed)
+		ASSERT(writable_pages == 0);
+}
+
 static void region_check(struct vm *vm, const struct vm_region *region, uint64_t pages[4])
 {
 	ASSERT(region->start >= USER_BASE && region->end <= USER_END);
 	ASSERT((region->start | region->end) % PAGE_SIZE == 0);
 	ASSERT((region->kind == REGION_MAPPED) == (region->object != NULL));
+	if (region->object)
+		ASSERT(region->vm == vm);
 	pages[region->kind] += (region->end - region->start) / PAGE_SIZE;
 	if (region->kind == REGION_RESERVED)
 		return;
-	for (uint64_t address = region->start; address < region->end; address += PAGE_SIZE) {
-		uint64_t physical;
-		enum access access;
-
-		ASSERT(arch_space_lookup(&vm->space, address, &physical, &access));
-		ASSERT((uint32_t)access == region->access);
-		if (region->kind == REGION_MAPPED)
-			ASSERT(physical ==
-					memory_object_page(region->object,
-							(region->offset +
-									(address - region->start)) /
-									PAGE_SIZE));
-	}
+	region_lock(region);
+	for (uint64_t address = region->start; address < region->end; address += PAGE_SIZE)
+		page_check(vm, region, address);
+	/* Once for all mappings of an object. */
+	if (region->object && region->object->mappings.next == &region->object_link)
+		mappings_check(region->object);
+	region_unlock(region);
 }
 
 void vm_check(struct vm *vm)

@@ -1,408 +1,13 @@
 /*
- * Tests of address spaces: random operations against a model that is an array of pages, each
- * refusal with its reason, and the n-th allocation failing for every n. Page tables, frames and
- * slabs are fakes that count; the ledger, the objects and the tree of regions are the kernel's own.
+ * Tests of address spaces and memory objects: random operations against a model that is an array of
+ * pages and the contents of each object, each refusal with its reason, and the n-th allocation
+ * failing for every n.
  */
-#include "kernel/mm/vm.h"
+#include "kernel/mm/vm_test_machine.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+/* --- Random operations ----------------------------------------------------------------------- */
 
-#include <cmocka.h>
-
-#include "kernel/core/panic.h"
-#include "kernel/mm/frame.h"
-#include "kernel/mm/region_tree.h"
-#include "kernel/mm/slab.h"
-#include "kernel/object/ledger.h"
-#include "kernel/object/memory_object.h"
-
-/* --- The machine -------------------------------------------------------------------------------
- * */
-
-#define FRAMES 4096u
-
-uint8_t *arch_host_memory;
-struct cpu *arch_host_cpu;
-
-static bool frame_used[FRAMES];
-static uint32_t frame_next;
-static uint64_t frames_live;
-static uint64_t slabs_live;
-static uint64_t fail_in; /* the allocation that fails, counted down; 0: none */
-
-static bool allocation_fails(void)
-{
-	return fail_in != 0 && --fail_in == 0;
-}
-
-void panic(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	abort();
-}
-
-void spin_debug_acquire(struct spinlock *lock)
-{
-	(void)lock;
-}
-
-void spin_debug_release(struct spinlock *lock)
-{
-	(void)lock;
-}
-
-uint64_t frame_alloc_zeroed(uint32_t order)
-{
-	assert_int_equal(order, 0);
-	if (frames_live == FRAMES || allocation_fails())
-		return FRAME_NONE;
-	while (frame_used[frame_next % FRAMES])
-		frame_next++;
-	frame_used[frame_next % FRAMES] = true;
-	frames_live++;
-	memset(arch_host_memory + frame_next % FRAMES * PAGE_SIZE, 0, PAGE_SIZE);
-	return (uint64_t)(frame_next++ % FRAMES) * PAGE_SIZE;
-}
-
-void frame_free(uint64_t physical, uint32_t order)
-{
-	assert_int_equal(order, 0);
-	assert_true(frame_used[physical / PAGE_SIZE]);
-	frame_used[physical / PAGE_SIZE] = false;
-	frames_live--;
-	memset(arch_host_memory + physical, 0xa5, PAGE_SIZE);
-}
-
-void *slab_alloc(struct slab_cache *cache)
-{
-	if (allocation_fails())
-		return NULL;
-	slabs_live++;
-	return calloc(1, cache->size);
-}
-
-void slab_free(struct slab_cache *cache, void *object)
-{
-	(void)cache;
-	slabs_live--;
-	free(object);
-}
-
-void *heap_alloc(size_t bytes)
-{
-	if (allocation_fails())
-		return NULL;
-	slabs_live++;
-	return calloc(1, bytes);
-}
-
-void heap_free(void *memory, size_t bytes)
-{
-	(void)bytes;
-	slabs_live--;
-	free(memory);
-}
-
-/* Page tables: one array for the two windows of addresses that the tests use. */
-#define WINDOW_PAGES 128u
-#define WINDOW_LOW   0x41000000ul
-#define WINDOW_HIGH  0x100000000ul /* where the kernel chooses addresses */
-#define WINDOW_BYTES (WINDOW_PAGES * (uint64_t)PAGE_SIZE)
-#define PAGES        (2 * WINDOW_PAGES)
-
-struct leaf {
-	bool mapped;
-	uint64_t physical;
-	enum access access;
-};
-
-static struct leaf leaves[PAGES];
-static bool prepared[PAGES];
-
-static uint64_t page_address(uint32_t page)
-{
-	return page < WINDOW_PAGES ? WINDOW_LOW + page * (uint64_t)PAGE_SIZE
-				   : WINDOW_HIGH + (page - WINDOW_PAGES) * (uint64_t)PAGE_SIZE;
-}
-
-/* PAGES if the address is in no window. */
-static uint32_t page_of(uint64_t address)
-{
-	if (address >= WINDOW_LOW && address < WINDOW_LOW + WINDOW_BYTES)
-		return (uint32_t)((address - WINDOW_LOW) / PAGE_SIZE);
-	if (address >= WINDOW_HIGH && address < WINDOW_HIGH + WINDOW_BYTES)
-		return WINDOW_PAGES + (uint32_t)((address - WINDOW_HIGH) / PAGE_SIZE);
-	return PAGES;
-}
-
-status_t arch_space_create(struct arch_space *space, struct ledger *ledger)
-{
-	space->ledger = ledger;
-	return allocation_fails() ? STATUS_OVERLOADED : STATUS_OK;
-}
-
-void arch_space_destroy(struct arch_space *space)
-{
-	(void)space;
-	for (uint32_t i = 0; i < PAGES; i++)
-		assert_false(leaves[i].mapped);
-	memset(prepared, 0, sizeof(prepared));
-}
-
-status_t arch_space_prepare(struct arch_space *space, uint64_t address, uint64_t pages)
-{
-	(void)space;
-	if (allocation_fails())
-		return STATUS_OVERLOADED;
-	for (uint64_t i = 0; i < pages; i++)
-		prepared[page_of(address + i * PAGE_SIZE)] = true;
-	return STATUS_OK;
-}
-
-status_t arch_space_map(struct arch_space *space, uint64_t address, uint64_t physical,
-		enum access access, enum arch_memory memory)
-{
-	struct leaf *leaf = &leaves[page_of(address)];
-
-	(void)space;
-	(void)memory;
-	assert_true(prepared[page_of(address)]);
-	assert_false(leaf->mapped);
-	*leaf = (struct leaf){ true, physical, access };
-	return STATUS_OK;
-}
-
-bool arch_space_unmap(struct arch_space *space, uint64_t address)
-{
-	struct leaf *leaf = &leaves[page_of(address)];
-	bool mapped = leaf->mapped;
-
-	(void)space;
-	leaf->mapped = false;
-	return mapped;
-}
-
-bool arch_space_protect(struct arch_space *space, uint64_t address, enum access access)
-{
-	(void)space;
-	leaves[page_of(address)].access = access;
-	return leaves[page_of(address)].mapped;
-}
-
-bool arch_space_lookup(const struct arch_space *space, uint64_t address, uint64_t *physical,
-		enum access *access)
-{
-	uint32_t page = page_of(address);
-
-	(void)space;
-	if (page == PAGES || !leaves[page].mapped)
-		return false;
-	*physical = leaves[page].physical;
-	*access = leaves[page].access;
-	return true;
-}
-
-const struct object_type vm_type = { .name = "vm", .destroy = vm_destroy };
-const struct object_type memory_object_type = { .name = "memory",
-	.destroy = memory_object_destroy };
-
-/* --- The model ---------------------------------------------------------------------------------
- * */
-
-enum page_kind { PAGE_FREE, PAGE_RESERVED, PAGE_COMMITTED, PAGE_MAPPED, PAGE_FIXED };
-
-struct page {
-	enum page_kind kind;
-	enum access access;
-	uint32_t object; /* MAPPED: number of the object and its page */
-	uint32_t index;
-	bool writable;
-};
-
-#define OBJECTS      3u
-#define OBJECT_PAGES 8u
-
-static struct page model[PAGES];
-static struct memory_object *objects[OBJECTS];
-static struct ledger *ledger;
-static struct vm *vm;
-
-static uint64_t used(enum resource_class resource)
-{
-	return ledger->used[resource];
-}
-
-/* A page as the address space has it. */
-static struct page page_now(uint32_t page)
-{
-	static const enum page_kind kinds[] = {
-		[REGION_RESERVED] = PAGE_RESERVED,
-		[REGION_COMMITTED] = PAGE_COMMITTED,
-		[REGION_MAPPED] = PAGE_MAPPED,
-		[REGION_FIXED] = PAGE_FIXED,
-	};
-	uint64_t address = page_address(page);
-	const struct vm_region *region = region_tree_from(vm->regions, address);
-	struct page now = { PAGE_FREE, ACCESS_NONE, 0, 0, false };
-
-	if (!region || region->start > address)
-		return now;
-	now.kind = kinds[region->kind];
-	now.access = (enum access)region->access;
-	if (region->kind == REGION_MAPPED) {
-		while (objects[now.object] != region->object)
-			now.object++;
-		now.index = (uint32_t)((region->offset + address - region->start) / PAGE_SIZE);
-		now.writable = region->writable;
-	}
-	return now;
-}
-
-static uint32_t model_count(enum page_kind kind)
-{
-	uint32_t count = 0;
-
-	for (uint32_t i = 0; i < PAGES; i++)
-		count += model[i].kind == kind;
-	return count;
-}
-
-static uint32_t region_total(void)
-{
-	uint32_t count = 0;
-
-	for (const struct vm_region *region = region_tree_from(vm->regions, 0); region;
-			region = region_tree_from(vm->regions, region->end))
-		count++;
-	return count;
-}
-
-/* The address space is the model's, and what it is charged is what it has. */
-static void assert_model(void)
-{
-	vm_check(vm);
-	for (uint32_t i = 0; i < PAGES; i++) {
-		struct page now = page_now(i);
-
-		assert_int_equal(now.kind, model[i].kind);
-		assert_int_equal(now.access, model[i].access);
-		assert_int_equal(now.object, model[i].object);
-		assert_int_equal(now.index, model[i].index);
-		assert_int_equal(now.writable, model[i].writable);
-		if (model[i].kind == PAGE_FREE || model[i].kind == PAGE_RESERVED)
-			assert_false(leaves[i].mapped);
-	}
-	assert_int_equal(vm->reserved_pages, model_count(PAGE_RESERVED));
-	assert_int_equal(vm->committed_pages, model_count(PAGE_COMMITTED));
-	assert_int_equal(used(RESOURCE_CLASS_FRAMES),
-			model_count(PAGE_COMMITTED) + OBJECTS * OBJECT_PAGES);
-	assert_int_equal(frames_live, used(RESOURCE_CLASS_FRAMES));
-	assert_int_equal(used(RESOURCE_CLASS_OBJECTS), 1 + OBJECTS + region_total());
-}
-
-static bool model_all(uint32_t start, uint32_t pages, enum page_kind kind)
-{
-	for (uint32_t i = start; i < start + pages; i++) {
-		if (model[i].kind != kind)
-			return false;
-	}
-	return true;
-}
-
-static void model_set(uint32_t start, uint32_t pages, struct page page)
-{
-	for (uint32_t i = start; i < start + pages; i++) {
-		model[i] = page;
-		page.index += page.kind == PAGE_MAPPED;
-	}
-}
-
-/* First fit from where the kernel chooses; PAGES if there is no room in the window. */
-static uint32_t model_room(uint32_t pages)
-{
-	for (uint32_t i = WINDOW_PAGES; i + pages <= PAGES; i++) {
-		if (model_all(i, pages, PAGE_FREE))
-			return i;
-	}
-	return PAGES;
-}
-
-static int space_create(void **state)
-{
-	static const uint64_t limit[LEDGER_CLASSES] = { 100000, 1000, 100000, 1000, 1000, 1000,
-		10 };
-	uint64_t detail;
-
-	(void)state;
-	if (!ledger_root()->references)
-		(void)ledger_root_init(limit);
-	arch_host_memory = calloc(FRAMES, PAGE_SIZE);
-	memset(model, 0, sizeof(model));
-	memset(leaves, 0, sizeof(leaves));
-	fail_in = 0;
-	assert_int_equal(ledger_create(ledger_root(), (uint64_t[]){ 3000, 0, 3000, 0, 0, 0, 0 },
-					 &ledger, &detail),
-			STATUS_OK);
-	assert_int_equal(vm_create(ledger, &vm, &detail), STATUS_OK);
-	for (uint32_t i = 0; i < OBJECTS; i++)
-		assert_int_equal(memory_object_create(ledger, OBJECT_PAGES * PAGE_SIZE, &objects[i],
-						 &detail),
-				STATUS_OK);
-	return 0;
-}
-
-/* The end gives everything back. */
-static int space_end(void **state)
-{
-	(void)state;
-	fail_in = 0;
-	while (!vm_teardown(vm, 7))
-		vm_check(vm);
-	object_put(&vm->object);
-	for (uint32_t i = 0; i < OBJECTS; i++)
-		object_put(&objects[i]->object);
-	assert_int_equal(frames_live, 0);
-	assert_int_equal(slabs_live, 1); /* the ledger */
-	for (uint32_t i = 0; i < LEDGER_CLASSES; i++)
-		assert_int_equal(ledger->used[i], 0);
-	ledger_close(ledger);
-	assert_int_equal(slabs_live, 0);
-	free(arch_host_memory);
-	return 0;
-}
-
-/* Copies what a program would see, through the page tables; the bytes that are there. */
-static size_t peek(uint64_t address, void *out, size_t bytes)
-{
-	uint8_t *to = out;
-	size_t copied = 0;
-
-	while (copied < bytes) {
-		uint64_t at = address + copied;
-		size_t part = MIN(bytes - copied, (size_t)(PAGE_SIZE - at % PAGE_SIZE));
-		uint64_t physical;
-		enum access access;
-
-		if (at < USER_BASE || at >= USER_END ||
-				!arch_space_lookup(&vm->space, ALIGN_DOWN(at, (uint64_t)PAGE_SIZE),
-						&physical, &access))
-			break;
-		memcpy(to + copied, (const uint8_t *)arch_direct(physical) + at % PAGE_SIZE, part);
-		copied += part;
-	}
-	return copied;
-}
-
-/* --- Random operations --------------------------------------------------------------------------
- * */
+static uint64_t last_value; /* that was written to a page */
 
 static uint32_t random_below(uint32_t limit)
 {
@@ -479,8 +84,8 @@ static bool model_protectable(struct range range, enum access access)
 	for (uint32_t i = range.start; i < range.start + range.pages; i++) {
 		if (model[i].kind != PAGE_COMMITTED && model[i].kind != PAGE_MAPPED)
 			return false;
-		if (model[i].kind == PAGE_MAPPED && !model[i].writable &&
-				access == ACCESS_READ_WRITE)
+		if (model[i].kind == PAGE_MAPPED && access == ACCESS_READ_WRITE &&
+				(!model[i].writable || sealed[model[i].object]))
 			return false;
 	}
 	return true;
@@ -501,11 +106,21 @@ static void random_protect(void)
 		model[i].access = access;
 }
 
+/* The number of an object that there is. */
+static uint32_t random_object(void)
+{
+	uint32_t object = random_below(OBJECTS);
+
+	while (!objects[object])
+		object = (object + 1) % OBJECTS;
+	return object;
+}
+
 static void random_map(void)
 {
 	struct range range = random_range();
 	enum access access = random_access();
-	uint32_t object = random_below(OBJECTS);
+	uint32_t object = random_object();
 	uint32_t index = random_below(OBJECT_PAGES + 1);
 	bool writable = random_below(2);
 	uint64_t address;
@@ -515,7 +130,7 @@ static void random_map(void)
 	range.pages = 1 + random_below(OBJECT_PAGES);
 	address = random_place(&range);
 	expected = index + range.pages <= OBJECT_PAGES &&
-			(writable || access != ACCESS_READ_WRITE) &&
+			((writable && !sealed[object]) || access != ACCESS_READ_WRITE) &&
 			model_all(range.start, range.pages, PAGE_FREE);
 	if (!ok(vm_map(vm, objects[object], writable, index * (uint64_t)PAGE_SIZE,
 				range.pages * (uint64_t)PAGE_SIZE, &address, access, &detail),
@@ -539,9 +154,120 @@ static void random_unmap(void)
 		model_set(range.start, range.pages, (struct page){ .kind = PAGE_FREE });
 }
 
+/* A program writes to a page: it faults if the tables do not allow it. */
+static void random_store(void)
+{
+	uint32_t page = random_below(PAGES);
+	bool allowed = model[page].kind == PAGE_MAPPED && model[page].access == ACCESS_READ_WRITE;
+	uint64_t *words;
+
+	if (model[page].kind != PAGE_MAPPED)
+		return;
+	if (leaves[page].access != ACCESS_READ_WRITE)
+		assert_int_equal(vm_fault(vm, page_address(page), ACCESS_READ_WRITE),
+				allowed ? VM_FAULT_RESOLVED : VM_FAULT_CRASH);
+	assert_int_equal(leaves[page].access == ACCESS_READ_WRITE, allowed);
+	if (!allowed)
+		return;
+	words = arch_direct(leaves[page].physical);
+	words[0] = ++last_value;
+	contents[model[page].object][model[page].index] = last_value;
+}
+
+static void random_write(void)
+{
+	uint32_t object = random_object();
+	uint32_t index = random_below(OBJECT_PAGES);
+	uint64_t value = ++last_value;
+	uint64_t detail;
+
+	if (ok(memory_object_write(objects[object], index * (uint64_t)PAGE_SIZE, &value,
+			       sizeof(value), &detail),
+			    !sealed[object]))
+		contents[object][index] = value;
+}
+
+/* A new object in a free place: a clone, or an empty one. */
+static void random_create(void)
+{
+	uint32_t object = random_object();
+	uint32_t made = random_below(OBJECTS);
+	bool clone = random_below(4) != 0;
+	uint64_t detail;
+
+	if (objects[made])
+		return;
+	if (!ok(clone ? memory_object_clone(objects[object], ledger, &objects[made], &detail)
+		      : memory_object_create(ledger, OBJECT_PAGES * PAGE_SIZE, &objects[made],
+					&detail),
+			    true))
+		return;
+	sealed[made] = false;
+	memset(contents[made], 0, sizeof(contents[made]));
+	if (clone)
+		memcpy(contents[made], contents[object], sizeof(contents[made]));
+}
+
+static uint32_t model_pages_of(uint32_t object, bool writable_only)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < PAGES; i++)
+		count += model[i].kind == PAGE_MAPPED && model[i].object == object &&
+				(!writable_only || model[i].access == ACCESS_READ_WRITE);
+	return count;
+}
+
+static void random_drop(void)
+{
+	uint32_t object = random_object();
+
+	if (live_objects() == 1 || model_pages_of(object, false) > 0)
+		return;
+	object_put(&objects[object]->object);
+	objects[object] = NULL;
+}
+
+static void random_seal(void)
+{
+	uint32_t object = random_object();
+	uint64_t writable_pages;
+	bool now;
+
+	if (live_objects() < OBJECTS / 2)
+		return;
+	now = memory_object_seal(objects[object], &writable_pages);
+	assert_int_equal(writable_pages, model_pages_of(object, true));
+	assert_int_equal(now, writable_pages == 0);
+	sealed[object] = now;
+}
+
+static void random_object_operation(void)
+{
+	switch (random_below(10)) {
+	case 0:
+		random_seal();
+		break;
+	case 1:
+		random_drop();
+		break;
+	case 2:
+	case 3:
+		random_create();
+		break;
+	case 4:
+	case 5:
+		random_write();
+		break;
+	default:
+		random_store();
+		break;
+	}
+}
+
 static void random_operation(void)
 {
-	switch (random_below(6)) {
+	switch (random_below(10)) {
 	case 0:
 		random_reserve();
 		break;
@@ -554,6 +280,11 @@ static void random_operation(void)
 		break;
 	case 4:
 		random_map();
+		break;
+	case 5:
+	case 6:
+	case 7:
+		random_object_operation();
 		break;
 	default:
 		random_unmap();
@@ -593,7 +324,7 @@ static void every_allocation_may_fail(void **state)
 	status_t status;
 
 	(void)state;
-	for (int operation = 0; operation < 6; operation++) {
+	for (int operation = 0; operation < 7; operation++) {
 		for (uint64_t n = 1;; n++) {
 			uint64_t at = page_address(4);
 
@@ -617,8 +348,12 @@ static void every_allocation_may_fail(void **state)
 			case 4:
 				status = vm_map_fixed(vm, 0, 4 * PAGE_SIZE, &address, &detail);
 				break;
-			default:
+			case 5:
 				status = vm_unmap(vm, at + 3 * PAGE_SIZE, PAGE_SIZE, &detail);
+				break;
+			default:
+				status = memory_object_clone(
+						objects[0], ledger, &objects[3], &detail);
 				break;
 			}
 			if (status == STATUS_OK)
@@ -634,15 +369,7 @@ static void every_allocation_may_fail(void **state)
 	}
 }
 
-/* --- Refusals ------------------------------------------------------------------------------------
- * */
-
-static void assert_refused(status_t status, uint64_t detail, enum reason reason)
-{
-	assert_int_equal(status, STATUS_INVALID_ARGUMENT);
-	assert_int_equal(detail & 0xff, reason);
-	assert_model();
-}
+/* --- Refusals -------------------------------------------------------------------------------- */
 
 static void ranges_outside_user_space_are_refused(void **state)
 {
@@ -779,8 +506,7 @@ static void a_full_ledger_refuses_and_keeps_nothing(void **state)
 	ledger->limit[RESOURCE_CLASS_OBJECTS] = 3000;
 }
 
-/* --- The rest
- * -------------------------------------------------------------------------------------- */
+/* --- The rest -------------------------------------------------------------------------------- */
 
 static void a_mapping_keeps_its_object(void **state)
 {
@@ -791,7 +517,8 @@ static void a_mapping_keeps_its_object(void **state)
 
 	(void)state;
 	assert_int_equal(memory_object_create(ledger, 2 * PAGE_SIZE, &object, &detail), STATUS_OK);
-	memory_object_write(object, PAGE_SIZE - 3, "capOS!", 7);
+	assert_int_equal(memory_object_write(object, PAGE_SIZE - 3, "capOS!", 7, &detail),
+			STATUS_OK);
 	assert_int_equal(
 			vm_map(vm, object, false, 0, 2 * PAGE_SIZE, &address, ACCESS_READ, &detail),
 			STATUS_OK);
@@ -801,9 +528,9 @@ static void a_mapping_keeps_its_object(void **state)
 	assert_memory_equal(text, "OS!", 4);
 	assert_int_equal(peek(address, text, 4), 0);
 	assert_int_equal(peek(address + 2 * PAGE_SIZE - 2, text, 8), 2);
-	assert_int_equal(used(RESOURCE_CLASS_FRAMES), OBJECTS * OBJECT_PAGES + 2);
+	assert_int_equal(used(RESOURCE_CLASS_FRAMES), live_objects() * OBJECT_PAGES + 2);
 	assert_int_equal(vm_unmap(vm, address, 2 * PAGE_SIZE, &detail), STATUS_OK);
-	assert_int_equal(used(RESOURCE_CLASS_FRAMES), OBJECTS * OBJECT_PAGES);
+	assert_int_equal(used(RESOURCE_CLASS_FRAMES), live_objects() * OBJECT_PAGES);
 	assert_model();
 }
 
@@ -906,8 +633,6 @@ static void many_regions_stay_fast(void **state)
 	}
 	ledger->limit[RESOURCE_CLASS_OBJECTS] = 3000;
 }
-
-#define TEST_IN_SPACE(name) cmocka_unit_test_setup_teardown(name, space_create, space_end)
 
 int main(void)
 {

@@ -109,7 +109,11 @@ static status_t method_open(void *self, struct call *call,
 	status = memory_object_create(call->payer, file.bytes, &object, &call->detail);
 	if (status != STATUS_OK)
 		return status;
-	memory_object_write(object, 0, file.data, file.bytes);
+	status = memory_object_write(object, 0, file.data, file.bytes, &call->detail);
+	if (status != STATUS_OK) {
+		object_put(&object->object);
+		return status;
+	}
 	object_hold(&object->object);
 	object_put(&object->object);
 	status = call_give(call, &object->object, &memory_view_interface, true, &cap);

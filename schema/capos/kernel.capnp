@@ -61,6 +61,11 @@ enum Access {
 interface MemoryView @0xc1a0e5b2d3f40605 $local {
   # Memory that may be mapped for reading or executing.
   info @0 () -> (bytes :UInt64 $unit("bytes")) $idempotent;
+  clone @1 () -> (object :MemoryObject);
+  # A new object with the contents of now, charged to the caller in full. Pages are shared until one side
+  # writes; where somebody has this object mapped for writing, they are copied at once.
+  isSealed @2 () -> (sealed :Bool) $idempotent;
+  # Whether nobody can write it any more.
 }
 
 interface MemoryObject @0xc1a0e5b2d3f40606 extends(MemoryView) $local {
@@ -69,6 +74,9 @@ interface MemoryObject @0xc1a0e5b2d3f40606 extends(MemoryView) $local {
   # At most 3 KiB a call.
   write @1 (offset :UInt64, bytes :Data) -> ();
   # At most 900 bytes a call.
+  seal @2 () -> (sealed :Bool, writablePages :UInt64 $unit("pages"));
+  # From now on nobody writes, maps for writing, or makes a mapping writable. Not sealed while writablePages
+  # are mapped for writing, by whomever: who does not trust its peers seals a clone.
 }
 
 interface VirtualMemory @0xc1a0e5b2d3f40607 $local {

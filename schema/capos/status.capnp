@@ -66,6 +66,7 @@ enum Reason {
   died @17 $sentence("the process that served the call ended");
   notBuilt @18 $sentence("this part of the system is not built yet");
   noCapability @19 $sentence("the answer that the call waited for has no capability at that place");
+  sealed @20 $sentence("the memory is sealed: nobody writes it any more");
 }
 
 enum ResourceClass {

@@ -17,6 +17,7 @@ GUEST_TEST_SRCS := \
 	death_test.c \
 	ledger_test.c \
 	memory_test.c \
+	share_test.c \
 	object_test.c \
 	knot_test.c \
 	trace_test.c

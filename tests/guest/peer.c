@@ -352,6 +352,47 @@ static int hang(const char *arg)
 		(void)cap_enter(0, 1, 0);
 }
 
+/* --- Memory ----------------------------------------------------------------------------------- */
+
+static status_t map_granted(enum access access, uint64_t *address)
+{
+	struct memory_view_ref object = { rt_ref(grant_id("object")) };
+
+	return virtual_memory_map(world.memory, object, 0, 4096, 0, access, address);
+}
+
+/* Counts in the first word of what it was given for as long as it is let. */
+static int scribble(const char *arg)
+{
+	uint64_t address = 0;
+
+	STEP(1, map_granted(ACCESS_READ_WRITE, &address) == STATUS_OK);
+	for (;;) {
+		++*(volatile uint64_t *)(uintptr_t)address;
+		(void)perform(entry_of(CAP_OP_YIELD, 0));
+	}
+}
+
+/* Tries each way to write to an object that is sealed. */
+static int write_sealed(const char *arg)
+{
+	struct memory_object_ref object = { rt_ref(grant_id("object")) };
+	uint64_t address = 0;
+
+	STEP(1, map_granted(ACCESS_READ_WRITE, &address) == STATUS_INVALID_ARGUMENT);
+	STEP(2, reason_of(rt_detail()) == REASON_SEALED);
+	STEP(3, map_granted(ACCESS_READ, &address) == STATUS_OK);
+	STEP(4,
+			virtual_memory_protect(world.memory, address, 4096, ACCESS_READ_WRITE) ==
+					STATUS_INVALID_ARGUMENT);
+	STEP(5, reason_of(rt_detail()) == REASON_SEALED);
+	STEP(6,
+			memory_object_write(object, 0,
+					(struct capnp_data){ (const uint8_t *)"no", 2 }) ==
+					STATUS_INVALID_ARGUMENT);
+	return 0;
+}
+
 static int crash(const char *arg)
 {
 	switch (*arg) {
@@ -525,6 +566,8 @@ const struct role peer_roles[] = {
 	{ "spin", spin },
 	{ "busy", busy },
 	{ "hang", hang },
+	{ "scribble", scribble },
+	{ "write-sealed", write_sealed },
 	{ "crash", crash },
 	{ "trace", trace_role },
 	{ "exhaust", exhaust },

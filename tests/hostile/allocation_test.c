@@ -118,6 +118,28 @@ static status_t attempt_exports(void)
 	return status;
 }
 
+/* A clone that is mapped and written. */
+static status_t attempt_clone(void)
+{
+	struct memory_object_ref object = { 0 }, clone = { 0 };
+	uint64_t address = 0;
+	status_t status = object_factory_memory(world.factory, 4 * 4096, &object);
+
+	if (status == STATUS_OK)
+		status = memory_view_clone(memory_object_as_memory_view(object), &clone);
+	if (status == STATUS_OK)
+		status = virtual_memory_map(world.memory, memory_object_as_memory_view(clone), 0,
+				4 * 4096, 0, ACCESS_READ_WRITE, &address);
+	if (status == STATUS_OK) {
+		for (uint32_t i = 0; i < 4; i++)
+			((volatile uint64_t *)(uintptr_t)address)[i * 512] = i;
+		status = virtual_memory_unmap(world.memory, address, 4 * 4096);
+	}
+	client_release(clone.ref);
+	client_release(object.ref);
+	return status;
+}
+
 static void fail_each(status_t (*attempt)(void))
 {
 	struct usage before;
@@ -172,11 +194,17 @@ static void exports(void)
 	fail_each(attempt_exports);
 }
 
+static void clones(void)
+{
+	fail_each(attempt_clone);
+}
+
 static const struct test tests[] = {
 	{ "each allocation of a process start fails", process_start },
 	{ "each allocation of a spawn fails", spawn },
 	{ "each allocation of a call with capabilities fails", transfer },
 	{ "each allocation of exports fails", exports },
+	{ "each allocation of a clone fails", clones },
 };
 
 const struct test_list allocation_tests = { tests, ARRAY_LEN(tests) };

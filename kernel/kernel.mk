@@ -8,7 +8,7 @@ KERNEL_ARCH_SRCS := $(addprefix kernel/arch/x86_64/,$(KERNEL_ARCH_SRCS))
 KERNEL_CORE_SRCS := $(addprefix kernel/core/,main.c boot_info.c log.c panic.c spinlock.c string.c symbols.c)
 KERNEL_MM_SRCS   := $(addprefix kernel/mm/,frame.c slab.c)
 # Everything above the seam: kernel/{cap,irq,object,ring,sched,time} and what else it needs.
-KERNEL_UPPER_SRCS := $(addprefix kernel/cap/,facet.c grant.c cap_table.c transfer.c) \
+KERNEL_UPPER_SRCS := $(addprefix kernel/cap/,facet.c grant.c grant_tie.c cap_table.c transfer.c) \
         $(addprefix kernel/ring/,ring.c dispatch.c completion.c pipeline.c) \
         $(addprefix kernel/object/,object.c ledger.c call.c endpoint.c endpoint_call.c endpoint_fast.c notification.c process.c \
                 process_handle.c process_spawner.c capability_manager.c roots.c memory_object.c memory_view.c \
@@ -77,7 +77,7 @@ HOST_TEST_trace_ring   := kernel/trace/trace_ring_test.c kernel/trace/trace_ring
 HOST_TEST_ledger       := kernel/object/ledger_test.c kernel/object/ledger.c $(KERNEL_FAKES)
 HOST_TEST_irq          := kernel/irq/irq_test.c kernel/irq/irq.c $(KERNEL_FAKES)
 VM_TEST_PARTS          := $(addprefix kernel/mm/,vm_test_machine.c vm.c vm_region.c vm_map.c region_tree.c) \
-        kernel/object/memory_object.c kernel/object/ledger.c kernel/object/object.c
+        $(addprefix kernel/cap/,grant.c grant_tie.c) $(addprefix kernel/object/,memory_object.c ledger.c object.c)
 HOST_TEST_vm           := kernel/mm/vm_test.c $(VM_TEST_PARTS)
 HOST_TEST_vm_share     := kernel/mm/vm_share_test.c $(VM_TEST_PARTS)
 # The kernel's headers name the seam "arch/arch.h".

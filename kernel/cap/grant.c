@@ -7,6 +7,7 @@
 #include "kernel/cap/grant.h"
 
 #include "kernel/cap/cap_table.h"
+#include "kernel/cap/grant_tie.h"
 #include "kernel/core/panic.h"
 
 struct spinlock grant_lock = SPINLOCK_INIT(LOCK_RANK_GRANT, "grant");
@@ -67,11 +68,12 @@ struct grant *grant_create_locked(struct cap_table *table, struct grant *parent,
 }
 
 /* What was derived from a grant that nobody uses hangs on below its parent, so that revoking there still reaches it. */
-static void splice(struct grant *grant)
+static void splice(struct grant *grant) REQUIRES(grant_lock)
 {
 	struct grant *parent = grant->parent, *child;
 
 	unlink_child(grant);
+	grant_ties_pass_locked(grant, parent);
 	while ((child = grant->children)) {
 		unlink_child(child);
 		link_child(child, parent);
@@ -101,23 +103,30 @@ static struct grant *subtree_next(struct grant *root, struct grant *grant)
 	return grant == root ? NULL : grant->next;
 }
 
+/* Marks one grant and cuts its ties; answers 1 if it was not marked yet. */
+static uint32_t mark(struct grant *grant) REQUIRES(grant_lock)
+{
+	if (grant->revoked)
+		return 0;
+	__atomic_store_n(&grant->revoked, 1, __ATOMIC_RELEASE);
+	grant_ties_cut_locked(grant, GRANT_SPARE_NOBODY);
+	return 1;
+}
+
 uint32_t grant_revoke_derived_locked(struct grant *root)
 {
 	uint32_t marked = 0;
 
-	for (struct grant *grant = subtree_next(root, root); grant; grant = subtree_next(root, grant)) {
-		if (!grant->revoked) {
-			__atomic_store_n(&grant->revoked, 1, __ATOMIC_RELEASE);
-			marked++;
-		}
-	}
+	/* What others did through grants that are gone by now. */
+	grant_ties_cut_locked(root, root->table->process_id);
+	for (struct grant *grant = subtree_next(root, root); grant; grant = subtree_next(root, grant))
+		marked += mark(grant);
 	return marked;
 }
 
 uint32_t grant_revoke_locked(struct grant *grant)
 {
-	uint32_t marked = grant->revoked ? 0 : 1;
+	uint32_t marked = mark(grant);
 
-	__atomic_store_n(&grant->revoked, 1, __ATOMIC_RELEASE);
 	return marked + grant_revoke_derived_locked(grant);
 }

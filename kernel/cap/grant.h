@@ -13,6 +13,7 @@
 #include "kernel/core/spinlock.h"
 
 struct cap_table;
+struct grant_tie;
 
 /*  g under grant_lock   a atomic reads, written under grant_lock  */
 struct grant {
@@ -20,6 +21,7 @@ struct grant {
 	struct grant     *children;    /* g, first child */
 	struct grant     *next;        /* g, sibling; or next free in the table's pool */
 	struct grant     *prev;        /* g, sibling */
+	struct grant_tie *ties;        /* g, what ends with it: grant_tie.h */
 	struct cap_table *table;       /* I, the holder */
 	uint32_t          granter;     /* g, process id that gave it; 0 the kernel or the holder itself */
 	uint32_t          uses;        /* g, entries and captured transfers that share it; 0: free */
@@ -36,7 +38,7 @@ struct grant *grant_create_locked(struct cap_table *table, struct grant *parent,
 static inline void grant_use_locked(struct grant *grant) { grant->uses++; }
 /* Drops one use; splices and frees the grant at zero. */
 void grant_unuse_locked(struct grant *grant) REQUIRES(grant_lock);
-/* Marks a grant and everything derived from it; answers how many were newly marked. */
+/* Marks a grant and everything derived from it, and cuts what is tied to them; answers how many were newly marked. */
 uint32_t grant_revoke_locked(struct grant *grant) REQUIRES(grant_lock);
 /* Marks everything derived from a grant, not the grant itself. */
 uint32_t grant_revoke_derived_locked(struct grant *grant) REQUIRES(grant_lock);

@@ -60,7 +60,8 @@ static uint64_t place(struct process *init, const void *bytes, uint64_t count, u
 	if (memory_object_create(init->ledger, size, &object, &detail) != STATUS_OK)
 		stop("there is too little memory");
 	if (memory_object_write(object, offset, bytes, count, &detail) != STATUS_OK ||
-			vm_map(init->vm, object, access == ACCESS_READ_WRITE, 0, size, &address, access, &detail) != STATUS_OK)
+			vm_map(init->vm, object, NULL, access == ACCESS_READ_WRITE, 0, size, &address, access,
+					&detail) != STATUS_OK)
 		stop("its memory cannot be mapped");
 	object_put(&object->object);      /* the mapping has its own reference */
 	return address;

@@ -8,6 +8,7 @@
 #define KERNEL_MM_REGION_TREE_H
 
 #include "abi/compiler.h"
+#include "kernel/cap/grant_tie.h"
 #include "kernel/core/list.h"
 
 struct memory_object;
@@ -29,6 +30,8 @@ struct vm_region {
 	struct memory_object *object;      /* MAPPED, counted */
 	uint64_t              offset;      /* MAPPED: of `start` in the object, bytes */
 	bool                  writable;    /* MAPPED: through a capability that allows writing */
+	uint64_t              mapping;     /* MAPPED: the same for all pieces of what one call mapped */
+	struct grant_tie      tie;         /* MAPPED: to the grant by which the object was had */
 	struct vm            *vm;          /* MAPPED: whose region it is */
 	struct list           object_link; /* MAPPED, under the object's lock: all that show it */
 

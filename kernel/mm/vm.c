@@ -5,7 +5,7 @@
  *
  * Every operation looks at everything first, then takes what it needs (tree nodes, table pages,
  * ledger, frames), then acts, and acting cannot fail. What a page is decides alone: neighbouring
- * regions of the same kind are one region, and operations may cut regions anywhere.
+ * pieces of one kind are one region, and operations may cut regions anywhere.
  */
 #include "kernel/mm/vm_internal.h"
 

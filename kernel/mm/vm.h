@@ -13,6 +13,7 @@
 #include "kernel/core/spinlock.h"
 #include "kernel/object/object.h"
 
+struct grant;
 struct memory_object;
 struct vm_region;
 
@@ -30,6 +31,7 @@ struct vm {
 	uint64_t           reserved_pages;   /* v */
 	uint64_t           committed_pages;  /* v */
 	uint64_t           mapped_pages;     /* v */
+	uint64_t           last_mapping;     /* v, the number of the last mapping of an object */
 	bool               ended;            /* v, its process is gone: everything is refused */
 };
 
@@ -47,12 +49,19 @@ status_t vm_commit(struct vm *vm, uint64_t address, uint64_t bytes, enum access 
 		uint64_t *detail) MUST_USE;
 status_t vm_protect(struct vm *vm, uint64_t address, uint64_t bytes, enum access access,
 		uint64_t *detail) MUST_USE;
-status_t vm_map(struct vm *vm, struct memory_object *object, bool writable, uint64_t offset,
-		uint64_t bytes, uint64_t *address, enum access access, uint64_t *detail) MUST_USE;
+/* The mapping ends when `grant`, by which the caller has the object, is revoked (NULL: never). If it
+ * is already: DISCONNECTED. */
+status_t vm_map(struct vm *vm, struct memory_object *object, struct grant *grant, bool writable,
+		uint64_t offset, uint64_t bytes, uint64_t *address, enum access access,
+		uint64_t *detail) MUST_USE;
 status_t vm_unmap(struct vm *vm, uint64_t address, uint64_t bytes, uint64_t *detail) MUST_USE;
 /* Maps kernel-owned frames (a ring) that no operation can unmap, protect or cover. */
 status_t vm_map_fixed(struct vm *vm, uint64_t physical, uint64_t bytes, uint64_t *address,
 		uint64_t *detail) MUST_USE;
+
+/* Unmaps everything whose grant has been revoked. Whoever has marked grants calls it afterwards,
+ * without locks, before the revocation counts as done. */
+void vm_end_revoked(void);
 
 /* Puts a page of an object into the page tables of every mapping of it, in place of what it was.
  * The object's lock is held, and no space's is needed. */

@@ -15,7 +15,7 @@ static enum arch_memory memory_of(const struct memory_object *object)
 	return object->backing == MEMORY_DEVICE ? ARCH_MEMORY_DEVICE : ARCH_MEMORY_NORMAL;
 }
 
-static void map_perform(struct vm *vm, struct vm_region *region, struct region_list *spares)
+static void map_perform(struct vm *vm, struct vm_region *region)
 {
 	enum arch_memory memory = memory_of(region->object);
 
@@ -28,7 +28,6 @@ static void map_perform(struct vm *vm, struct vm_region *region, struct region_l
 				page_access(region, address), memory);
 	region_enter(vm, region);
 	region_unlock(region);
-	regions_merge(vm, region->start, region->end, spares);
 }
 
 static status_t map_check(const struct memory_object *object, bool writable, uint64_t offset,
@@ -64,8 +63,26 @@ static status_t map_prepare(struct vm *vm, uint64_t bytes, uint64_t *place,
 	return status;
 }
 
-status_t vm_map(struct vm *vm, struct memory_object *object, bool writable, uint64_t offset,
-		uint64_t bytes, uint64_t *address, enum access access, uint64_t *detail)
+/* What may still refuse when everything has been prepared: a seal, and a revocation. */
+static status_t map_admit(struct vm_region *region, struct grant *grant, uint64_t *detail)
+{
+	uint64_t pages = (region->end - region->start) / PAGE_SIZE;
+	bool writes = region->access == ACCESS_READ_WRITE;
+	status_t status = STATUS_OK;
+
+	if (writes)
+		status = memory_object_writers_add(region->object, pages, detail);
+	if (status != STATUS_OK || !grant || grant_tie(&region->tie, grant))
+		return status;
+	if (writes)
+		memory_object_writers_drop(region->object, pages);
+	*detail = reason_detail(REASON_REVOKED, 0, 0, 0);
+	return STATUS_DISCONNECTED;
+}
+
+status_t vm_map(struct vm *vm, struct memory_object *object, struct grant *grant, bool writable,
+		uint64_t offset, uint64_t bytes, uint64_t *address, enum access access,
+		uint64_t *detail)
 {
 	struct region_list spares = { NULL };
 	uint64_t place = *address;
@@ -75,8 +92,6 @@ status_t vm_map(struct vm *vm, struct memory_object *object, bool writable, uint
 		return status;
 	spin_lock(&vm->lock);
 	status = map_prepare(vm, bytes, &place, &spares, detail);
-	if (status == STATUS_OK && access == ACCESS_READ_WRITE)
-		status = memory_object_writers_add(object, bytes / PAGE_SIZE, detail);
 	if (status == STATUS_OK) {
 		struct vm_region *region = region_list_take(&spares);
 
@@ -87,9 +102,16 @@ status_t vm_map(struct vm *vm, struct memory_object *object, bool writable, uint
 			.object = object,
 			.offset = offset,
 			.writable = writable,
+			.mapping = ++vm->last_mapping,
 			.vm = vm };
-		map_perform(vm, region, &spares);
-		*address = place;
+		status = map_admit(region, grant, detail);
+		if (status == STATUS_OK) {
+			map_perform(vm, region);
+			*address = place;
+		} else {
+			region->object = NULL;
+			region_list_push(&spares, region);
+		}
 	}
 	spin_unlock(&vm->lock);
 	region_list_free(vm, &spares);
@@ -138,6 +160,63 @@ void vm_show_page(struct memory_object *object, uint64_t index)
 		(void)arch_space_unmap(&region->vm->space, address);
 		page_map(region->vm, address, memory_object_page(object, index),
 				page_access(region, address), memory_of(object));
+	}
+}
+
+/* --- Revocation ------------------------------------------------------------------------------- */
+
+static struct vm_region *cut_region_locked(void) REQUIRES(grant_lock)
+{
+	struct grant_tie *tie = grant_tie_cut_locked();
+
+	return tie ? container_of(tie, struct vm_region, tie) : NULL;
+}
+
+/* A space with a mapping that a revocation has cut, counted; NULL: there is none. */
+static struct vm *cut_space(void)
+{
+	const struct vm_region *region;
+	struct vm *vm = NULL;
+
+	spin_lock(&grant_lock);
+	region = cut_region_locked();
+	if (region) {
+		vm = region->vm;
+		object_get(&vm->object);      /* it has a region, so it has references */
+	}
+	spin_unlock(&grant_lock);
+	return vm;
+}
+
+/* Unmaps what was cut, as long as it is of this space. */
+static void space_end_cut(struct vm *vm)
+{
+	struct region_list ended = { NULL };
+
+	spin_lock(&vm->lock);
+	for (;;) {
+		struct vm_region *region;
+
+		spin_lock(&grant_lock);
+		region = cut_region_locked();
+		if (region && region->vm != vm)
+			region = NULL;
+		spin_unlock(&grant_lock);
+		if (!region)
+			break;
+		region_cut(vm, region, region->start, region->end, &ended);
+	}
+	spin_unlock(&vm->lock);
+	region_list_free(vm, &ended);
+}
+
+void vm_end_revoked(void)
+{
+	struct vm *vm;
+
+	while ((vm = cut_space())) {
+		space_end_cut(vm);
+		object_put(&vm->object);
 	}
 }
 

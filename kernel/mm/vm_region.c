@@ -85,8 +85,10 @@ void region_enter(struct vm *vm, struct vm_region *region)
 static void region_leave(struct vm *vm, struct vm_region *region, struct region_list *ended)
 {
 	region_tree_remove(&vm->regions, region);
-	if (region->object)
+	if (region->object) {
 		list_remove(&region->object_link);
+		grant_untie(&region->tie);
+	}
 	region_list_push(ended, region);
 }
 
@@ -108,6 +110,7 @@ static void region_divide(struct vm *vm, struct vm_region *low, uint64_t address
 		high->offset += address - low->start;
 		object_get(&high->object->object);
 		list_append(&high->object->mappings, &high->object_link);
+		grant_tie_beside(&high->tie, &low->tie);
 	}
 	region_tree_insert(&vm->regions, high);
 }
@@ -132,8 +135,7 @@ static bool regions_join(const struct vm_region *low, const struct vm_region *hi
 	case REGION_COMMITTED:
 		return true;
 	case REGION_MAPPED:
-		return low->object == high->object && low->writable == high->writable &&
-				low->offset + (low->end - low->start) == high->offset;
+		return low->mapping == high->mapping;
 	case REGION_FIXED:
 		return false;
 	}
@@ -293,7 +295,9 @@ static void region_check(struct vm *vm, const struct vm_region *region, uint64_t
 	ASSERT((region->start | region->end) % PAGE_SIZE == 0);
 	ASSERT((region->kind == REGION_MAPPED) == (region->object != NULL));
 	if (region->object)
-		ASSERT(region->vm == vm);
+		ASSERT(region->vm == vm && (region->tie.grant != NULL) == (region->tie.link != NULL));
+	if (region->tie.grant)
+		ASSERT(!grant_is_revoked(region->tie.grant) && *region->tie.link == &region->tie);
 	pages[region->kind] += (region->end - region->start) / PAGE_SIZE;
 	if (region->kind == REGION_RESERVED)
 		return;

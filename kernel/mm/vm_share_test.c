@@ -14,14 +14,14 @@ static void a_clone_shares_until_written(void **state)
 	assert_int_equal(memory_object_clone(objects[0], ledger, &objects[3], &detail), STATUS_OK);
 	assert_int_equal(frames_live, live);
 	assert_int_equal(frames_aside, OBJECT_PAGES);
-	assert_int_equal(vm_map(vm, objects[0], true, 0, 8 * PAGE_SIZE, &here, ACCESS_READ_WRITE,
+	assert_int_equal(vm_map(vm, objects[0], NULL, true, 0, 8 * PAGE_SIZE, &here, ACCESS_READ_WRITE,
 					 &detail),
 			STATUS_OK);
-	assert_int_equal(vm_map(vm, objects[3], true, 0, 8 * PAGE_SIZE, &there, ACCESS_READ_WRITE,
+	assert_int_equal(vm_map(vm, objects[3], NULL, true, 0, 8 * PAGE_SIZE, &there, ACCESS_READ_WRITE,
 					 &detail),
 			STATUS_OK);
-	model_set(0, 8, (struct page){ PAGE_MAPPED, ACCESS_READ_WRITE, 0, 0, true });
-	model_set(8, 8, (struct page){ PAGE_MAPPED, ACCESS_READ_WRITE, 3, 0, true });
+	model_set(0, 8, (struct page){ PAGE_MAPPED, ACCESS_READ_WRITE, 0, 0, true, GRANTS, 0 });
+	model_set(8, 8, (struct page){ PAGE_MAPPED, ACCESS_READ_WRITE, 3, 0, true, GRANTS, 0 });
 	assert_model();
 	ledger->limit[RESOURCE_CLASS_FRAMES] = used(RESOURCE_CLASS_FRAMES);
 	fail_in = 1;      /* no allocation: what would fail is not asked for */
@@ -50,10 +50,10 @@ static void what_is_mapped_for_writing_is_copied_at_once(void **state)
 	uint64_t address = page_address(0), live = frames_live, detail;
 
 	(void)state;
-	assert_int_equal(vm_map(vm, objects[0], true, 0, PAGE_SIZE, &address, ACCESS_READ_WRITE,
+	assert_int_equal(vm_map(vm, objects[0], NULL, true, 0, PAGE_SIZE, &address, ACCESS_READ_WRITE,
 					 &detail),
 			STATUS_OK);
-	model_set(0, 1, (struct page){ PAGE_MAPPED, ACCESS_READ_WRITE, 0, 0, true });
+	model_set(0, 1, (struct page){ PAGE_MAPPED, ACCESS_READ_WRITE, 0, 0, true, GRANTS, 0 });
 	assert_int_equal(memory_object_clone(objects[0], ledger, &objects[3], &detail), STATUS_OK);
 	assert_int_equal(frames_live, live + OBJECT_PAGES);
 	assert_int_equal(leaves[0].access, ACCESS_READ_WRITE);
@@ -67,15 +67,15 @@ static void readers_see_what_a_writer_parted_with(void **state)
 	uint64_t reader = page_address(0), writer = page_address(4), value = 5, detail;
 
 	(void)state;
-	assert_int_equal(vm_map(vm, objects[0], false, 0, 2 * PAGE_SIZE, &reader, ACCESS_READ,
+	assert_int_equal(vm_map(vm, objects[0], NULL, false, 0, 2 * PAGE_SIZE, &reader, ACCESS_READ,
 					 &detail),
 			STATUS_OK);
 	assert_int_equal(memory_object_clone(objects[0], ledger, &objects[3], &detail), STATUS_OK);
-	assert_int_equal(vm_map(vm, objects[0], true, PAGE_SIZE, PAGE_SIZE, &writer,
+	assert_int_equal(vm_map(vm, objects[0], NULL, true, PAGE_SIZE, PAGE_SIZE, &writer,
 					 ACCESS_READ_WRITE, &detail),
 			STATUS_OK);
-	model_set(0, 2, (struct page){ PAGE_MAPPED, ACCESS_READ, 0, 0, false });
-	model_set(4, 1, (struct page){ PAGE_MAPPED, ACCESS_READ_WRITE, 0, 1, true });
+	model_set(0, 2, (struct page){ PAGE_MAPPED, ACCESS_READ, 0, 0, false, GRANTS, 0 });
+	model_set(4, 1, (struct page){ PAGE_MAPPED, ACCESS_READ_WRITE, 0, 1, true, GRANTS, 0 });
 	assert_int_equal(vm_fault(vm, writer, ACCESS_READ_WRITE), VM_FAULT_RESOLVED);
 	assert_int_equal(leaves[4].physical, leaves[1].physical);
 	*(uint64_t *)arch_direct(leaves[4].physical) = contents[0][1] = 6;
@@ -92,14 +92,14 @@ static void a_sealed_object_is_never_writable(void **state)
 	uint64_t address = page_address(0), value = 1, pages, detail;
 
 	(void)state;
-	assert_int_equal(vm_map(vm, objects[0], true, 0, 4 * PAGE_SIZE, &address, ACCESS_READ_WRITE,
+	assert_int_equal(vm_map(vm, objects[0], NULL, true, 0, 4 * PAGE_SIZE, &address, ACCESS_READ_WRITE,
 					 &detail),
 			STATUS_OK);
-	model_set(0, 4, (struct page){ PAGE_MAPPED, ACCESS_READ_WRITE, 0, 0, true });
+	model_set(0, 4, (struct page){ PAGE_MAPPED, ACCESS_READ_WRITE, 0, 0, true, GRANTS, 0 });
 	assert_false(memory_object_seal(objects[0], &pages));
 	assert_int_equal(pages, 4);
 	assert_int_equal(vm_protect(vm, address, 3 * PAGE_SIZE, ACCESS_READ, &detail), STATUS_OK);
-	model_set(0, 3, (struct page){ PAGE_MAPPED, ACCESS_READ, 0, 0, true });
+	model_set(0, 3, (struct page){ PAGE_MAPPED, ACCESS_READ, 0, 0, true, GRANTS, 0 });
 	assert_model();
 	assert_false(memory_object_seal(objects[0], &pages));
 	assert_int_equal(pages, 1);
@@ -113,7 +113,7 @@ static void a_sealed_object_is_never_writable(void **state)
 	assert_refused(memory_object_write(objects[0], 0, &value, sizeof(value), &detail), detail,
 			REASON_SEALED);
 	address = page_address(8);
-	assert_refused(vm_map(vm, objects[0], true, 0, PAGE_SIZE, &address, ACCESS_READ_WRITE,
+	assert_refused(vm_map(vm, objects[0], NULL, true, 0, PAGE_SIZE, &address, ACCESS_READ_WRITE,
 				       &detail),
 			detail, REASON_SEALED);
 	assert_int_equal(vm_fault(vm, page_address(0), ACCESS_READ_WRITE), VM_FAULT_CRASH);
@@ -134,10 +134,10 @@ static void one_sealed_object_keeps_its_neighbours_read_only(void **state)
 	for (uint32_t i = 0; i < 3; i++) {
 		uint64_t address = page_address(i);
 
-		assert_int_equal(vm_map(vm, objects[i], true, 0, PAGE_SIZE, &address, ACCESS_READ,
+		assert_int_equal(vm_map(vm, objects[i], NULL, true, 0, PAGE_SIZE, &address, ACCESS_READ,
 						 &detail),
 				STATUS_OK);
-		model_set(i, 1, (struct page){ PAGE_MAPPED, ACCESS_READ, i, 0, true });
+		model_set(i, 1, (struct page){ PAGE_MAPPED, ACCESS_READ, i, 0, true, GRANTS, 0 });
 	}
 	assert_true(memory_object_seal(objects[2], &pages));
 	sealed[2] = true;

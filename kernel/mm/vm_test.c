@@ -116,6 +116,69 @@ static uint32_t random_object(void)
 	return object;
 }
 
+/* The number of a grant, or GRANTS for none. Now and then there is a new one. */
+static uint32_t random_grant(void)
+{
+	uint32_t grant = random_below(GRANTS), parent = random_below(GRANTS);
+
+	if (random_below(4) == 0)
+		return GRANTS;
+	if (!grants[grant])
+		grants[grant] = grant_new(grants[parent], 1 + random_below(HOLDERS));
+	return grant;
+}
+
+static bool grant_is_below(uint32_t grant, const struct grant *above)
+{
+	const struct grant *at = grant < GRANTS ? grants[grant] : NULL;
+
+	while (at && at != above)
+		at = at->parent;
+	return at != NULL;
+}
+
+/* A grant is revoked, or what is derived from it: the mappings that hang off it are gone, others stay. */
+static void random_revoke(void)
+{
+	uint32_t grant = random_below(GRANTS);
+	bool derived = random_below(2);
+
+	if (!grants[grant])
+		return;
+	for (uint32_t i = 0; i < PAGES; i++) {
+		bool own = model[i].grant == grant && derived &&
+				model[i].holder == grants[grant]->table->process_id;
+
+		if (model[i].kind == PAGE_MAPPED && grant_is_below(model[i].grant, grants[grant]) &&
+				!own)
+			model[i] = (struct page){ .kind = PAGE_FREE };
+	}
+	spin_lock(&grant_lock);
+	(void)(derived ? grant_revoke_derived_locked(grants[grant])
+		       : grant_revoke_locked(grants[grant]));
+	spin_unlock(&grant_lock);
+	vm_end_revoked();
+}
+
+/* A grant goes: what hung off it hangs off its parent. Revoked ones go sooner. */
+static void random_grant_end(void)
+{
+	uint32_t grant = random_below(GRANTS), parent = 0;
+
+	if (!grants[grant])
+		return;
+	while (parent < GRANTS && (!grants[parent] || grants[parent] != grants[grant]->parent))
+		parent++;
+	for (uint32_t i = 0; i < PAGES; i++) {
+		if (model[i].kind == PAGE_MAPPED && model[i].grant == grant)
+			model[i].grant = parent;
+	}
+	spin_lock(&grant_lock);
+	grant_unuse_locked(grants[grant]);
+	spin_unlock(&grant_lock);
+	grants[grant] = NULL;
+}
+
 static void random_map(void)
 {
 	struct range range = random_range();
@@ -123,6 +186,7 @@ static void random_map(void)
 	uint32_t object = random_object();
 	uint32_t index = random_below(OBJECT_PAGES + 1);
 	bool writable = random_below(2);
+	uint32_t grant = random_grant();
 	uint64_t address;
 	uint64_t detail;
 	bool expected;
@@ -132,13 +196,22 @@ static void random_map(void)
 	expected = index + range.pages <= OBJECT_PAGES &&
 			((writable && !sealed[object]) || access != ACCESS_READ_WRITE) &&
 			model_all(range.start, range.pages, PAGE_FREE);
-	if (!ok(vm_map(vm, objects[object], writable, index * (uint64_t)PAGE_SIZE,
+	if (grant < GRANTS && grants[grant]->revoked) {
+		assert_int_not_equal(vm_map(vm, objects[object], grants[grant], writable,
+						     index * (uint64_t)PAGE_SIZE,
+						     range.pages * (uint64_t)PAGE_SIZE, &address,
+						     access, &detail),
+				STATUS_OK);
+		return;
+	}
+	if (!ok(vm_map(vm, objects[object], grant < GRANTS ? grants[grant] : NULL, writable, index * (uint64_t)PAGE_SIZE,
 				range.pages * (uint64_t)PAGE_SIZE, &address, access, &detail),
 			    expected))
 		return;
 	assert_int_equal(address, page_address(range.start));
 	model_set(range.start, range.pages,
-			(struct page){ PAGE_MAPPED, access, object, index, writable });
+			(struct page){ PAGE_MAPPED, access, object, index, writable, grant,
+					grant < GRANTS ? grants[grant]->table->process_id : 0 });
 }
 
 static void random_unmap(void)
@@ -267,7 +340,7 @@ static void random_object_operation(void)
 
 static void random_operation(void)
 {
-	switch (random_below(10)) {
+	switch (random_below(11)) {
 	case 0:
 		random_reserve();
 		break;
@@ -282,8 +355,14 @@ static void random_operation(void)
 		random_map();
 		break;
 	case 5:
+		if (random_below(2))
+			random_grant_end();
+		else
+			random_revoke();
+		break;
 	case 6:
 	case 7:
+	case 8:
 		random_object_operation();
 		break;
 	default:
@@ -342,7 +421,7 @@ static void every_allocation_may_fail(void **state)
 						ACCESS_READ_WRITE, &detail);
 				break;
 			case 3:
-				status = vm_map(vm, objects[0], true, 0, 4 * PAGE_SIZE, &address,
+				status = vm_map(vm, objects[0], NULL, true, 0, 4 * PAGE_SIZE, &address,
 						ACCESS_READ, &detail);
 				break;
 			case 4:
@@ -444,7 +523,7 @@ static void fixed_regions_stay(void **state)
 			REASON_OVERLAP);
 	other = address + PAGE_SIZE;
 	assert_refused(vm_reserve(vm, PAGE_SIZE, &other, &detail), detail, REASON_OVERLAP);
-	assert_refused(vm_map(vm, objects[0], true, 0, PAGE_SIZE, &other, ACCESS_READ, &detail),
+	assert_refused(vm_map(vm, objects[0], NULL, true, 0, PAGE_SIZE, &other, ACCESS_READ, &detail),
 			detail, REASON_OVERLAP);
 }
 
@@ -460,21 +539,21 @@ static void refusals_name_their_reason(void **state)
 			REASON_STATE);
 	assert_refused(vm_commit(vm, address, PAGE_SIZE, (enum access)4, &detail), detail,
 			REASON_ARGUMENT);
-	assert_refused(vm_map(vm, objects[0], false, 0, PAGE_SIZE, &address, ACCESS_READ_WRITE,
+	assert_refused(vm_map(vm, objects[0], NULL, false, 0, PAGE_SIZE, &address, ACCESS_READ_WRITE,
 				       &detail),
 			detail, REASON_WRONG_TYPE);
-	assert_refused(vm_map(vm, objects[0], true, 1, PAGE_SIZE, &address, ACCESS_READ, &detail),
+	assert_refused(vm_map(vm, objects[0], NULL, true, 1, PAGE_SIZE, &address, ACCESS_READ, &detail),
 			detail, REASON_ARGUMENT);
-	assert_refused(vm_map(vm, objects[0], true, UINT64_MAX - PAGE_SIZE + 1, 2 * PAGE_SIZE,
+	assert_refused(vm_map(vm, objects[0], NULL, true, UINT64_MAX - PAGE_SIZE + 1, 2 * PAGE_SIZE,
 				       &address, ACCESS_READ, &detail),
 			detail, REASON_ARGUMENT);
-	assert_refused(vm_map(vm, objects[0], true, 0, 9 * PAGE_SIZE, &address, ACCESS_READ,
+	assert_refused(vm_map(vm, objects[0], NULL, true, 0, 9 * PAGE_SIZE, &address, ACCESS_READ,
 				       &detail),
 			detail, REASON_ARGUMENT);
 	assert_int_equal(
-			vm_map(vm, objects[0], false, 0, PAGE_SIZE, &address, ACCESS_READ, &detail),
+			vm_map(vm, objects[0], NULL, false, 0, PAGE_SIZE, &address, ACCESS_READ, &detail),
 			STATUS_OK);
-	model_set(0, 1, (struct page){ PAGE_MAPPED, ACCESS_READ, 0, 0, false });
+	model_set(0, 1, (struct page){ PAGE_MAPPED, ACCESS_READ, 0, 0, false, GRANTS, 0 });
 	assert_refused(vm_protect(vm, address, PAGE_SIZE, ACCESS_READ_WRITE, &detail), detail,
 			REASON_WRONG_TYPE);
 }
@@ -520,7 +599,7 @@ static void a_mapping_keeps_its_object(void **state)
 	assert_int_equal(memory_object_write(object, PAGE_SIZE - 3, "capOS!", 7, &detail),
 			STATUS_OK);
 	assert_int_equal(
-			vm_map(vm, object, false, 0, 2 * PAGE_SIZE, &address, ACCESS_READ, &detail),
+			vm_map(vm, object, NULL, false, 0, 2 * PAGE_SIZE, &address, ACCESS_READ, &detail),
 			STATUS_OK);
 	assert_int_equal(vm_unmap(vm, address, PAGE_SIZE, &detail), STATUS_OK);
 	object_put(&object->object);
@@ -542,16 +621,79 @@ static void a_view_beside_its_object_stays_read_only(void **state)
 	uint64_t detail;
 
 	(void)state;
-	assert_int_equal(vm_map(vm, objects[0], true, 0, PAGE_SIZE, &low, ACCESS_READ, &detail),
+	assert_int_equal(vm_map(vm, objects[0], NULL, true, 0, PAGE_SIZE, &low, ACCESS_READ, &detail),
 			STATUS_OK);
-	assert_int_equal(vm_map(vm, objects[0], false, PAGE_SIZE, PAGE_SIZE, &high, ACCESS_READ,
+	assert_int_equal(vm_map(vm, objects[0], NULL, false, PAGE_SIZE, PAGE_SIZE, &high, ACCESS_READ,
 					 &detail),
 			STATUS_OK);
-	model_set(0, 1, (struct page){ PAGE_MAPPED, ACCESS_READ, 0, 0, true });
-	model_set(1, 1, (struct page){ PAGE_MAPPED, ACCESS_READ, 0, 1, false });
+	model_set(0, 1, (struct page){ PAGE_MAPPED, ACCESS_READ, 0, 0, true, GRANTS, 0 });
+	model_set(1, 1, (struct page){ PAGE_MAPPED, ACCESS_READ, 0, 1, false, GRANTS, 0 });
 	assert_model();
 	assert_refused(vm_protect(vm, low, 2 * PAGE_SIZE, ACCESS_READ_WRITE, &detail), detail,
 			REASON_WRONG_TYPE);
+}
+
+/* What one call mapped is one region again when its pieces are alike; two calls are never one. */
+static void mappings_stay_apart(void **state)
+{
+	uint64_t address = page_address(0), next = page_address(4), objects_used, detail;
+
+	(void)state;
+	assert_int_equal(vm_map(vm, objects[0], NULL, true, 0, 4 * PAGE_SIZE, &address, ACCESS_READ,
+					 &detail),
+			STATUS_OK);
+	objects_used = used(RESOURCE_CLASS_OBJECTS);
+	assert_int_equal(vm_protect(vm, address + PAGE_SIZE, PAGE_SIZE, ACCESS_NONE, &detail),
+			STATUS_OK);
+	assert_int_equal(used(RESOURCE_CLASS_OBJECTS), objects_used + 2);
+	assert_int_equal(vm_protect(vm, address + PAGE_SIZE, PAGE_SIZE, ACCESS_READ, &detail),
+			STATUS_OK);
+	assert_int_equal(used(RESOURCE_CLASS_OBJECTS), objects_used);
+	assert_int_equal(vm_map(vm, objects[0], NULL, true, 4 * PAGE_SIZE, 4 * PAGE_SIZE, &next,
+					 ACCESS_READ, &detail),
+			STATUS_OK);
+	assert_int_equal(used(RESOURCE_CLASS_OBJECTS), objects_used + 1);
+	model_set(0, 8, (struct page){ PAGE_MAPPED, ACCESS_READ, 0, 0, true, GRANTS, 0 });
+	assert_model();
+}
+
+/* Revoking what was derived spares the holder's own mappings, whoever else's hang beside them by now. */
+static void revocation_ends_mappings(void **state)
+{
+	uint64_t mine = page_address(0), theirs = page_address(8), detail;
+
+	(void)state;
+	grants[0] = grant_new(NULL, 1);
+	grants[1] = grant_new(grants[0], 2);
+	assert_int_equal(vm_map(vm, objects[0], grants[0], true, 0, 2 * PAGE_SIZE, &mine,
+					 ACCESS_READ_WRITE, &detail),
+			STATUS_OK);
+	assert_int_equal(vm_map(vm, objects[0], grants[1], true, 0, 4 * PAGE_SIZE, &theirs,
+					 ACCESS_READ_WRITE, &detail),
+			STATUS_OK);
+	assert_int_equal(vm_protect(vm, theirs + PAGE_SIZE, PAGE_SIZE, ACCESS_READ, &detail),
+			STATUS_OK);
+	spin_lock(&grant_lock);
+	grant_unuse_locked(grants[1]);
+	grants[1] = NULL;
+	assert_int_equal(grant_revoke_derived_locked(grants[0]), 0);
+	spin_unlock(&grant_lock);
+	vm_end_revoked();
+	model_set(0, 2, (struct page){ PAGE_MAPPED, ACCESS_READ_WRITE, 0, 0, true, 0, 1 });
+	assert_model();
+	assert_int_equal(objects[0]->writable_pages, 2);
+	spin_lock(&grant_lock);
+	assert_int_equal(grant_revoke_locked(grants[0]), 1);
+	spin_unlock(&grant_lock);
+	vm_end_revoked();
+	model_set(0, 2, (struct page){ .kind = PAGE_FREE });
+	assert_model();
+	assert_int_equal(vm_map(vm, objects[0], grants[0], true, 0, PAGE_SIZE, &mine,
+					 ACCESS_READ_WRITE, &detail),
+			STATUS_DISCONNECTED);
+	assert_int_equal(detail & 0xff, REASON_REVOKED);
+	assert_int_equal(objects[0]->writable_pages, 0);
+	assert_model();
 }
 
 static void committed_memory_is_zero(void **state)
@@ -582,7 +724,7 @@ static void faults_are_crashes(void **state)
 
 	(void)state;
 	assert_int_equal(
-			vm_map(vm, objects[0], false, 0, PAGE_SIZE, &address, ACCESS_READ, &detail),
+			vm_map(vm, objects[0], NULL, false, 0, PAGE_SIZE, &address, ACCESS_READ, &detail),
 			STATUS_OK);
 	assert_int_equal(vm_fault(vm, address, ACCESS_READ_WRITE), VM_FAULT_CRASH);
 	assert_int_equal(vm_fault(vm, address + PAGE_SIZE, ACCESS_READ), VM_FAULT_CRASH);
@@ -598,7 +740,7 @@ static void an_ended_space_refuses_everything(void **state)
 	assert_false(!vm_teardown(vm, 0));
 	assert_int_equal(vm_reserve(vm, PAGE_SIZE, &address, &detail), STATUS_DISCONNECTED);
 	assert_int_equal(
-			vm_map(vm, objects[0], false, 0, PAGE_SIZE, &address, ACCESS_READ, &detail),
+			vm_map(vm, objects[0], NULL, false, 0, PAGE_SIZE, &address, ACCESS_READ, &detail),
 			STATUS_DISCONNECTED);
 	assert_int_equal(vm_unmap(vm, WINDOW_LOW, PAGE_SIZE, &detail), STATUS_DISCONNECTED);
 	assert_int_equal(vm_map_fixed(vm, 0, PAGE_SIZE, &address, &detail), STATUS_DISCONNECTED);
@@ -647,6 +789,8 @@ int main(void)
 		TEST_IN_SPACE(a_full_ledger_refuses_and_keeps_nothing),
 		TEST_IN_SPACE(a_mapping_keeps_its_object),
 		TEST_IN_SPACE(a_view_beside_its_object_stays_read_only),
+		TEST_IN_SPACE(mappings_stay_apart),
+		TEST_IN_SPACE(revocation_ends_mappings),
 		TEST_IN_SPACE(committed_memory_is_zero),
 		TEST_IN_SPACE(faults_are_crashes),
 		TEST_IN_SPACE(an_ended_space_refuses_everything),

@@ -241,6 +241,9 @@ struct page model[PAGES];
 struct memory_object *objects[OBJECTS]; /* NULL: there is none of this number */
 uint64_t contents[OBJECTS][OBJECT_PAGES];
 bool sealed[OBJECTS];
+struct grant *grants[GRANTS];
+static struct grant grant_pool[HOLDERS][GRANTS];
+static struct cap_table tables[HOLDERS];
 struct ledger *ledger;
 struct vm *vm;
 
@@ -259,7 +262,7 @@ struct page page_now(uint32_t page)
 	};
 	uint64_t address = page_address(page);
 	const struct vm_region *region = region_tree_from(vm->regions, address);
-	struct page now = { PAGE_FREE, ACCESS_NONE, 0, 0, false };
+	struct page now = { PAGE_FREE, ACCESS_NONE, 0, 0, false, 0, 0 };
 
 	if (!region || region->start > address)
 		return now;
@@ -270,6 +273,10 @@ struct page page_now(uint32_t page)
 			now.object++;
 		now.index = (uint32_t)((region->offset + address - region->start) / PAGE_SIZE);
 		now.writable = region->writable;
+		now.holder = region->tie.process_id;
+		while (now.grant < GRANTS &&
+				(!region->tie.grant || grants[now.grant] != region->tie.grant))
+			now.grant++;
 	}
 	return now;
 }
@@ -333,6 +340,8 @@ void assert_model(void)
 		assert_int_equal(now.object, model[i].object);
 		assert_int_equal(now.index, model[i].index);
 		assert_int_equal(now.writable, model[i].writable);
+		assert_int_equal(now.grant, model[i].grant);
+		assert_int_equal(now.holder, model[i].holder);
 		if (model[i].kind == PAGE_FREE || model[i].kind == PAGE_RESERVED)
 			assert_false(leaves[i].mapped);
 	}
@@ -370,6 +379,32 @@ uint32_t model_room(uint32_t pages)
 	return PAGES;
 }
 
+static void tables_create(void)
+{
+	memset(grants, 0, sizeof(grants));
+	memset(grant_pool, 0, sizeof(grant_pool));
+	memset(tables, 0, sizeof(tables));
+	for (uint32_t holder = 0; holder < HOLDERS; holder++) {
+		tables[holder].process_id = holder + 1;
+		for (uint32_t i = 0; i < GRANTS; i++) {
+			grant_pool[holder][i].table = &tables[holder];
+			grant_pool[holder][i].next = tables[holder].free_grants;
+			tables[holder].free_grants = &grant_pool[holder][i];
+			tables[holder].free_grant_count++;
+		}
+	}
+}
+
+struct grant *grant_new(struct grant *parent, uint32_t holder)
+{
+	struct grant *grant;
+
+	spin_lock(&grant_lock);
+	grant = grant_create_locked(&tables[holder - 1], parent, 0);
+	spin_unlock(&grant_lock);
+	return grant;
+}
+
 int space_create(void **state)
 {
 	static const uint64_t limit[LEDGER_CLASSES] = { 100000, 1000, 100000, 1000, 1000, 1000,
@@ -385,6 +420,7 @@ int space_create(void **state)
 	memset(contents, 0, sizeof(contents));
 	memset(sealed, 0, sizeof(sealed));
 	memset(objects, 0, sizeof(objects));
+	tables_create();
 	fail_in = 0;
 	assert_int_equal(ledger_create(ledger_root(), (uint64_t[]){ 3000, 0, 3000, 0, 0, 0, 0 },
 					 &ledger, &detail),
@@ -408,6 +444,8 @@ int space_end(void **state)
 		if (objects[i])
 			object_put(&objects[i]->object);
 	}
+	for (uint32_t i = 0; i < GRANTS; i++)
+		assert_true(!grants[i] || !grants[i]->ties);
 	assert_int_equal(frames_live, 0);
 	assert_int_equal(frames_aside, 0);
 	assert_int_equal(slabs_live, 1); /* the ledger */

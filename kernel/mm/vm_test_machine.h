@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include "kernel/cap/cap_table.h"
+#include "kernel/cap/grant_tie.h"
 #include "kernel/mm/region_tree.h"
 #include "kernel/mm/vm.h"
 #include "kernel/object/ledger.h"
@@ -52,15 +54,19 @@ struct page {
 	uint32_t object; /* MAPPED: number of the object and its page */
 	uint32_t index;
 	bool writable;
+	uint32_t grant;  /* MAPPED: number of the grant that can end it; GRANTS: none */
+	uint32_t holder; /* MAPPED: who held the grant that was used */
 };
 
 #define OBJECTS      6u
 #define OBJECT_PAGES 8u
+#define GRANTS       8u
 
 extern struct page model[PAGES];
 extern struct memory_object *objects[OBJECTS]; /* NULL: there is none of this number */
 extern uint64_t contents[OBJECTS][OBJECT_PAGES];
 extern bool sealed[OBJECTS];
+extern struct grant *grants[GRANTS]; /* NULL: there is none of this number */
 extern struct ledger *ledger;
 extern struct vm *vm;
 
@@ -68,6 +74,10 @@ int space_create(void **state);
 /* The end gives everything back. */
 int space_end(void **state);
 #define TEST_IN_SPACE(name) cmocka_unit_test_setup_teardown(name, space_create, space_end)
+
+/* A grant in the table of process `holder` (1 to HOLDERS). */
+struct grant *grant_new(struct grant *parent, uint32_t holder);
+#define HOLDERS 2u
 
 uint64_t used(enum resource_class resource);
 uint32_t live_objects(void);

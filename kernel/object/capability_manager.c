@@ -248,11 +248,13 @@ static void end_revoked_waits(struct ring *ring)
 	}
 }
 
+/* Grants have been marked: what hangs off them ends before anybody hears of it. */
 static void revoked(void)
 {
 	struct process *process;
 	uint32_t next = 0;
 
+	vm_end_revoked();
 	while ((process = process_find(next, true))) {
 		next = process->id + 1;
 		if (process->thread)

@@ -63,6 +63,7 @@ static status_t method_map(void *self, struct call *call,
 	/* The facet is the permission: who has only a MemoryView cannot map for writing. */
 	if (status == STATUS_OK)
 		status = vm_map(self, container_of(entry->object, struct memory_object, object),
+				entry->grant,
 				facet_has_interface(entry->facet, MEMORY_OBJECT_INTERFACE_ID),
 				virtual_memory_map_params_get_offset(in),
 				virtual_memory_map_params_get_bytes(in), &address,

@@ -354,23 +354,62 @@ static int hang(const char *arg)
 
 /* --- Memory ----------------------------------------------------------------------------------- */
 
-static status_t map_granted(enum access access, uint64_t *address)
+static status_t map_first_page(uint32_t object, enum access access, uint64_t *address)
 {
-	struct memory_view_ref object = { rt_ref(grant_id("object")) };
-
-	return virtual_memory_map(world.memory, object, 0, 4096, 0, access, address);
+	return virtual_memory_map(world.memory, (struct memory_view_ref){ rt_ref(object) }, 0, 4096,
+			0, access, address);
 }
 
-/* Counts in the first word of what it was given for as long as it is let. */
-static int scribble(const char *arg)
+static status_t map_granted(enum access access, uint64_t *address)
 {
-	uint64_t address = 0;
+	return map_first_page(grant_id("object"), access, address);
+}
 
-	STEP(1, map_granted(ACCESS_READ_WRITE, &address) == STATUS_OK);
+/* Counts in the first word for as long as it is let. */
+static NORETURN void scribble_at(uint64_t address)
+{
 	for (;;) {
 		++*(volatile uint64_t *)(uintptr_t)address;
 		(void)perform(entry_of(CAP_OP_YIELD, 0));
 	}
+}
+
+/* Maps what it was given and writes to it. 'k': keeps the capability; 'r': releases it; 'c': maps three
+ * pages and makes three pieces of them. */
+static int scribble(const char *arg)
+{
+	struct memory_view_ref object = { rt_ref(grant_id("object")) };
+	uint64_t address = 0, pages = *arg == 'c' ? 3 : 1;
+
+	STEP(1, virtual_memory_map(world.memory, object, 0, pages * 4096, 0, ACCESS_READ_WRITE,
+				       &address) == STATUS_OK);
+	if (*arg == 'r')
+		STEP(2, release(grant_id("object")) == STATUS_OK);
+	if (*arg == 'c')
+		STEP(3, virtual_memory_protect(world.memory, address + 4096, 4096, ACCESS_READ) ==
+						STATUS_OK);
+	scribble_at(address);
+}
+
+/* Gives what it was given to a service. */
+static int hand_on(const char *arg)
+{
+	struct ring_entry entry = entry_call(grant_id("sink"), Q0);
+
+	send_cap(&entry, TRANSFER_KIND_COPY, grant_id("object"));
+	return perform(entry).status;
+}
+
+static int scribble_received(const char *arg)
+{
+	struct ring_completion received = perform(entry_recv(grant_id("endpoint"), Q0));
+	uint64_t address = 0;
+
+	STEP(1, received.status == STATUS_OK && received.cap_count == 1);
+	STEP(2, map_first_page(seat_records(Q0, true)[0].id, ACCESS_READ_WRITE, &address) ==
+					STATUS_OK);
+	STEP(3, perform(entry_return(grant_id("endpoint"), received.id)).status == STATUS_OK);
+	scribble_at(address);
 }
 
 /* Tries each way to write to an object that is sealed. */
@@ -568,6 +607,8 @@ const struct role peer_roles[] = {
 	{ "hang", hang },
 	{ "scribble", scribble },
 	{ "write-sealed", write_sealed },
+	{ "hand-on", hand_on },
+	{ "scribble-received", scribble_received },
 	{ "crash", crash },
 	{ "trace", trace_role },
 	{ "exhaust", exhaust },

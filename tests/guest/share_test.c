@@ -1,5 +1,6 @@
 /*
- * Memory that several share: clones, seals, and peers that go on writing what they were given.
+ * Memory that several share: clones, seals, mappings that are taken back, and peers that go on
+ * writing what they were given.
  */
 #include "tests/guest/tests.h"
 
@@ -73,11 +74,12 @@ static status_t write_word(struct memory_object_ref object, uint64_t offset, uin
 			(struct capnp_data){ (const uint8_t *)&value, sizeof(value) });
 }
 
-/* A child with the role "scribble" that has written to the object once. */
-static struct process_handle_ref scribbler_start(
-		struct memory_object_ref object, volatile uint64_t *shown)
+/* A child with the role "scribble" that has written to the object once. `how`: see there. */
+static struct process_handle_ref scribbler_start_as(
+		const char *how, struct memory_object_ref object, volatile uint64_t *shown)
 {
 	struct child_spec spec = { .role = "scribble",
+		.arg = how,
 		.grants = { { "object", rt_id(object.ref) }, { "memory", 0 } } };
 	struct process_handle_ref child = child_start(&spec);
 	uint64_t begin = now_ns();
@@ -86,6 +88,21 @@ static struct process_handle_ref scribbler_start(
 		sleep_ns(1000000);
 	CHECK(shown[0] != 0);
 	return child;
+}
+
+static struct process_handle_ref scribbler_start(
+		struct memory_object_ref object, volatile uint64_t *shown)
+{
+	return scribbler_start_as("keep", object, shown);
+}
+
+static uint32_t revoke_derived(struct memory_object_ref object)
+{
+	uint32_t revoked = 99;
+
+	CHECK_EQUAL(capability_manager_revoke_derived(world.authority, object.ref, &revoked),
+			STATUS_OK);
+	return revoked;
 }
 
 static void neither_side_of_a_clone_sees_the_other_write(void)
@@ -288,6 +305,70 @@ static void a_shared_page_can_be_written_when_memory_is_gone(void)
 	client_release(object.ref);
 }
 
+/* What a child mapped through its grant is gone when the revocation answers; what its granter mapped stays. */
+static void a_revoked_mapping_is_gone(const char *how, uint64_t writable_pages, uint32_t revoked)
+{
+	struct memory_object_ref object = object_new(3);
+	volatile uint64_t *shown = map(object, 1, ACCESS_READ);
+	struct process_handle_ref child = scribbler_start_as(how, object, shown);
+	uint64_t last;
+
+	CHECK_EQUAL(seal(object), writable_pages);
+	CHECK_EQUAL(revoke_derived(object), revoked);
+	last = shown[0];
+	/* Nobody writes any more, so it can be sealed at once. */
+	CHECK_EQUAL(seal(object), 0);
+	CHECK_EQUAL(child_finish(child).state, PROCESS_STATE_CRASHED);
+	CHECK_EQUAL(shown[0], last);
+	CHECK_EQUAL(revoke_derived(object), 0);
+	CHECK_EQUAL(shown[0], last);
+	unmap(shown, 1);
+	client_release(object.ref);
+}
+
+static void revocation_ends_mappings(void)
+{
+	a_revoked_mapping_is_gone("keep", 1, 1);
+}
+
+/* The grant that the mapping was made through is gone, and the mapping hangs off its granter's. */
+static void revocation_ends_mappings_of_released_capabilities(void)
+{
+	a_revoked_mapping_is_gone("release", 1, 0);
+}
+
+/* All pieces of what was mapped once, after the child has cut it up. */
+static void revocation_ends_each_piece_of_a_mapping(void)
+{
+	a_revoked_mapping_is_gone("cut", 2, 1);
+}
+
+/* A child that was passed the object by another child, which has ended since. */
+static void revocation_of_mappings_passes_over_the_dead(void)
+{
+	struct memory_object_ref object = object_new(3);
+	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, false);
+	struct child_spec last = { .role = "scribble-received",
+		.grants = { { "endpoint", endpoint }, { "memory", 0 } } };
+	struct child_spec first = { .role = "hand-on",
+		.grants = { { "object", rt_id(object.ref) }, { "sink", export } } };
+	volatile uint64_t *shown = map(object, 1, ACCESS_READ);
+	struct process_handle_ref receiver = child_start(&last);
+	uint64_t begin = now_ns();
+
+	CHECK_EQUAL(child_finish(child_start(&first)).status, 0);
+	while (shown[0] == 0 && now_ns() - begin < WAIT_NS)
+		sleep_ns(1000000);
+	CHECK(shown[0] != 0);
+	CHECK_EQUAL(revoke_derived(object), 1);
+	CHECK_EQUAL(seal(object), 0);
+	CHECK_EQUAL(child_finish(receiver).state, PROCESS_STATE_CRASHED);
+	unmap(shown, 1);
+	client_release(object.ref);
+	CHECK_EQUAL(release(export), STATUS_OK);
+	CHECK_EQUAL(release(endpoint), STATUS_OK);
+}
+
 static const struct test tests[] = {
 	{ "neither side of a clone sees the other write",
 			neither_side_of_a_clone_sees_the_other_write },
@@ -302,6 +383,12 @@ static const struct test tests[] = {
 	{ "a peer that writes is seen before sealing", a_peer_that_writes_is_seen_before_sealing },
 	{ "a shared page can be written when memory is gone",
 			a_shared_page_can_be_written_when_memory_is_gone },
+	{ "revocation ends mappings", revocation_ends_mappings },
+	{ "revocation ends mappings of released capabilities",
+			revocation_ends_mappings_of_released_capabilities },
+	{ "revocation ends each piece of a mapping", revocation_ends_each_piece_of_a_mapping },
+	{ "revocation of mappings passes over the dead",
+			revocation_of_mappings_passes_over_the_dead },
 };
 
 TEST_LIST(share_tests, tests);

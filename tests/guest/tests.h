@@ -24,10 +24,10 @@ extern const struct test_list
 		death_tests,
 		ledger_tests,
 		memory_tests,
+		share_tests,
 		object_tests,
 		knot_tests,
 		trace_tests;
-extern const struct test_list share_tests;
 int trace_role(const char *arg);
 extern const struct role peer_roles[];
 extern const uint32_t peer_role_count;

@@ -87,6 +87,14 @@ static inline status_t call_ready(struct call *call)
 	return STATUS_OK;
 }
 
+/* The same for one that gives a capability, which dropping again would not undo. */
+static inline status_t call_ready_to_give(struct call *call)
+{
+	if (call->reply_caps == 0)
+		return call_refuse(call, STATUS_REPLY_TOO_LARGE, REASON_CAPABILITIES, 0, 1, 0);
+	return call_ready(call);
+}
+
 /* Charges one object (and `frames` pages) to the payer; on refusal sets the detail. Refunds are the object's destroy
  * (frames) and object_put (the object itself). */
 status_t call_charge_object(struct call *call) MUST_USE;

@@ -583,6 +583,9 @@ static status_t endpoint_method_export(void *self, struct call *call, struct end
 	struct capnp_cap cap;
 	status_t status = rows_read(call, interfaces, rows);
 
+	/* An export that is dropped again would be told to the server as one without holders. */
+	if (status == STATUS_OK)
+		status = call_ready_to_give(call);
 	if (status != STATUS_OK)
 		return status;
 	facet = facet_intern(rows, interfaces.count);

@@ -225,6 +225,33 @@ static void the_last_receive_side_closes(void)
 	CHECK_EQUAL(release(export), STATUS_OK);
 }
 
+/* What the answer has no room for is refused before there is an export that the server would hear of. */
+static void an_export_that_cannot_be_given_is_not_made(void)
+{
+	uint32_t endpoint = endpoint_new();
+	struct ring_entry entry = entry_call(endpoint, Q0);
+	struct endpoint_export_params_builder params;
+	struct capnp_list_builder rows;
+	struct capnp_builder builder;
+
+	capnp_builder_init(&builder, message(), MESSAGE_WORDS_SENT, NULL, 0);
+	params = endpoint_export_params_init_root(&builder);
+	rows = endpoint_export_params_init_interfaces(params, 1);
+	interface_row_set_id(interface_row_builder_at(rows, 0), TEST_INTERFACE);
+	entry.interface = ENDPOINT_INTERFACE_ID;
+	entry.method = ENDPOINT_METHOD_EXPORT;
+	entry.msg_off = world.message_off;
+	entry.msg_words = (uint16_t)builder.used;
+	entry.reply_caps = 0;
+	CHECK_EQUAL(perform(entry).status, STATUS_REPLY_TOO_LARGE);
+	CHECK_EQUAL(info_exports(endpoint), 0);
+	entry.reply_caps = 1;
+	entry.reply_words = 1;
+	CHECK_EQUAL(perform(entry).status, STATUS_REPLY_TOO_LARGE);
+	CHECK_EQUAL(info_exports(endpoint), 0);
+	CHECK_EQUAL(release(endpoint), STATUS_OK);
+}
+
 static void export_refuses_bad_rows(void)
 {
 	static const struct {
@@ -317,6 +344,7 @@ static const struct test tests[] = {
 			a_queued_call_waits_through_a_reset_if_its_export_lasts },
 	{ "closing ends everything", closing_ends_everything },
 	{ "the last receive side closes", the_last_receive_side_closes },
+	{ "an export that cannot be given is not made", an_export_that_cannot_be_given_is_not_made },
 	{ "export refuses bad rows", export_refuses_bad_rows },
 	{ "ten thousand exports", ten_thousand_exports },
 };

@@ -935,15 +935,7 @@ static struct question *sweep_pending(struct endpoint *endpoint, const struct en
 static struct question *sweep_one(struct endpoint *endpoint, const struct endpoint_sweep *sweep)
 		REQUIRES(endpoint->lock)
 {
-	if (sweep->pending) {
-		struct question *call = sweep_pending(endpoint, sweep);
-
-		if (call) {
-			pending_remove(endpoint, call, false);
-			call->call_state = CALL_DONE;
-			return call;
-		}
-	}
+	/* Receives first: the end of a call may drop the last hold of an export, which a receive that ends must not hear of. */
 	for (struct list *link = endpoint->receivers.next; sweep->receivers && link != &endpoint->receivers;
 			link = link->next) {
 		struct question *receiver = container_of(link, struct question, link);
@@ -955,6 +947,15 @@ static struct question *sweep_one(struct endpoint *endpoint, const struct endpoi
 		list_remove(link);
 		endpoint->receiver_count--;
 		return receiver;
+	}
+	if (sweep->pending) {
+		struct question *call = sweep_pending(endpoint, sweep);
+
+		if (call) {
+			pending_remove(endpoint, call, false);
+			call->call_state = CALL_DONE;
+			return call;
+		}
 	}
 	for (uint32_t slot = 1; slot <= endpoint->calls && endpoint->service_count; slot++) {
 		struct service *service = &endpoint->services[slot];

@@ -252,6 +252,33 @@ static void an_export_that_cannot_be_given_is_not_made(void)
 	CHECK_EQUAL(release(endpoint), STATUS_OK);
 }
 
+/* An export whose last holder was a call that the reset ends: the next incarnation hears of it, and not the last one. */
+static void a_reset_ends_the_receives_first(void)
+{
+	uint32_t endpoint = endpoint_sized(MESSAGE_WORDS, MESSAGE_CAPS, 1), lasting = export_new(endpoint, 7, true);
+	uint32_t passing = export_new(endpoint, 8, false);
+	struct ring_entry carrier = entry_call(passing, Q0 + 2);
+
+	start(entry_recv(endpoint, Q0 + 1));
+	start(entry_call(passing, Q0));      /* takes the one place for calls in service */
+	CHECK_EQUAL(finish(Q0 + 1).status, STATUS_OK);
+	start(entry_recv(endpoint, Q0 + 1));
+	send_cap(&carrier, TRANSFER_KIND_COPY, lasting);
+	start(carrier);
+	CHECK_EQUAL(release(lasting), STATUS_OK);
+	CHECK(!is_done(Q0 + 1));
+	CHECK_EQUAL(reset(endpoint, NULL), STATUS_OK);
+	CHECK_EQUAL(finish(Q0).status, STATUS_DISCONNECTED);
+	CHECK_EQUAL(finish(Q0 + 2).status, STATUS_DISCONNECTED);
+	CHECK_EQUAL(finish(Q0 + 1).status, STATUS_DISCONNECTED);
+	start(entry_recv(endpoint, Q0 + 1));
+	REQUIRE_OK(finish(Q0 + 1).status);
+	CHECK_EQUAL(seat_header(Q0 + 1)->kind, RECV_KIND_NO_HOLDERS);
+	CHECK_EQUAL(seat_header(Q0 + 1)->tag, 7);
+	CHECK_EQUAL(release(passing), STATUS_OK);
+	CHECK_EQUAL(release(endpoint), STATUS_OK);
+}
+
 static void export_refuses_bad_rows(void)
 {
 	static const struct {
@@ -345,6 +372,7 @@ static const struct test tests[] = {
 	{ "closing ends everything", closing_ends_everything },
 	{ "the last receive side closes", the_last_receive_side_closes },
 	{ "an export that cannot be given is not made", an_export_that_cannot_be_given_is_not_made },
+	{ "a reset ends the receives first", a_reset_ends_the_receives_first },
 	{ "export refuses bad rows", export_refuses_bad_rows },
 	{ "ten thousand exports", ten_thousand_exports },
 };

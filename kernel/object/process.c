@@ -229,6 +229,11 @@ static bool end_questions(struct process *process)
 	struct ring *ring = process->thread ? process->thread->ring : NULL;
 	bool done = true;
 
+	/* Receives first: what the end of a call brings about is told to those who live. */
+	for (uint32_t i = 0; ring && i < RING_QUESTIONS; i++) {
+		if (ring->questions[i].kind == QUESTION_RECV)
+			(void)question_cancel(&ring->questions[i], STATUS_CANCELLED, 0);
+	}
 	for (uint32_t i = 0; ring && i < RING_QUESTIONS; i++)
 		(void)question_cancel(&ring->questions[i], STATUS_CANCELLED, 0);
 	for (uint32_t i = 0; ring && i < RING_QUESTIONS; i++) {

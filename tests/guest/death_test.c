@@ -247,6 +247,26 @@ static void the_end_of_a_service_is_seen_by_its_holder(void)
 	fixture_close();
 }
 
+/* What the end of a process brings about is told to those who live, not to its own receive. */
+static void the_dead_are_told_nothing(void)
+{
+	uint32_t shared = endpoint_new(), other = endpoint_new(), held = export_new(shared, 7, false);
+	uint32_t silent = export_new(other, 1, false);
+	struct child_spec spec = { .role = "hold-by-a-call-and-end",
+		.grants = { { "endpoint", shared }, { "export", held }, { "other", silent } } };
+	struct process_handle_ref child = child_start(&spec);
+
+	CHECK_EQUAL(release(held), STATUS_OK);
+	CHECK_EQUAL(child_finish(child).status, 0);
+	start(entry_recv(shared, Q0 + 1));
+	REQUIRE_OK(finish(Q0 + 1).status);
+	CHECK_EQUAL(seat_header(Q0 + 1)->kind, RECV_KIND_NO_HOLDERS);
+	CHECK_EQUAL(seat_header(Q0 + 1)->tag, 7);
+	CHECK_EQUAL(release(silent), STATUS_OK);
+	CHECK_EQUAL(release(other), STATUS_OK);
+	CHECK_EQUAL(release(shared), STATUS_OK);
+}
+
 static const struct test tests[] = {
 	{ "a client dies while its call is queued", a_client_dies_while_its_call_is_queued },
 	{ "a client dies while its call is served", a_client_dies_while_its_call_is_served },
@@ -255,6 +275,7 @@ static const struct test tests[] = {
 	{ "a server dies with calls in service", a_server_dies_with_calls_in_service },
 	{ "a server dies without its endpoint", a_server_dies_without_its_endpoint },
 	{ "another server goes on", another_server_goes_on },
+	{ "the dead are told nothing", the_dead_are_told_nothing },
 	{ "a server dies while it receives", a_server_dies_while_it_receives },
 	{ "a call that does not wait fails with its server",
 			a_call_that_does_not_wait_fails_with_its_server },

@@ -300,6 +300,19 @@ static int take_and_end(const char *arg)
 	return take_calls(number_of(arg), false);
 }
 
+/* Receives at the endpoint, and its own waiting call is all that still holds the export. */
+static int hold_by_a_call_and_end(const char *arg)
+{
+	struct ring_entry carrier = entry_call(grant_id("other"), Q0);
+
+	start(entry_recv(grant_id("endpoint"), Q0 + 1));
+	send_cap(&carrier, TRANSFER_KIND_COPY, grant_id("export"));
+	start(carrier);
+	STEP(1, release(grant_id("export")) == STATUS_OK);
+	STEP(2, !is_done(Q0) && !is_done(Q0 + 1));
+	return 0;
+}
+
 static int take_let_go_and_end(const char *arg)
 {
 	return take_calls(number_of(arg), true);
@@ -599,6 +612,7 @@ const struct role peer_roles[] = {
 	{ "echo", echo },
 	{ "take-and-end", take_and_end },
 	{ "take-let-go-and-end", take_let_go_and_end },
+	{ "hold-by-a-call-and-end", hold_by_a_call_and_end },
 	{ "take-and-hang", take_and_hang },
 	{ "arm-and-hang", arm_and_hang },
 	{ "call-back", call_back },

@@ -96,9 +96,10 @@ static void pending_append(struct endpoint *endpoint, struct question *call)
 static void pending_remove(struct endpoint *endpoint, struct question *call, bool turn)
 {
 	struct list *next = list_take(&call->followers);
-	struct question *leader = container_of(next, struct question, link);
 
 	if (next) {
+		struct question *leader = container_of(next, struct question, link);
+
 		leader->leads = true;
 		list_append(turn ? &endpoint->pending : &call->link, next);
 		list_move_all(&leader->followers, &call->followers);

@@ -1,0 +1,286 @@
+/*
+ * The reference graph: what the kernel must hold after each entry, kept by other code than the kernel's. Processes, what they
+ * hold by which id and as which facet, who gave it to whom, objects with their holds, exports, calls that wait or are in
+ * service, questions in flight, ledgers.
+ *
+ * ring_model.c keeps the graph and compares it with the kernel's tables; ring_oracle.c plays the entries of a batch again and says
+ * whether each completion is one that they allow.
+ * Always true: the graph is what the kernel's must be whenever no batch is being played.
+ */
+#ifndef TESTS_HOST_RING_MODEL_H
+#define TESTS_HOST_RING_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kernel/object/endpoint.h"
+#include "tests/host/machine.h"
+#include "tests/ring/actor.h"
+
+#define MODEL_SLOTS    4096u     /* table slots of a process */
+#define MODEL_CAPS     8u        /* capabilities of a call that is accepted; actors make no endpoint that takes more */
+#define MODEL_EXPECTED 256u
+#define SNAP_WORDS     128u
+
+/* --- Ledgers ------------------------------------------------------------------------------------ */
+
+struct mledger {
+	struct mledger *parent;
+	struct mledger *next;                     /* all of them */
+	bool            closed;
+	uint64_t        limit[LEDGER_CLASSES];
+	uint64_t        used[LEDGER_CLASSES];     /* while open */
+};
+
+struct mledger *mledger_new(struct mledger *parent, const uint64_t limit[LEDGER_CLASSES]);
+void mledger_close(struct mledger *ledger);
+/* The nearest ancestor that is open. */
+struct mledger *mledger_above(const struct mledger *ledger);
+/* Its parent has as much; less than what is in use, with what is set aside, is that. */
+void mledger_set_limit(struct mledger *ledger, uint32_t class_, uint64_t limit, uint64_t aside);
+bool mledger_has(const struct mledger *ledger, uint32_t class_, uint64_t count);
+void mledger_charge(struct mledger *ledger, uint32_t class_, uint64_t count);
+void mledger_refund(struct mledger *ledger, uint32_t class_, uint64_t count);
+
+/* --- Facets ------------------------------------------------------------------------------------- */
+
+struct mfacet {
+	uint32_t count;
+	struct { uint64_t id; uint16_t methods; } rows[2];
+};
+
+/* The facet of a kernel interface with this id; NULL: unknown to the model. */
+const struct mfacet *mfacet_of(uint64_t interface);
+extern const struct mfacet mfacet_export_wide, mfacet_export_single;
+/* NULL: the facet does not have the interface. */
+const struct mfacet *mfacet_narrow(const struct mfacet *facet, uint64_t interface);
+bool mfacet_has_method(const struct mfacet *facet, uint64_t interface, uint16_t method);
+bool mfacet_has(const struct mfacet *facet, uint64_t interface);
+
+/* --- Objects ------------------------------------------------------------------------------------ */
+
+enum mtype { M_ROOT, M_ENDPOINT, M_EXPORT, M_NOTIFICATION, M_PROCESS, M_BUILDER, M_MEMORY, M_SPACE };
+
+struct mproc;
+struct mquestion;
+
+struct mservice {
+	enum service_state state;
+	uint32_t           generation;
+	bool               told;          /* ABANDONED: the server knows */
+	struct mquestion  *call;
+	struct mproc      *server;
+	uint32_t           incarnation;
+};
+
+struct mobj {
+	enum mtype      type;
+	struct object  *kernel;           /* NULL: not seen yet */
+	struct list     link;             /* all objects */
+	uint32_t        holds;
+	uint32_t        refs;             /* all holds together are one */
+	struct mledger *payer;
+	uint64_t        pages;            /* memory */
+	struct mproc   *process;          /* process, builder, space */
+	/* notification */
+	uint64_t        bits;
+	/* endpoint */
+	uint16_t        message_words, calls;
+	uint8_t         capabilities;
+	bool            closed;
+	uint32_t        incarnation;      /* of an export: 0 lasting */
+	struct mproc   *server;
+	struct list     receivers, pending, exports;
+	struct mservice *services;
+	/* export */
+	struct mobj    *endpoint;
+	struct list     export_link;
+	uint64_t        tag;
+	uint64_t        sequence;         /* 0: not told yet */
+	bool            retired, idle, told;
+	const struct mfacet *facet;
+};
+
+struct mobj *mobj_new(enum mtype type, struct mledger *payer);
+void mobj_get(struct mobj *obj);
+void mobj_put(struct mobj *obj);
+void mobj_hold(struct mobj *obj);
+void mobj_unhold(struct mobj *obj);
+
+/* --- Grants and capabilities -------------------------------------------------------------------- */
+
+struct mgrant {
+	struct mgrant *parent;
+	struct list    link;              /* all grants */
+	uint32_t       uses, children, granter;
+	bool           revoked;
+	uint64_t       name;              /* as the manager says it; 0: not seen */
+	struct grant  *kernel;            /* of the comparison that runs */
+	uint64_t       compared;
+};
+
+struct mcap {
+	uint32_t             id;
+	uint8_t              state;       /* enum cap_state */
+	uint64_t             freed_at;    /* insertions of this process until then, plus free slots */
+	struct mobj         *object;
+	const struct mfacet *facet;
+	struct mgrant       *grant;
+};
+
+void mgrant_use(struct mgrant *grant);
+void mgrant_unuse(struct mgrant *grant);
+bool mgrant_is_below(const struct mgrant *grant, const struct mgrant *root);
+/* How many were marked newly. */
+uint32_t mgrant_revoke(struct mgrant *root, bool self);
+
+/* --- Questions and processes -------------------------------------------------------------------- */
+
+enum mstate { MQ_FREE, MQ_QUEUED, MQ_DELIVERED, MQ_RECV, MQ_BITS, MQ_DEATH, MQ_SLEEP, MQ_PROCESS };
+
+struct mitem {
+	struct mobj         *object;      /* NULL: the null capability */
+	const struct mfacet *facet;
+	struct mgrant       *grant;
+	struct mcap         *moving;
+};
+
+struct mquestion {
+	enum mstate       state;
+	struct mproc     *process;
+	struct ring_entry entry;
+	struct list       link;           /* receivers or pending of the endpoint */
+	struct mobj      *object;         /* where it waits, a reference; a call's is its endpoint, without one */
+	struct mobj      *export;         /* held */
+	struct mgrant    *grant;
+	uint32_t          reserved;
+	uint32_t          service;
+	uint32_t          incarnation;
+	uint64_t          arrival;
+	uint64_t          deadline_ns;
+	bool              patterned;      /* the message is actor_word */
+	uint32_t          item_count;
+	struct mitem      items[MODEL_CAPS];
+};
+
+/* A completion that is due. `words` and so on only where `answer`. */
+struct mexpected {
+	uint64_t user_data;
+	uint64_t statuses;                /* allowed: bits by status_bit */
+	bool     sync;
+	bool     answer;
+	uint16_t flags;
+	uint16_t msg_words;
+	uint64_t message_of;              /* user data whose actor_word the message is; 0: not compared */
+	uint32_t reply_off, reply_caps;
+	uint32_t item_count;
+	struct mitem items[MODEL_CAPS];
+	uint32_t granter;
+};
+
+/* An entry in the submission queue, with what it points to as it was before the kernel saw it. */
+struct mentry {
+	struct ring_entry entry;
+	uint64_t          message[SNAP_WORDS];
+	uint64_t          descriptors[SNAP_WORDS];
+};
+
+enum mphase { MP_BUILDING, MP_RUNNING, MP_ENDING, MP_ENDED };
+
+struct mproc {
+	struct mobj       obj;            /* the process as an object; payer is its parent's */
+	struct list       link;           /* all processes that have not ended */
+	uint32_t          id;
+	enum mphase       phase;
+	struct mledger   *ledger;
+	struct mobj      *space;
+	struct process   *kernel;
+	bool              kernel_lives;   /* the kernel still has it */
+	struct ring      *ring;           /* while RUNNING */
+	struct actor     *actor;
+	uint32_t          inserted;       /* into the table, ever */
+	uint32_t          slots_seen;     /* no slot at or above is used */
+	uint32_t          in_flight;
+	uint32_t          cq_seen;
+	uint32_t          cq_head;        /* what the program has read, as it entered last */
+	uint32_t          sq_head, sq_tail;
+	struct mquestion *sync;
+	bool              sync_due;       /* the SYNC entry completed and its outcome has not been looked at */
+	struct mentry     sq[RING_SQ_ENTRIES];
+	struct mquestion  q[RING_QUESTIONS];
+	uint32_t          expected_count;
+	struct mexpected  expected[MODEL_EXPECTED];
+	struct mcap       slots[MODEL_SLOTS];
+	/* What it entered with last. */
+	bool              entered, entered_sync;
+	uint64_t          min_complete, deadline_ns;
+	int64_t           entered_result;   /* decided at once; see ring_oracle.c */
+	bool              refused_enter;
+};
+
+struct model {
+	struct list     processes;
+	struct list     objects;
+	struct list     grants;
+	struct mledger *root;
+	struct mledger *ledgers;
+	uint64_t        arrivals;
+	uint64_t        looks;
+	uint32_t        look_every;       /* how often it is asked whether something that waits need not */
+	uint64_t        compares;
+	uint64_t        entries;          /* taken by the kernel */
+	uint64_t        refused;
+	uint64_t        outcomes[17][64]; /* refusals by operation (16: others) and status + 32; STATUS_OK: accepted */
+	uint64_t        delivered, answered, events;
+	struct mproc   *entered;          /* whose batch is played; only to be compared */
+	uint64_t        entered_ns;       /* when the batch that is played entered the kernel */
+	bool            unsettled;        /* an ended process still holds part of its maker's ledger */
+};
+extern struct model model;
+
+void model_init(struct mledger *root);
+void model_fini(void);
+
+/* A process with id `id`; its table is empty. */
+struct mproc *mproc_new(struct process *kernel, struct mledger *parent, const uint64_t limit[LEDGER_CLASSES]);
+void mproc_started(struct mproc *process);
+/* The entry of an id whatever its state, or NULL. */
+struct mcap *mcap_find(struct mproc *process, uint32_t id);
+/* Enters a new id; consumes nothing, takes a hold. `grant`: shared; NULL: a new one below `parent`. */
+void mcap_insert(struct mproc *process, uint32_t id, struct mobj *object, const struct mfacet *facet, struct mgrant *grant,
+		struct mgrant *parent, uint32_t granter);
+/* Empties the slot without the consequences for the object's hold, which is handed to the caller. */
+struct mobj *mcap_remove(struct mproc *process, struct mcap *cap);
+bool mproc_holds(const struct mproc *process, const struct mobj *object);
+
+/* Compares everything with the kernel; fails on a difference. */
+void model_compare(void);
+NORETURN void model_fail(const char *format, ...) PRINTF_LIKE(1, 2);
+#define MODEL_ASSERT(condition, ...) \
+	do { \
+		if (!(condition)) \
+			model_fail(__VA_ARGS__); \
+	} while (0)
+
+/* --- ring_oracle.c ------------------------------------------------------------------------------ */
+
+/* The actor of `process` has published its batch and is about to enter the kernel with this. */
+void oracle_before(struct mproc *process, struct actor_enter enter);
+/* The kernel has come back and has taken ended processes apart. */
+void oracle_after(struct mproc *process, struct actor_enter enter);
+/* The process ended itself (system call exit). */
+void oracle_exited(struct mproc *process);
+/* Completions that time alone brought. */
+void oracle_time(void);
+/* It is the process' turn again: what cap_enter answered it. */
+void oracle_resumed(struct mproc *process, int64_t result);
+
+/* Consequences that the graph has by itself, called by ring_model.c. */
+void oracle_last_hold(struct mobj *obj);
+
+static inline uint64_t status_bit(status_t status)
+{
+	return 1ull << (status + 32);
+}
+
+#endif

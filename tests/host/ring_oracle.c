@@ -1,0 +1,353 @@
+/*
+ * Completions: plays a batch again on the graph, one entry after the other (ring_entries.c), and asks of every completion in
+ * any ring whether the graph allows it at that moment; see ring_model.h.
+ *
+ * A completion is due (`expected`) as soon as an entry's effect brings it about, or is allowed by the state that its question
+ * waits for. Within a ring completions have the kernel's order; between rings there is none, so each is taken as early as it is
+ * allowed.
+ * Always true after a batch: nothing that is due has failed to come, and nothing came that was not.
+ */
+#include "tests/host/ring_oracle.h"
+
+/* --- What may complete now ---------------------------------------------------------------------- */
+
+static bool revoked(const struct mquestion *question)
+{
+	return question->grant && question->grant->revoked;
+}
+
+static bool receive_completes(struct mquestion *question, const struct ring_completion *completion)
+{
+	const struct recv_header *header = (const struct recv_header *)(const void *)words_at(question->process,
+			question->entry.reply_off);
+
+	if (completion->status != STATUS_OK || question->object->receivers.next != &question->link)
+		return false;
+	return header->kind == RECV_KIND_CALL ? deliver_call(question, completion) : deliver_event(question, completion);
+}
+
+/* A call that waits fails if a capability which it carries was revoked. */
+static bool queued_call_completes(struct mquestion *call, const struct ring_completion *completion)
+{
+	for (uint32_t i = 0; i < call->item_count; i++) {
+		if (completion->status == STATUS_DISCONNECTED && call->items[i].object && call->items[i].grant->revoked) {
+			items_drop(call);
+			question_end(call);
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool bits_complete(struct mquestion *question, const struct ring_completion *completion)
+{
+	uint64_t taken = question->object->bits & question->entry.interface;
+
+	if (revoked(question) && completion->status == STATUS_DISCONNECTED) {
+		question_end(question);
+		return true;
+	}
+	if (completion->status != STATUS_OK || taken == 0)
+		return false;
+	for (struct list *link = model.processes.next; link != &model.processes; link = link->next) {
+		for (uint32_t i = 0; i < RING_QUESTIONS; i++) {
+			const struct mquestion *other = &PROCESS(link)->q[i];
+
+			/* Who waits longer and wants some of them comes first. */
+			if (other->state == MQ_BITS && other->object == question->object && other->arrival < question->arrival &&
+					(other->entry.interface & question->object->bits) && !revoked(other))
+				return false;
+		}
+	}
+	MODEL_ASSERT(completion->detail == taken, "bits 0x%lx were taken, not 0x%lx", completion->detail, taken);
+	question->object->bits &= ~taken;
+	question_end(question);
+	return true;
+}
+
+static bool wait_completes(struct mquestion *question, const struct ring_completion *completion)
+{
+	bool may;
+
+	switch (question->state) {
+	case MQ_DEATH:
+		may = completion->status == STATUS_OK && (revoked(question) || object_has_ended(question->object));
+		break;
+	case MQ_SLEEP:
+		may = completion->status == STATUS_OK && machine_now_ns() >= question->deadline_ns;
+		break;
+	case MQ_PROCESS:
+		may = (completion->status == STATUS_OK || completion->status == STATUS_REPLY_TOO_LARGE) &&
+				object_has_ended(question->object);
+		break;
+	default:
+		may = false;
+	}
+	if (may)
+		question_end(question);
+	return may;
+}
+
+static bool question_completes(struct mquestion *question, const struct ring_completion *completion)
+{
+	switch (question->state) {
+	case MQ_RECV:
+		return receive_completes(question, completion);
+	case MQ_QUEUED:
+		return queued_call_completes(question, completion);
+	case MQ_BITS:
+		return bits_complete(question, completion);
+	default:
+		return wait_completes(question, completion);
+	}
+}
+
+static void expected_consume(struct mproc *process, struct mexpected *expected, const struct ring_completion *completion)
+{
+	struct mexpected due = *expected;
+
+	*expected = process->expected[--process->expected_count];
+	MODEL_ASSERT(due.statuses & status_bit(completion->status), "0x%lx completed with status %d, allowed are 0x%lx",
+			completion->user_data, completion->status, due.statuses);
+	if (!due.answer)
+		return;
+	MODEL_ASSERT(completion->flags == due.flags && completion->msg_words == due.msg_words &&
+			completion->cap_count == due.item_count, "an answer came as %u words and %u capabilities, flags %u",
+			completion->msg_words, completion->cap_count, completion->flags);
+	for (uint32_t i = 0; due.message_of && i < due.msg_words; i++)
+		MODEL_ASSERT(words_at(process, due.reply_off + 2 * due.reply_caps)[i] == actor_word(due.message_of, i),
+				"word %u of the answer to 0x%lx, sent with 0x%lx, came over changed", i, due.user_data,
+				due.message_of);
+	items_arrive(process, words_at(process, due.reply_off), due.items, due.item_count, NULL, due.granter);
+}
+
+/* Whether this completion is one that is due or allowed; then it is accounted for. */
+static bool completion_consume(struct mproc *process, const struct ring_completion *completion, bool sync)
+{
+	uint32_t number = actor_question_of(completion->user_data);
+
+	for (uint32_t i = 0; i < process->expected_count; i++) {
+		if (process->expected[i].user_data == completion->user_data && process->expected[i].sync == sync) {
+			expected_consume(process, &process->expected[i], completion);
+			return true;
+		}
+	}
+	if (number >= RING_QUESTIONS || process->q[number].state == MQ_FREE ||
+			process->q[number].entry.user_data != completion->user_data)
+		return false;
+	MODEL_ASSERT((process->sync == &process->q[number]) == sync, "an outcome went to the wrong place");
+	return question_completes(&process->q[number], completion);
+}
+
+static bool settle_process(struct mproc *process)
+{
+	const struct ring_completion *completion;
+	bool any = false;
+
+	if (sync_has_completed(process) && completion_consume(process, reply_slot(process), true)) {
+		process->sync_due = false;
+		any = true;
+	}
+	while ((completion = queue_next(process)) && completion_consume(process, completion, false)) {
+		process->cq_seen++;
+		any = true;
+	}
+	return any;
+}
+
+void settle(void)
+{
+	bool any;
+
+	do {
+		any = false;
+		for (struct list *link = model.processes.next; link != &model.processes; link = link->next) {
+			if (PROCESS(link)->phase == MP_RUNNING && PROCESS(link)->kernel_lives)
+				any |= settle_process(PROCESS(link));
+		}
+	} while (any);
+}
+
+/* --- Entering and leaving ----------------------------------------------------------------------- */
+
+/* Copies words that an entry names, as far as they are in the ring. */
+static void snap(const struct mproc *process, uint64_t *to, uint32_t off, uint32_t words)
+{
+	for (uint32_t i = 0; i < MIN(words, SNAP_WORDS) && (uint64_t)off + i < RING_WORDS; i++)
+		to[i] = process->ring->words[off + i];
+}
+
+void oracle_before(struct mproc *process, struct actor_enter enter)
+{
+	const struct actor *actor = process->actor;
+
+	for (uint32_t i = 0; i < actor->batch_count; i++) {
+		struct mentry *sent = &process->sq[process->sq_tail++ % RING_SQ_ENTRIES];
+
+		sent->entry = actor->batch[i];
+		snap(process, sent->message, sent->entry.msg_off, sent->entry.msg_words);
+		snap(process, sent->descriptors, sent->entry.caps_off, 2u * sent->entry.cap_count);
+	}
+	model.entered_ns = machine_now_ns();
+	process->cq_head = process->ring->header->cq_head;
+	process->entered = true;
+	process->entered_sync = false;
+	process->refused_enter = enter.flags != 0 || enter.min_complete > RING_CQ_ENTRIES;
+	process->min_complete = enter.min_complete;
+	process->deadline_ns = enter.deadline_ns;
+}
+
+static bool has_credit(const struct mproc *process)
+{
+	return process->in_flight + (process->cq_seen - process->cq_head) < RING_CQ_ENTRIES;
+}
+
+/* The processes that the kernel took apart meanwhile. */
+static void ended_processes_play(void)
+{
+	for (struct list *link = model.processes.next; link != &model.processes;) {
+		struct mproc *process = PROCESS(link);
+
+		link = link->next;
+		if (process->phase == MP_ENDING) {
+			process_take_apart(process);
+			link = model.processes.next;      /* others may have ended with it */
+		}
+	}
+	model.unsettled = false;
+}
+
+/* Nobody waits for what there is. */
+static void endpoint_check_met(const struct mobj *endpoint)
+{
+	const struct mquestion *receiver = QUESTION(endpoint->receivers.next);
+	bool slot_free = false;
+
+	if (list_empty(&endpoint->receivers))
+		return;
+	for (uint32_t slot = 1; slot <= endpoint->calls; slot++) {
+		slot_free |= endpoint->services[slot].state == SERVICE_FREE;
+		MODEL_ASSERT(endpoint->services[slot].state != SERVICE_ABANDONED || endpoint->services[slot].told,
+				"receive 0x%lx waits, and was not told that call %u was cancelled",
+				receiver->entry.user_data, slot);
+	}
+	for (struct list *link = endpoint->exports.next; link != &endpoint->exports; link = link->next)
+		MODEL_ASSERT(EXPORT(link)->holds != 0 || EXPORT(link)->told || export_is_stale(EXPORT(link)),
+				"receive 0x%lx waits, and was not told that nobody holds export %lu",
+				receiver->entry.user_data, EXPORT(link)->tag);
+	MODEL_ASSERT(!slot_free || list_empty(&endpoint->pending), "receive 0x%lx waits, and so does call 0x%lx",
+			receiver->entry.user_data, QUESTION(endpoint->pending.next)->entry.user_data);
+}
+
+static void waits_check_met(const struct mproc *process)
+{
+	for (uint32_t i = 0; i < RING_QUESTIONS; i++) {
+		const struct mquestion *question = &process->q[i];
+
+		if (question->state == MQ_BITS)
+			MODEL_ASSERT(!(question->object->bits & question->entry.interface) && !revoked(question),
+					"a wait for bits that are there goes on");
+		else if (question->state == MQ_DEATH || question->state == MQ_PROCESS)
+			MODEL_ASSERT(!object_has_ended(question->object) && !revoked(question), "a wait for the dead goes on");
+		else if (question->state == MQ_QUEUED)
+			MODEL_ASSERT(!export_is_stale(question->export), "a call waits at what has ended");
+	}
+}
+
+static void everything_came(void)
+{
+	bool thorough = ++model.looks % model.look_every == 0;
+
+	for (struct list *link = model.processes.next; link != &model.processes; link = link->next) {
+		const struct mproc *process = PROCESS(link);
+
+		if (process->phase != MP_RUNNING)
+			continue;
+		MODEL_ASSERT(process->cq_seen == process->ring->cq_tail, "process %u: a completion that nothing allows: status %d",
+				process->id, queue_next(process)->status);
+		MODEL_ASSERT(process->expected_count == 0, "process %u: the completion of 0x%lx was due and has not come",
+				process->id, process->expected[0].user_data);
+		MODEL_ASSERT(!sync_has_completed(process), "process %u: a SYNC entry has completed that must wait: status %d",
+				process->id, reply_slot(process)->status);
+		if (thorough)
+			waits_check_met(process);
+	}
+	for (struct list *link = model.objects.next; thorough && link != &model.objects; link = link->next) {
+		const struct mobj *obj = container_of(link, struct mobj, link);
+
+		if (obj->type == M_ENDPOINT)
+			endpoint_check_met(obj);
+	}
+}
+
+/* Which processes the kernel still has. */
+static void living_mark(void)
+{
+	for (struct list *link = model.processes.next; link != &model.processes; link = link->next) {
+		struct mproc *process = PROCESS(link);
+
+		process->kernel_lives = false;
+		for (struct list *at = process_tree.next; at != &process_tree && !process->kernel_lives; at = at->next)
+			process->kernel_lives = container_of(at, struct process, tree_link) == process->kernel;
+	}
+}
+
+void oracle_after(struct mproc *process, struct actor_enter enter)
+{
+	bool sync_allowed = enter.min_complete == 0 && enter.deadline_ns == 0, sync = false;
+
+	model.entered = process;
+	living_mark();
+	while (!process->refused_enter && process->sq_head != process->sq_tail && process->phase == MP_RUNNING && !sync) {
+		struct mentry *sent = &process->sq[process->sq_head % RING_SQ_ENTRIES];
+
+		sync = (sent->entry.flags & ENTRY_SYNC) && process->sq_head + 1 == process->sq_tail && sync_allowed;
+		if (!sync && !has_credit(process))
+			break;
+		process->sq_head++;
+		process->entered_sync = sync;
+		entry_play(process, sent, sync);
+	}
+	settle();
+	if (process->phase == MP_RUNNING)
+		MODEL_ASSERT(process->ring->sq_head == process->sq_head, "%u entries were taken, not %u",
+				process->ring->sq_head, process->sq_head);
+	ended_processes_play();
+	settle();
+	everything_came();
+}
+
+void oracle_time(void)
+{
+	settle();
+	everything_came();
+}
+
+void oracle_exited(struct mproc *process)
+{
+	process_end_in_model(process);
+	settle();
+	ended_processes_play();
+	settle();
+	everything_came();
+}
+
+void oracle_resumed(struct mproc *process, int64_t result)
+{
+	uint32_t available = process->ring->cq_tail - process->ring->header->cq_head;
+
+	if (!process->entered)
+		return;
+	process->entered = false;
+	MODEL_ASSERT(process->sync == NULL, "process %u runs, though it sleeps for a question", process->id);
+	if (process->refused_enter)
+		MODEL_ASSERT(result == STATUS_BAD_ENTRY, "cap_enter answered %ld to nonsense", result);
+	else if (process->entered_sync)
+		MODEL_ASSERT(result == reply_slot(process)->status, "cap_enter answered %ld, the reply slot says %d", result,
+				reply_slot(process)->status);
+	else if (result == STATUS_DEADLINE_EXCEEDED)
+		MODEL_ASSERT(process->deadline_ns && process->deadline_ns <= machine_now_ns(), "the deadline has not passed");
+	else
+		MODEL_ASSERT(result >= (int64_t)process->min_complete && result <= available,
+				"cap_enter answered %ld: %lu were wanted, %u are there", result, process->min_complete, available);
+}

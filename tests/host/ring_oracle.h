@@ -1,0 +1,105 @@
+/*
+ * What the parts of the oracle share: ring_oracle.c (completions), ring_entries.c (operations), ring_objects.c (methods of kernel
+ * objects) and ring_effects.c (what those bring about).
+ */
+#ifndef TESTS_HOST_RING_ORACLE_H
+#define TESTS_HOST_RING_ORACLE_H
+
+#include "capos/kernel.capnp.h"
+#include "tests/host/ring_model.h"
+
+/* One entry that is played again. */
+struct played {
+	struct mproc            *process;
+	const struct mentry     *sent;
+	const struct ring_entry *entry;
+	bool                     sync;        /* taken as SYNC entry */
+	uint64_t                 refusals;    /* statuses with which it must be refused; 0: it must be accepted */
+	uint64_t                 maybe;       /* with which it may be refused all the same */
+	bool                     found;       /* it completed already */
+	struct ring_completion   outcome;     /* if found */
+};
+
+static inline void refuse_if(struct played *played, bool condition, status_t status)
+{
+	if (condition)
+		played->refusals |= status_bit(status);
+}
+
+#define PROCESS(link_) container_of(link_, struct mproc, link)
+#define QUESTION(link_) container_of(link_, struct mquestion, link)
+#define EXPORT(link_) container_of(link_, struct mobj, export_link)
+
+/* --- Completions, as the kernel wrote them ------------------------------------------------------ */
+
+static inline const uint64_t *words_at(const struct mproc *process, uint32_t off)
+{
+	return process->ring->words + off;
+}
+
+static inline const struct ring_completion *reply_slot(const struct mproc *process)
+{
+	return (const struct ring_completion *)(const void *)&process->ring->header->reply_user_data;
+}
+
+static inline bool sync_has_completed(const struct mproc *process)
+{
+	return process->sync_due && process->ring->sync == NULL;
+}
+
+/* The next completion of the queue that has not been accounted for. */
+static inline const struct ring_completion *queue_next(const struct mproc *process)
+{
+	return process->cq_seen == process->ring->cq_tail ? NULL : &process->ring->cq[process->cq_seen % RING_CQ_ENTRIES];
+}
+
+/* --- ring_entries.c ----------------------------------------------------------------------------- */
+
+void entry_play(struct mproc *process, struct mentry *sent, bool sync);
+
+/* Whether the kernel accepted it, which must be as foretold. Consumes the completion of a refused one. */
+bool played_accepted(struct played *played);
+/* The completion of an entry without a question of its own, after its effects. */
+struct ring_completion played_take(struct played *played);
+
+/* Looks an id up as the kernel does: STATUS_OK, BAD_CAPABILITY, DISCONNECTED. */
+status_t mcap_lookup(struct mproc *process, uint32_t id, struct mcap **cap);
+
+/* The question of the entry begins. `reserved` slots are charged. */
+struct mquestion *question_start(struct played *played, enum mstate state, struct mobj *object);
+/* --- ring_oracle.c ------------------------------------------------------------------------------ */
+
+/* Every completion that the graph allows now is consumed. */
+void settle(void);
+
+/* --- ring_effects.c ----------------------------------------------------------------------------- */
+
+void items_drop(struct mquestion *question);
+void question_end(struct mquestion *question);
+struct mexpected *expect(struct mproc *process, const struct ring_entry *entry, bool sync, uint64_t statuses);
+void service_free(struct mservice *service);
+void question_cancel_in_model(struct mquestion *question);
+bool export_is_stale(const struct mobj *export);
+void export_retire(struct mobj *export);
+void endpoint_set_server(struct mobj *endpoint, struct mproc *server);
+void items_leave(struct mproc *sender, struct mitem *items, uint32_t count);
+void items_arrive(struct mproc *receiver, const uint64_t *records, struct mitem *items, uint32_t count,
+		const struct mobj *serving, uint32_t granter);
+bool deliver_call(struct mquestion *receiver, const struct ring_completion *completion);
+bool deliver_event(struct mquestion *receiver, const struct ring_completion *completion);
+/* What a process drops, and its consequences. */
+void capability_release(struct mproc *process, struct mcap *cap);
+
+void endpoint_end_incarnation(struct mobj *endpoint);
+void endpoint_end(struct mobj *endpoint);
+void process_end_in_model(struct mproc *process);
+/* Its capabilities, its share of ledgers: after the kernel took it apart. */
+void process_take_apart(struct mproc *process);
+bool object_has_ended(const struct mobj *object);
+
+/* --- ring_objects.c ----------------------------------------------------------------------------- */
+
+/* A CALL of a kernel object; spans, question and facet have been looked at. */
+void object_method_play(struct played *played, struct mcap *target);
+
+#endif

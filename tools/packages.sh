@@ -17,6 +17,10 @@ test  python3-pytest        /usr/lib/python3/dist-packages/pytest
 test  python3-pexpect       /usr/lib/python3/dist-packages/pexpect
 test  ovmf                  /usr/share/ovmf/OVMF.fd
 test  spin                  spin
+prove frama-c-base          frama-c
+prove why3                  why3
+prove cvc4                  cvc4
+prove z3                    z3
 image grub-common           grub-mkrescue
 image grub-pc-bin           /usr/lib/grub/i386-pc/boot.img
 image grub-efi-amd64-bin    /usr/lib/grub/x86_64-efi/normal.mod

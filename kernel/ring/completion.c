@@ -37,7 +37,7 @@ HOT_INLINE static inline void reply_slot_write(struct ring *ring, uint64_t user_
 static void queue_write(struct ring *ring, uint64_t user_data, struct ring_completion *outcome)
 {
 	outcome->user_data = user_data;
-	ring->cq[ring->cq_tail % RING_CQ_ENTRIES] = *outcome;
+	ring->cq[ring_index_place(ring->cq_tail, RING_CQ_ENTRIES)] = *outcome;
 	ring->cq_tail++;
 	STORE_RELEASE(&ring->header->cq_tail, ring->cq_tail);
 }

@@ -558,20 +558,20 @@ NO_BUFFER static void dispatch(struct ring *ring, const struct ring_entry *entry
 
 static bool has_credit(struct ring *ring)
 {
-	if (likely(ring->in_flight + (ring->cq_tail - ring->cq_head_seen) < RING_CQ_ENTRIES))
+	if (likely(ring_index_has_credit(ring->in_flight, ring->cq_head_seen, ring->cq_tail, RING_CQ_ENTRIES)))
 		return true;
-	return ring->in_flight + ring_available(ring) < RING_CQ_ENTRIES;
+	(void)ring_available(ring);
+	return ring_index_has_credit(ring->in_flight, ring->cq_head_seen, ring->cq_tail, RING_CQ_ENTRIES);
 }
 
 /* How many entries the program has published; a tail that makes no sense counts as a full queue. */
 static uint32_t published(struct ring *ring)
 {
-	uint32_t count = LOAD_ACQUIRE(&ring->header->sq_tail) - ring->sq_head;
+	uint32_t tail = LOAD_ACQUIRE(&ring->header->sq_tail);
+	uint32_t count = ring_index_put(ring->sq_head, tail, RING_SQ_ENTRIES);
 
-	if (unlikely(count > RING_SQ_ENTRIES)) {
+	if (unlikely(count != ring_index_count(ring->sq_head, tail)))
 		ring->header->clamped++;
-		count = RING_SQ_ENTRIES;
-	}
 	return count;
 }
 
@@ -586,7 +586,7 @@ NO_BUFFER bool ring_drain(struct ring *ring, bool sync_allowed)
 	struct ring_entry *entry = &ring->taken;
 
 	for (uint32_t count = published(ring); count > 0; count--) {
-		entry_copy(entry, &ring->sq[ring->sq_head % RING_SQ_ENTRIES]);
+		entry_copy(entry, &ring->sq[ring_index_place(ring->sq_head, RING_SQ_ENTRIES)]);
 		if (likely((entry->flags & ENTRY_SYNC) && count == 1 && sync_allowed)) {
 			head_advance(ring);
 			/* The direct way tells nobody what it does. */

@@ -79,17 +79,13 @@ void ring_destroy(struct ring *ring)
 
 uint32_t ring_available(struct ring *ring)
 {
-	uint32_t head = LOAD_ACQUIRE(&ring->header->cq_head);
-	uint32_t unread = ring->cq_tail - head;
+	uint32_t claimed = LOAD_ACQUIRE(&ring->header->cq_head);
+	uint32_t head = ring_index_read(ring->cq_head_seen, claimed, ring->cq_tail);
 
-	/* A head that goes back or overtakes the tail is not believed. */
-	if (unlikely(unread > ring->cq_tail - ring->cq_head_seen)) {
+	if (unlikely(head != claimed))
 		ring->header->clamped++;
-		head = ring->cq_head_seen;
-		unread = ring->cq_tail - head;
-	}
 	ring->cq_head_seen = head;
-	return unread;
+	return ring_index_count(head, ring->cq_tail);
 }
 
 void ring_check(struct ring *ring)
@@ -112,6 +108,6 @@ void ring_check(struct ring *ring)
 			ASSERT(ring->sync == question);
 	}
 	ASSERT(in_flight == ring->in_flight);
-	ASSERT(ring->in_flight + (ring->cq_tail - ring->cq_head_seen) <= RING_CQ_ENTRIES);
+	ASSERT(ring->in_flight + ring_index_count(ring->cq_head_seen, ring->cq_tail) <= RING_CQ_ENTRIES);
 	spin_unlock(&ring->lock);
 }

@@ -9,6 +9,7 @@
 #define KERNEL_RING_RING_H
 
 #include "abi/compiler.h"
+#include "abi/ring_index.h"
 #include "abi/status.h"
 #include "capos/ring.capnp.h"
 #include "kernel/core/list.h"
@@ -126,9 +127,7 @@ uint32_t ring_available(struct ring *ring);
 /* True if the span may hold `words` message words: in the arena, one chunk, within the maximum. */
 static inline bool ring_span_valid(uint32_t off, uint32_t words)
 {
-	if (words == 0)
-		return off == 0;
-	return off >= RING_ARENA_OFF && off < RING_WORDS && words <= RING_WORDS - off;
+	return ring_span_inside(off, words, RING_ARENA_OFF, RING_WORDS);
 }
 
 /* --- Completions (ring/completion.c) ------------------------------------------------------------ */

@@ -36,7 +36,7 @@ void ring_init(struct ring *ring, struct ring_header *header)
 
 static bool queue_is_full(const struct ring *ring)
 {
-	return ring->sq_tail - LOAD_ACQUIRE(&ring->header->sq_head) > ring->sq_mask;
+	return ring_index_count(LOAD_ACQUIRE(&ring->header->sq_head), ring->sq_tail) > ring->sq_mask;
 }
 
 static bool queue_is_empty(const struct ring *ring)

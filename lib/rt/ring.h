@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "abi/compiler.h"
+#include "abi/ring_index.h"
 #include "abi/status.h"
 #include "capos/ring.capnp.h"
 #include "rt/arena.h"
@@ -80,7 +81,7 @@ static inline struct ring_entry *ring_put(struct ring *ring, const struct ring_e
 {
 	struct ring_entry *place;
 
-	if (unlikely(ring->sq_tail - LOAD_ACQUIRE(&ring->header->sq_head) > ring->sq_mask))
+	if (unlikely(ring_index_count(LOAD_ACQUIRE(&ring->header->sq_head), ring->sq_tail) > ring->sq_mask))
 		ring_make_room(ring);
 	place = &ring->entries[ring->sq_tail++ & ring->sq_mask];
 	*place = *entry;
@@ -94,7 +95,7 @@ static inline struct ring_entry *ring_entry(struct ring *ring, uint8_t op,
 {
 	struct ring_entry *entry;
 
-	if (unlikely(ring->sq_tail - LOAD_ACQUIRE(&ring->header->sq_head) > ring->sq_mask))
+	if (unlikely(ring_index_count(LOAD_ACQUIRE(&ring->header->sq_head), ring->sq_tail) > ring->sq_mask))
 		ring_make_room(ring);
 	entry = &ring->entries[ring->sq_tail++ & ring->sq_mask];
 	*entry = (struct ring_entry){ .op = op, .user_data = (uint64_t)(uintptr_t)operation };

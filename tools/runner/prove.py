@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 import tomllib
 
@@ -24,6 +25,11 @@ JOBS = 2
 DETAIL_LINES = 30
 MODELS = "tests/models"
 MODEL_TIMEOUT_S = 300
+PROOFS = "tests/proofs"
+PROOF_TIMEOUT_S = 900
+# For one goal and one prover. A goal of a mutant fails by running into the shorter one.
+GOAL_TIMEOUT_S = 30
+MUTANT_GOAL_TIMEOUT_S = 4
 # The search must be complete: a deeper path or a larger space than this is a failure, not a pass.
 SEARCH = ["-m2000000", "-w22"]
 
@@ -32,8 +38,8 @@ class ToolError(Exception):
     """A tool failed in another way than by answering no."""
 
 
-def run_tool(command, directory, timeout):
-    """The tool's output; it may answer no, but must end by itself."""
+def run_tool(command, directory, timeout, **environment):
+    """Exit status and output; the tool may answer no, but must end by itself."""
     try:
         done = subprocess.run(
             command,
@@ -42,10 +48,19 @@ def run_tool(command, directory, timeout):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             timeout=timeout,
+            env={**os.environ, **environment},
         )
     except subprocess.TimeoutExpired as error:
         raise ToolError(f"{command[0]} was not finished after {timeout} s") from error
     return done.returncode, done.stdout.decode("utf-8", "replace")
+
+
+def work_directory(*names):
+    """An empty directory below the output."""
+    path = os.path.abspath(os.path.join(project.OUTPUT, "prove", *names))
+    shutil.rmtree(path, ignore_errors=True)
+    os.makedirs(path)
+    return path
 
 
 # --- Models ---------------------------------------------------------------------------------------
@@ -56,9 +71,7 @@ class Verifier:
 
     def __init__(self, model, name, defines, liveness=False):
         self.model = model
-        self.directory = os.path.abspath(os.path.join(project.OUTPUT, "prove", "models", name))
-        shutil.rmtree(self.directory, ignore_errors=True)
-        os.makedirs(self.directory)
+        self.directory = work_directory("models", name)
         source = os.path.abspath(os.path.join(MODELS, model["file"]))
         variant = [f"-D{model['variant']}"] if "variant" in model else []
         words = [f"-D{define}" for define in defines]
@@ -182,6 +195,123 @@ def model_mutant_checks():
     ]
 
 
+# --- Proofs ---------------------------------------------------------------------------------------
+
+
+class Prover:
+    """Frama-C's WP with the provers that why3 finds, configured below the output directory."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.home = None
+
+    def configure(self):
+        """Once, when the first proof is wanted."""
+        with self.lock:
+            if not self.home:
+                home = work_directory("home")
+                status, output = run_tool(["why3", "config", "detect"], home, 60, HOME=home)
+                if status != 0:
+                    raise ToolError(f"why3 found no prover\n{output}")
+                self.home = home
+
+    def prove(self, proof, functions, over, timeout):
+        """Runs WP on the proof's source; a file below `over` hides ours. Goals as {name: whether proved}."""
+        self.configure()
+        places = [over] if over else []
+        places += [os.path.join(project.ROOT, PROOFS, "include"), project.ROOT]
+        places += [os.path.abspath(os.path.join(project.OUTPUT, "gen"))]
+        source = os.path.join(over or "", proof["source"])
+        if not over or not os.path.exists(source):
+            source = os.path.join(project.ROOT, proof["source"])
+        defines = [f"-D{define}" for define in proof.get("defines", [])]
+        preprocess = " ".join([f"-I{place}" for place in places] + defines)
+        command = ["frama-c", "-machdep", "gcc_x86_64", "-wp", "-wp-rte"]
+        command += ["-cpp-command=clang -E -C", "-cpp-frama-c-compliant"]
+        command += ["-wp-prover", "cvc4,z3", "-wp-timeout", str(timeout), "-wp-par", "1"]
+        command += ["-wp-fct", ",".join(functions), f"-cpp-extra-args={preprocess}", source]
+        _, output = run_tool(command, self.home, PROOF_TIMEOUT_S, HOME=self.home)
+        total = re.search(r"Proved goals:\s+(\d+) / (\d+)", output)
+        if not total:
+            raise ToolError(f"frama-c broke off\n{output[-3000:]}")
+        goals = {name: False for name in re.findall(r"\] Goal typed_(\w+)\n", output)}
+        goals.update((name, True) for name in re.findall(r"\] Goal typed_(\w+) : Valid", output))
+        proved = sum(goals.values())
+        if (proved, len(goals)) != (int(total.group(1)), int(total.group(2))):
+            raise ToolError(f"{total.group(0)}, but {proved} of {len(goals)} were named\n{output[-3000:]}")
+        return goals
+
+
+def goal_matches(goal, patterns):
+    """Goals split in parts are named after the clause, with a part's number."""
+    return any(
+        goal.startswith(pattern[:-1]) if pattern.endswith("*") else re.fullmatch(rf"{pattern}(_part\d+)?", goal)
+        for pattern in patterns
+    )
+
+
+def goals_result(name, goals):
+    missing = sorted(goal for goal, proved in goals.items() if not proved)
+    if not goals:
+        return failed(name, "no goal has this name: the contract is not in the source")
+    if missing:
+        return failed(name, "not proved: " + ", ".join(missing))
+    return Result(name, "passed", detail=f"{len(goals)} goals")
+
+
+def check_proof(prover, proof):
+    """One result for each property, and one for all other goals."""
+    goals = prover.prove(proof, proof["functions"], None, GOAL_TIMEOUT_S)
+    results, rest = [], dict(goals)
+    for prop in proof["property"]:
+        mine = {goal: proved for goal, proved in goals.items() if goal_matches(goal, prop["goals"])}
+        results.append(goals_result(f"proof/{proof['name']} {prop['name']}", mine))
+        for goal in mine:
+            rest.pop(goal, None)
+    results.append(goals_result(f"proof/{proof['name']} frame", rest))
+    return results
+
+
+def check_proof_mutant(prover, proof, prop):
+    """With one text changed in a copy of the source, a goal of the property fails."""
+    title = f"mutant/{proof['name']} breaks {prop['name']}"
+    with open(prop["in"], encoding="utf-8") as file:
+        text = file.read()
+    if text.count(prop["from"]) != 1:
+        return [failed(title, f"{prop['in']} has {text.count(prop['from'])} times: {prop['from']}")]
+    over = work_directory("mutants", f"{proof['name']}-{prop['name']}")
+    changed = os.path.join(over, prop["in"])
+    os.makedirs(os.path.dirname(changed), exist_ok=True)
+    with open(changed, "w", encoding="utf-8") as file:
+        file.write(text.replace(prop["from"], prop["to"]))
+    names = sorted(proof["functions"], key=len, reverse=True)
+    functions = sorted({next(name for name in names if goal.startswith(name)) for goal in prop["goals"]})
+    goals = prover.prove(proof, functions, over, MUTANT_GOAL_TIMEOUT_S)
+    mine = [proved for goal, proved in goals.items() if goal_matches(goal, prop["goals"])]
+    if all(mine):
+        return [failed(title, "it does not: the goals are proved of the mutant too")]
+    return [Result(title, "passed")]
+
+
+def proof_checks():
+    """(name, function) of each proof and each of its mutants."""
+    with open(os.path.join(PROOFS, "proofs.toml"), "rb") as file:
+        proofs = tomllib.load(file)["proof"]
+    prover = Prover()
+    checks = [
+        (f"proof/{proof['name']}", lambda proof=proof: check_proof(prover, proof)) for proof in proofs
+    ]
+    checks += [
+        (
+            f"mutant/{proof['name']} {prop['name']}",
+            lambda proof=proof, prop=prop: check_proof_mutant(prover, proof, prop),
+        )
+        for proof in proofs
+        for prop in proof["property"]
+    ]
+    return checks
+
+
 # --- Running --------------------------------------------------------------------------------------
 
 
@@ -227,13 +357,16 @@ def main():
     options = parser.parse_args()
     os.chdir(project.ROOT)
     started = time.monotonic()
-    checks = [*model_checks(), *model_mutant_checks()]
+    checks = [*proof_checks(), *model_checks(), *model_mutant_checks()]
     checks = [check for check in checks if options.pattern in check[0]]
+    if not checks:
+        print("no check has this name")
+        return 1
     report = Report()
     run_checks(checks, report.add)
     print(f"proved in {time.monotonic() - started:.0f} s" if not report.failed else "not proved")
     print(f"{report.passed} passed, {report.failed} failed")
-    return 1 if report.failed or not report.passed else 0
+    return 1 if report.failed else 0
 
 
 if __name__ == "__main__":

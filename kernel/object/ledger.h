@@ -27,6 +27,11 @@ struct ledger {
 	uint64_t        carved[LEDGER_CLASSES];  /* l, part of used: the limits of children that are not closed */
 };
 
+/* What is always true of a ledger, class by class; proved of the functions below (docs/proofs.md). */
+/*@ predicate class_sums(struct ledger *l, integer i) = l->carved[i] <= l->used[i] <= l->limit[i];
+  @ predicate ledger_sums(struct ledger *l) = \forall integer i; 0 <= i < LEDGER_CLASSES ==> class_sums(l, i);
+ */
+
 /* The root of all: everything the machine has. Called once at boot. */
 struct ledger *ledger_root_init(const uint64_t limit[LEDGER_CLASSES]);
 struct ledger *ledger_root(void);
@@ -41,7 +46,25 @@ void ledger_get(struct ledger *ledger);
 void ledger_put(struct ledger *ledger);
 
 /* Charges `count` of `resource` (enum resource_class), all or nothing. */
+/*@ requires valid: \valid(ledger) && \valid(detail) && \separated(ledger, detail) && resource < LEDGER_CLASSES;
+  @ requires sums: ledger_sums(ledger);
+  @ assigns ledger->used[resource], *detail;
+  @ ensures sums: ledger_sums(ledger);
+  @ ensures answers: \result == STATUS_OK || \result == STATUS_OVERLOADED;
+  @ ensures charged: \result == STATUS_OK ==>
+  @     ledger->used[resource] == \old(ledger->used[resource]) + count && *detail == \old(*detail);
+  @ ensures refused: \result == STATUS_OVERLOADED ==>
+  @     ledger->used[resource] == \old(ledger->used[resource]) && count > ledger->limit[resource] - ledger->used[resource];
+ */
 status_t ledger_charge(struct ledger *ledger, uint32_t resource, uint64_t count, uint64_t *detail) MUST_USE;
+/*@ requires valid: \valid(ledger) && resource < LEDGER_CLASSES;
+  @ requires open: !ledger->closed;
+  @ requires sums: ledger_sums(ledger);
+  @ requires own: count <= ledger->used[resource] - ledger->carved[resource];
+  @ assigns ledger->used[resource];
+  @ ensures sums: ledger_sums(ledger);
+  @ ensures refunded: ledger->used[resource] == \old(ledger->used[resource]) - count;
+ */
 void ledger_refund(struct ledger *ledger, uint32_t resource, uint64_t count);
 
 /* Changes the limit of one class. More is carved from the parent, or refused as by ledger_create and nothing changes; less
@@ -51,11 +74,17 @@ status_t ledger_set_limit(struct ledger *ledger, uint32_t resource, uint64_t lim
 
 uint64_t ledger_used(struct ledger *ledger, uint32_t resource);
 /* What the ledger's own objects use, without what its children may. */
+/*@ requires valid: \valid(ledger) && resource < LEDGER_CLASSES;
+  @ requires sums: ledger_sums(ledger);
+  @ assigns \nothing;
+  @ ensures own: \result == ledger->used[resource] - ledger->carved[resource];
+ */
 uint64_t ledger_own(struct ledger *ledger, uint32_t resource);
 
 /* Sums: carved <= used <= limit everywhere. Panics otherwise. */
 void ledger_check(const struct ledger *ledger);
 
+/*@ assigns \nothing; */
 /* Packs a completion detail: see Reason in schema/capos/status.capnp. */
 static inline uint64_t reason_detail(uint32_t reason, uint32_t class_, uint32_t id, uint64_t limit)
 {

@@ -106,8 +106,8 @@ status_t arch_space_map(struct arch_space *space, uint64_t address, uint64_t phy
 /* Makes the table pages for a range, so that maps in it cannot fail. */
 status_t arch_space_prepare(struct arch_space *space, uint64_t address, uint64_t pages) MUST_USE;
 /* Removes or changes one page if it is mapped; flushes the local translation. Answers whether it
- * was mapped. */
-bool arch_space_unmap(struct arch_space *space, uint64_t address);
+ * was mapped, and arch_space_unmap to what. */
+bool arch_space_unmap(struct arch_space *space, uint64_t address, uint64_t *physical);
 bool arch_space_protect(struct arch_space *space, uint64_t address, enum access access);
 /* Physical address and access of a mapped user page; false if there is none. */
 bool arch_space_lookup(const struct arch_space *space, uint64_t address, uint64_t *physical,

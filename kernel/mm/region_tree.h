@@ -1,8 +1,7 @@
 /*
  * The regions of one address space, in order: a balanced (AVL) tree of disjoint ranges that also
- * knows the largest gap below each node, so that finding a region and finding room both take
- * logarithmic time. Depth stays below 32, which bounds the recursion. No locks, no allocation: the
- * owner's.
+ * knows the largest gap in each subtree, so that finding a region and finding room both take
+ * logarithmic time; neighbours are linked besides. No locks, no allocation: the owner's.
  */
 #ifndef KERNEL_MM_REGION_TREE_H
 #define KERNEL_MM_REGION_TREE_H
@@ -29,19 +28,21 @@ struct vm_region {
 	uint32_t              access;      /* enum access */
 	struct memory_object *object;      /* MAPPED, counted */
 	uint64_t              offset;      /* MAPPED: of `start` in the object, bytes */
-	bool                  writable;    /* MAPPED: through a capability that allows writing */
 	uint64_t              mapping;     /* MAPPED: the same for all pieces of what one call mapped */
 	struct grant_tie      tie;         /* MAPPED: to the grant by which the object was had */
 	struct vm            *vm;          /* MAPPED: whose region it is */
 	struct list           object_link; /* MAPPED, under the object's lock: all that show it */
 
+	bool                  writable;    /* MAPPED: through a capability that allows writing */
+
 	/* The tree's own. */
-	int32_t               height;
+	uint32_t              height;
 	struct vm_region     *left;        /* outside the tree: next in a list */
 	struct vm_region     *right;
-	uint64_t              first;       /* lowest start in this subtree */
-	uint64_t              last;        /* highest end in this subtree */
-	uint64_t              gap;         /* largest room between two neighbours in this subtree */
+	struct vm_region     *prev;        /* by address */
+	struct vm_region     *next;
+	uint64_t              before;      /* free bytes between the one before (or address 0) and this */
+	uint64_t              room;        /* the largest `before` in this subtree */
 };
 
 /* Adds a region that overlaps no other. */
@@ -49,14 +50,14 @@ void region_tree_insert(struct vm_region **root, struct vm_region *region);
 /* Takes out a region that is in the tree. */
 void region_tree_remove(struct vm_region **root, struct vm_region *region);
 /* Moves the ends of a region in the tree; it must still overlap no other. */
-void region_tree_resize(struct vm_region *root, struct vm_region *region, uint64_t start,
+void region_tree_resize(struct vm_region **root, struct vm_region *region, uint64_t start,
 		uint64_t end);
 
 /* The lowest region that ends above `address`: the one around it, else the next. NULL: none. */
 struct vm_region *region_tree_from(struct vm_region *root, uint64_t address);
 /* The lowest address of at least `base` with `bytes` free bytes below `limit`; 0 when there is
  * none. */
-uint64_t region_tree_room(const struct vm_region *root, uint64_t base, uint64_t limit,
+uint64_t region_tree_room(struct vm_region *root, uint64_t base, uint64_t limit,
 		uint64_t bytes);
 
 /* Panics if order, balance or gaps are wrong. */

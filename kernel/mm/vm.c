@@ -127,6 +127,7 @@ void vm_destroy(struct object *object)
 
 	while (!vm_teardown(vm, UINT32_MAX))
 		;
+	region_spare_free(vm);
 	arch_space_destroy(&vm->space);
 	slab_free(&vm_cache, vm);
 	ledger_put(ledger);
@@ -150,10 +151,7 @@ status_t vm_reserve(struct vm *vm, uint64_t bytes, uint64_t *address, uint64_t *
 	if (status == STATUS_OK) {
 		struct vm_region *region = region_list_take(&spares);
 
-		region->start = place;
-		region->end = place + bytes;
-		region->kind = REGION_RESERVED;
-		region->access = ACCESS_NONE;
+		region_init(region, REGION_RESERVED, place, place + bytes, ACCESS_NONE);
 		region_enter(vm, region);
 		regions_merge(vm, place, place + bytes, &spares);
 		*address = place;
@@ -350,8 +348,7 @@ static void protect_perform(struct vm *vm, uint64_t start, uint64_t end, enum ac
 	region_split(vm, start, spares);
 	region_split(vm, end, spares);
 	for (struct vm_region *region = region_tree_from(vm->regions, start);
-			region && region->start < end;
-			region = region_tree_from(vm->regions, region->end))
+			region && region->start < end; region = region->next)
 		region_protect(vm, region, access);
 	regions_merge(vm, start, end, spares);
 }
@@ -381,17 +378,16 @@ status_t vm_protect(struct vm *vm, uint64_t address, uint64_t bytes, enum access
 	return status;
 }
 
-/* No fixed region is touched, and the work is bounded. *holes: spare regions needed, 0 or 1. */
-static status_t unmap_check(
-		struct vm *vm, uint64_t start, uint64_t end, uint32_t *holes, uint64_t *detail)
+/* No fixed region is touched from `region` on, and the work is bounded. *holes: spare regions
+ * needed, 0 or 1. */
+static status_t unmap_check(const struct vm_region *region, uint64_t start, uint64_t end,
+		uint32_t *holes, uint64_t *detail)
 {
 	uint64_t pages = 0;
 	uint32_t regions = 0;
 
 	*holes = 0;
-	for (const struct vm_region *region = region_tree_from(vm->regions, start);
-			region && region->start < end;
-			region = region_tree_from(vm->regions, region->end)) {
+	for (; region && region->start < end; region = region->next) {
 		if (region->kind == REGION_FIXED)
 			return refuse(detail, REASON_OVERLAP);
 		if (region->kind != REGION_RESERVED)
@@ -404,22 +400,22 @@ static status_t unmap_check(
 	return STATUS_OK;
 }
 
-static void unmap_perform(struct vm *vm, uint64_t start, uint64_t end, struct region_list *spares)
+static void unmap_perform(struct vm *vm, struct vm_region *region, uint64_t start, uint64_t end,
+		struct region_list *spares)
 {
-	struct vm_region *region = region_tree_from(vm->regions, start);
-
 	while (region && region->start < end) {
-		uint64_t high = MIN(end, region->end);
+		struct vm_region *next = region->next;
 
-		region_cut(vm, region, MAX(start, region->start), high, spares);
-		region = region_tree_from(vm->regions, high);
+		region_cut(vm, region, MAX(start, region->start), MIN(end, region->end), spares);
+		region = next;
 	}
 }
 
-status_t vm_unmap(struct vm *vm, uint64_t address, uint64_t bytes, uint64_t *detail)
+NO_BUFFER status_t vm_unmap(struct vm *vm, uint64_t address, uint64_t bytes, uint64_t *detail)
 {
 	struct region_list spares = { NULL };
-	uint32_t holes;
+	struct vm_region *first = NULL;
+	uint32_t holes = 0;
 	status_t status = range_check(
 			address, bytes, USER_END / PAGE_SIZE, &commit_arguments, detail);
 
@@ -427,12 +423,14 @@ status_t vm_unmap(struct vm *vm, uint64_t address, uint64_t bytes, uint64_t *det
 		return status;
 	spin_lock(&vm->lock);
 	status = vm_ended_check(vm, detail);
-	if (status == STATUS_OK)
-		status = unmap_check(vm, address, address + bytes, &holes, detail);
-	if (status == STATUS_OK)
+	if (status == STATUS_OK) {
+		first = region_tree_from(vm->regions, address);
+		status = unmap_check(first, address, address + bytes, &holes, detail);
+	}
+	if (status == STATUS_OK && holes > 0)
 		status = region_list_fill(vm, &spares, holes, detail);
 	if (status == STATUS_OK)
-		unmap_perform(vm, address, address + bytes, &spares);
+		unmap_perform(vm, first, address, address + bytes, &spares);
 	spin_unlock(&vm->lock);
 	region_list_free(vm, &spares);
 	return status;

@@ -21,13 +21,14 @@ struct vm_region;
  * ends: a longer loop would keep the processor. */
 #define VM_CALL_PAGES_MAX 4096
 
-/*  I fixed after creation   v under lock  */
+/*  I fixed after creation   v under lock   a atomic  */
 struct vm {
 	struct object      object;
 	struct spinlock    lock;
 	struct arch_space  space;
 	struct ledger     *ledger;           /* I, counted: pays for frames */
 	struct vm_region  *regions;          /* v, tree by address: mm/region_tree.h */
+	struct vm_region  *spare;            /* a, kept from the last region that ended, or NULL */
 	uint64_t           reserved_pages;   /* v */
 	uint64_t           committed_pages;  /* v */
 	uint64_t           mapped_pages;     /* v */

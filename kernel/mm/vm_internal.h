@@ -72,10 +72,24 @@ static inline struct vm_region *region_list_take(struct region_list *list)
 	return region;
 }
 
-/* Adds charged, zeroed regions; those added before a refusal stay in the list. */
+/* Adds charged regions with contents undefined; those added before a refusal stay in the list. */
 status_t region_list_fill(struct vm *vm, struct region_list *list, uint32_t count,
 		uint64_t *detail) MUST_USE;
-/* Ends regions. No lock is held: the last mapping may end its memory object. */
+/* A region's part of the tree is set when it enters. */
+static inline void region_init(struct vm_region *region, enum region_kind kind, uint64_t start,
+		uint64_t end, enum access access)
+{
+	region->start = start;
+	region->end = end;
+	region->kind = kind;
+	region->access = access;
+	region->object = NULL;
+	region->tie.grant = NULL;
+}
+
+/* The memory of the spare region, when the space ends. */
+void region_spare_free(struct vm *vm);
+/* Ends regions; one stays as spare. No lock is held: the last mapping may end its memory object. */
 void region_list_free(struct vm *vm, struct region_list *list);
 
 /* The lock of a MAPPED region's object; nothing for other regions. */

@@ -15,19 +15,17 @@ static enum arch_memory memory_of(const struct memory_object *object)
 	return object->backing == MEMORY_DEVICE ? ARCH_MEMORY_DEVICE : ARCH_MEMORY_NORMAL;
 }
 
+/* Maps the pages of a region that is filled in. Its object is locked; it gets a reference. */
 static void map_perform(struct vm *vm, struct vm_region *region)
 {
 	enum arch_memory memory = memory_of(region->object);
+	uint64_t index = region->offset / PAGE_SIZE;
 
 	object_get(&region->object->object);
-	region_lock(region);
 	for (uint64_t address = region->start; address < region->end; address += PAGE_SIZE)
-		page_map(vm, address,
-				memory_object_page(region->object,
-						region_page_index(region, address)),
+		page_map(vm, address, memory_object_page(region->object, index++),
 				page_access(region, address), memory);
 	region_enter(vm, region);
-	region_unlock(region);
 }
 
 static status_t map_check(const struct memory_object *object, bool writable, uint64_t offset,
@@ -48,7 +46,7 @@ static status_t map_check(const struct memory_object *object, bool writable, uin
 }
 
 /* Finds the place, a region and the table pages of a mapping, after which it cannot fail. Lock held. */
-static status_t map_prepare(struct vm *vm, uint64_t bytes, uint64_t *place,
+NO_BUFFER static status_t map_prepare(struct vm *vm, uint64_t bytes, uint64_t *place,
 		struct region_list *spares, uint64_t *detail)
 {
 	status_t status = vm_ended_check(vm, detail);
@@ -63,24 +61,31 @@ static status_t map_prepare(struct vm *vm, uint64_t bytes, uint64_t *place,
 	return status;
 }
 
-/* What may still refuse when everything has been prepared: a seal, and a revocation. */
-static status_t map_admit(struct vm_region *region, struct grant *grant, uint64_t *detail)
+/* Maps, unless a seal or a revocation still refuses. Everything else has been prepared. */
+NO_BUFFER HOT_INLINE static inline status_t map_commit(
+		struct vm *vm, struct vm_region *region, struct grant *grant, uint64_t *detail)
 {
+	struct memory_object *object = region->object;
 	uint64_t pages = (region->end - region->start) / PAGE_SIZE;
 	bool writes = region->access == ACCESS_READ_WRITE;
 	status_t status = STATUS_OK;
 
-	if (writes)
-		status = memory_object_writers_add(region->object, pages, detail);
-	if (status != STATUS_OK || !grant || grant_tie(&region->tie, grant))
-		return status;
-	if (writes)
-		memory_object_writers_drop(region->object, pages);
-	*detail = reason_detail(REASON_REVOKED, 0, 0, 0);
-	return STATUS_DISCONNECTED;
+	spin_lock(&object->lock);
+	if (writes && object->sealed) {
+		status = refuse(detail, REASON_SEALED);
+	} else if (grant && !grant_tie(&region->tie, grant)) {
+		*detail = reason_detail(REASON_REVOKED, 0, 0, 0);
+		status = STATUS_DISCONNECTED;
+	} else {
+		if (writes)
+			object->writable_pages += pages;
+		map_perform(vm, region);
+	}
+	spin_unlock(&object->lock);
+	return status;
 }
 
-status_t vm_map(struct vm *vm, struct memory_object *object, struct grant *grant, bool writable,
+NO_BUFFER status_t vm_map(struct vm *vm, struct memory_object *object, struct grant *grant, bool writable,
 		uint64_t offset, uint64_t bytes, uint64_t *address, enum access access,
 		uint64_t *detail)
 {
@@ -95,18 +100,15 @@ status_t vm_map(struct vm *vm, struct memory_object *object, struct grant *grant
 	if (status == STATUS_OK) {
 		struct vm_region *region = region_list_take(&spares);
 
-		*region = (struct vm_region){ .start = place,
-			.end = place + bytes,
-			.kind = REGION_MAPPED,
-			.access = access,
-			.object = object,
-			.offset = offset,
-			.writable = writable,
-			.mapping = ++vm->last_mapping,
-			.vm = vm };
-		status = map_admit(region, grant, detail);
+		region_init(region, REGION_MAPPED, place, place + bytes, access);
+		region->object = object;
+		region->offset = offset;
+		region->writable = writable;
+		region->mapping = ++vm->last_mapping;
+		region->vm = vm;
+		region->tie = (struct grant_tie){ 0 };
+		status = map_commit(vm, region, grant, detail);
 		if (status == STATUS_OK) {
-			map_perform(vm, region);
 			*address = place;
 		} else {
 			region->object = NULL;
@@ -130,10 +132,7 @@ status_t vm_map_fixed(struct vm *vm, uint64_t physical, uint64_t bytes, uint64_t
 	if (status == STATUS_OK) {
 		struct vm_region *region = region_list_take(&spares);
 
-		region->start = place;
-		region->end = place + bytes;
-		region->kind = REGION_FIXED;
-		region->access = ACCESS_READ_WRITE;
+		region_init(region, REGION_FIXED, place, place + bytes, ACCESS_READ_WRITE);
 		for (uint64_t at = 0; at < bytes; at += PAGE_SIZE)
 			page_map(vm, place + at, physical + at, ACCESS_READ_WRITE,
 					ARCH_MEMORY_NORMAL);
@@ -153,11 +152,11 @@ void vm_show_page(struct memory_object *object, uint64_t index)
 	for (struct list *link = object->mappings.next; link != &object->mappings;
 			link = link->next) {
 		const struct vm_region *region = container_of(link, struct vm_region, object_link);
-		uint64_t address = region->start + index * PAGE_SIZE - region->offset;
+		uint64_t address = region->start + index * PAGE_SIZE - region->offset, before;
 
 		if (index * PAGE_SIZE < region->offset || address >= region->end)
 			continue;
-		(void)arch_space_unmap(&region->vm->space, address);
+		(void)arch_space_unmap(&region->vm->space, address, &before);
 		page_map(region->vm, address, memory_object_page(object, index),
 				page_access(region, address), memory_of(object));
 	}

@@ -16,19 +16,39 @@
 
 static struct slab_cache region_cache = SLAB_CACHE("vm region", struct vm_region);
 
-void region_list_free(struct vm *vm, struct region_list *list)
+/* Regions come and go with each mapping, so the last one waits for the next. */
+static struct vm_region *spare_exchange(struct vm *vm, struct vm_region *region)
 {
+	return __atomic_exchange_n(&vm->spare, region, __ATOMIC_ACQ_REL);
+}
+
+void region_spare_free(struct vm *vm)
+{
+	struct vm_region *spare = spare_exchange(vm, NULL);
+
+	if (spare)
+		slab_free(&region_cache, spare);
+}
+
+NO_BUFFER void region_list_free(struct vm *vm, struct region_list *list)
+{
+	uint64_t count = 0;
+
 	while (list->first) {
 		struct vm_region *region = region_list_take(list);
 
 		if (region->object)
 			object_put(&region->object->object);
-		slab_free(&region_cache, region);
-		ledger_refund(vm->ledger, RESOURCE_CLASS_OBJECTS, 1);
+		region = spare_exchange(vm, region);
+		if (region)
+			slab_free(&region_cache, region);
+		count++;
 	}
+	if (count > 0)
+		ledger_refund(vm->ledger, RESOURCE_CLASS_OBJECTS, count);
 }
 
-status_t region_list_fill(
+NO_BUFFER status_t region_list_fill(
 		struct vm *vm, struct region_list *list, uint32_t count, uint64_t *detail)
 {
 	for (uint32_t i = 0; i < count; i++) {
@@ -37,11 +57,14 @@ status_t region_list_fill(
 
 		if (status != STATUS_OK)
 			return status;
-		region = slab_alloc(&region_cache);
+		region = spare_exchange(vm, NULL);
+		if (!region)
+			region = slab_alloc(&region_cache);
 		if (!region) {
 			ledger_refund(vm->ledger, RESOURCE_CLASS_OBJECTS, 1);
 			return refuse_memory(detail);
 		}
+		region->object = NULL;
 		region_list_push(list, region);
 	}
 	return STATUS_OK;
@@ -97,14 +120,14 @@ static void region_trim_front(struct vm *vm, struct vm_region *region, uint64_t 
 {
 	if (region->kind == REGION_MAPPED)
 		region->offset += start - region->start;
-	region_tree_resize(vm->regions, region, start, region->end);
+	region_tree_resize(&vm->regions, region, start, region->end);
 }
 
 /* Cuts a region in two at an address inside; the upper half is a spare. Its object is locked. */
 static void region_divide(struct vm *vm, struct vm_region *low, uint64_t address, struct vm_region *high)
 {
 	*high = *low;
-	region_tree_resize(vm->regions, low, low->start, address);
+	region_tree_resize(&vm->regions, low, low->start, address);
 	high->start = address;
 	if (high->kind == REGION_MAPPED) {
 		high->offset += address - low->start;
@@ -147,14 +170,14 @@ void regions_merge(struct vm *vm, uint64_t start, uint64_t end, struct region_li
 	struct vm_region *low = region_tree_from(vm->regions, start - 1);
 
 	while (low && low->start <= end) {
-		struct vm_region *high = region_tree_from(vm->regions, low->end);
+		struct vm_region *high = low->next;
 
 		if (high && regions_join(low, high)) {
 			uint64_t high_end = high->end;
 
 			region_lock(low);
 			region_leave(vm, high, ended);
-			region_tree_resize(vm->regions, low, low->start, high_end);
+			region_tree_resize(&vm->regions, low, low->start, high_end);
 			region_unlock(low);
 		} else {
 			low = high;
@@ -164,7 +187,7 @@ void regions_merge(struct vm *vm, uint64_t start, uint64_t end, struct region_li
 
 /* --- Pages ------------------------------------------------------------------------------------ */
 
-void page_map(struct vm *vm, uint64_t address, uint64_t physical, enum access access,
+NO_BUFFER void page_map(struct vm *vm, uint64_t address, uint64_t physical, enum access access,
 		enum arch_memory memory)
 {
 	status_t status = arch_space_map(&vm->space, address, physical, access, memory);
@@ -193,11 +216,9 @@ static void region_unback(
 		return;
 	for (uint64_t address = start; address < end; address += PAGE_SIZE) {
 		uint64_t physical;
-		enum access access;
-		bool mapped = arch_space_lookup(&vm->space, address, &physical, &access);
+		bool mapped = arch_space_unmap(&vm->space, address, &physical);
 
 		ASSERT(mapped);
-		(void)arch_space_unmap(&vm->space, address);
 		if (region->kind == REGION_COMMITTED)
 			frame_free(physical, 0);
 	}
@@ -207,7 +228,7 @@ static void region_unback(
 		region->object->writable_pages -= pages;
 }
 
-void region_cut(struct vm *vm, struct vm_region *region, uint64_t start, uint64_t end,
+NO_BUFFER void region_cut(struct vm *vm, struct vm_region *region, uint64_t start, uint64_t end,
 		struct region_list *spares)
 {
 	region_lock(region);
@@ -215,7 +236,7 @@ void region_cut(struct vm *vm, struct vm_region *region, uint64_t start, uint64_
 	if (start > region->start) {
 		if (end < region->end)
 			region_divide(vm, region, end, region_list_take(spares));
-		region_tree_resize(vm->regions, region, region->start, start);
+		region_tree_resize(&vm->regions, region, region->start, start);
 	} else if (end < region->end) {
 		region_trim_front(vm, region, end);
 	} else {
@@ -318,7 +339,7 @@ void vm_check(struct vm *vm)
 	spin_lock(&vm->lock);
 	region_tree_check(vm->regions);
 	for (const struct vm_region *region = region_tree_from(vm->regions, 0); region;
-			region = region_tree_from(vm->regions, region->end)) {
+			region = region->next) {
 		if (before)
 			ASSERT(!regions_join(before, region));
 		region_check(vm, region, pages);

@@ -201,12 +201,13 @@ status_t arch_space_map(struct arch_space *space, uint64_t address, uint64_t phy
 	return STATUS_OK;
 }
 
-bool arch_space_unmap(struct arch_space *space, uint64_t address)
+bool arch_space_unmap(struct arch_space *space, uint64_t address, uint64_t *physical)
 {
 	struct leaf *leaf = &leaves[page_of(address)];
 	bool mapped = leaf->mapped;
 
 	(void)space;
+	*physical = leaf->physical;
 	leaf->mapped = false;
 	return mapped;
 }
@@ -295,7 +296,7 @@ static uint32_t region_total(void)
 	uint32_t count = 0;
 
 	for (const struct vm_region *region = region_tree_from(vm->regions, 0); region;
-			region = region_tree_from(vm->regions, region->end))
+			region = region->next)
 		count++;
 	return count;
 }

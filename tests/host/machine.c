@@ -157,13 +157,14 @@ status_t arch_space_map(struct arch_space *space, uint64_t address, uint64_t phy
 	return STATUS_OK;
 }
 
-bool arch_space_unmap(struct arch_space *space, uint64_t address)
+bool arch_space_unmap(struct arch_space *space, uint64_t address, uint64_t *physical)
 {
 	struct leaf **link = leaf_find(space, address), *leaf = *link;
 
 	if (!leaf)
 		return false;
 	*link = leaf->next;
+	*physical = leaf->physical;
 	free(leaf);
 	return true;
 }

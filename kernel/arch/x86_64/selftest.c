@@ -179,11 +179,12 @@ static void test_space(void)
 
 static void test_space_end(void)
 {
-	uint64_t before = frame_free_pages(), tables = space.table_pages;
+	uint64_t before = frame_free_pages(), tables = space.table_pages, physical;
 
 	arch_context_switch(&first, NULL, NULL);
-	check(arch_space_unmap(&space, SELFTEST_DATA), "a page can be unmapped");
-	check(!arch_space_unmap(&space, SELFTEST_DATA), "but only once");
+	check(arch_space_unmap(&space, SELFTEST_DATA, &physical), "a page can be unmapped");
+	check(physical == data_page, "and tells which it was");
+	check(!arch_space_unmap(&space, SELFTEST_DATA, &physical), "but only once");
 	arch_space_destroy(&space);
 	check(frame_free_pages() == before + tables, "a space gives its tables back");
 	check(ledger.used[RESOURCE_CLASS_FRAMES] == 0, "and refunds them");

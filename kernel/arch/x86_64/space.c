@@ -2,6 +2,7 @@
  * User address spaces. The upper half of every top table is the kernel's and equal in all; the
  * lower half has 4 KiB leaves only. Tables are frames charged to the space's ledger and stay
  * until the space is destroyed.
+ * The table of leaves that was used last is remembered: since tables stay, it is always right.
  * Always true: no leaf is both writable and executable; a leaf with access none is not present
  * and keeps its page inverted, so that no processor speculates on the address (as L1TF would).
  */
@@ -85,6 +86,7 @@ void arch_space_destroy(struct arch_space *space)
 	tables_destroy(space, space->root, TABLE_TOP);
 	ASSERT(space->table_pages == 0);
 	space->root = 0;
+	space->recent = 0;
 }
 
 /* --- Leaves --------------------------------------------------------------------------------- */
@@ -120,13 +122,43 @@ static enum access leaf_access(uint64_t leaf)
 	return (leaf & ENTRY_NO_EXECUTE) != 0 ? ACCESS_READ : ACCESS_READ_EXECUTE;
 }
 
-/* The leaf's place, or NULL where a table is missing. */
-static uint64_t *leaf_find(const struct arch_space *space, uint64_t address)
+/*
+ * In one word, since nobody's lock guards it: the table's page number above, and below which 2 MiB it
+ * is for, counted from 1, so that zero is no table.
+ */
+#define RECENT_RANGE_BITS 27
+#define RECENT_RANGE_MASK ((1ul << RECENT_RANGE_BITS) - 1)
+STATIC_ASSERT((USER_END >> LEVEL_SHIFT(1)) < RECENT_RANGE_MASK);
+
+static uint64_t recent_range(uint64_t address)
+{
+	return (address >> LEVEL_SHIFT(1)) + 1;
+}
+
+/* The leaf's place if its table is the one used last, else NULL. */
+static uint64_t *leaf_recent(const struct arch_space *space, uint64_t address)
+{
+	uint64_t recent = __atomic_load_n(&space->recent, __ATOMIC_RELAXED);
+	uint64_t *table = arch_direct(recent >> RECENT_RANGE_BITS << PAGE_SHIFT);
+
+	return likely((recent & RECENT_RANGE_MASK) == recent_range(address))
+			? &table[table_index(address, 0)]
+			: NULL;
+}
+
+static void recent_set(struct arch_space *space, uint64_t address, const uint64_t *table)
+{
+	uint64_t page = arch_direct_physical(table) >> PAGE_SHIFT;
+
+	__atomic_store_n(&space->recent, page << RECENT_RANGE_BITS | recent_range(address),
+			__ATOMIC_RELAXED);
+}
+
+/* The leaf's place by the way through all tables, or NULL where one is missing. */
+static uint64_t *leaf_walk(const struct arch_space *space, uint64_t address)
 {
 	uint64_t *table = arch_direct(space->root);
 
-	if (address < USER_BASE || address >= USER_END)
-		return NULL;
 	for (uint32_t level = TABLE_TOP; level > 0; level--) {
 		uint64_t entry = table[table_index(address, level)];
 
@@ -137,13 +169,11 @@ static uint64_t *leaf_find(const struct arch_space *space, uint64_t address)
 	return &table[table_index(address, 0)];
 }
 
-/* The leaf's place, with the tables above it. */
-static status_t leaf_prepare(struct arch_space *space, uint64_t address, uint64_t **leaf)
+/* The same, with tables made where they are missing. */
+static status_t leaf_make_way(struct arch_space *space, uint64_t address, uint64_t **leaf)
 {
 	uint64_t *table = arch_direct(space->root);
 
-	if (address < USER_BASE || address >= USER_END)
-		return STATUS_INVALID_ARGUMENT;
 	for (uint32_t level = TABLE_TOP; level > 0; level--) {
 		uint64_t *entry = &table[table_index(address, level)];
 
@@ -158,8 +188,34 @@ static status_t leaf_prepare(struct arch_space *space, uint64_t address, uint64_
 		}
 		table = table_of(*entry);
 	}
+	recent_set(space, address, table);
 	*leaf = &table[table_index(address, 0)];
 	return STATUS_OK;
+}
+
+static bool address_is_user(uint64_t address)
+{
+	return address >= USER_BASE && address < USER_END;
+}
+
+/* The leaf's place, or NULL where a table is missing. */
+static inline uint64_t *leaf_find(const struct arch_space *space, uint64_t address)
+{
+	uint64_t *leaf;
+
+	if (unlikely(!address_is_user(address)))
+		return NULL;
+	leaf = leaf_recent(space, address);
+	return likely(leaf) ? leaf : leaf_walk(space, address);
+}
+
+/* The leaf's place, with the tables above it. */
+static inline status_t leaf_prepare(struct arch_space *space, uint64_t address, uint64_t **leaf)
+{
+	if (unlikely(!address_is_user(address)))
+		return STATUS_INVALID_ARGUMENT;
+	*leaf = leaf_recent(space, address);
+	return likely(*leaf) ? STATUS_OK : leaf_make_way(space, address, leaf);
 }
 
 static void leaf_flush(const struct arch_space *space, uint64_t address)
@@ -168,7 +224,7 @@ static void leaf_flush(const struct arch_space *space, uint64_t address)
 		invlpg(address);
 }
 
-status_t arch_space_map(struct arch_space *space, uint64_t address, uint64_t physical,
+NO_BUFFER status_t arch_space_map(struct arch_space *space, uint64_t address, uint64_t physical,
 		enum access access, enum arch_memory memory)
 {
 	uint64_t *leaf;
@@ -181,7 +237,7 @@ status_t arch_space_map(struct arch_space *space, uint64_t address, uint64_t phy
 	return STATUS_OK;
 }
 
-status_t arch_space_prepare(struct arch_space *space, uint64_t address, uint64_t pages)
+NO_BUFFER status_t arch_space_prepare(struct arch_space *space, uint64_t address, uint64_t pages)
 {
 	uint64_t table_bytes = 1ul << LEVEL_SHIFT(1);
 	uint64_t end = address + pages * PAGE_SIZE;
@@ -197,12 +253,13 @@ status_t arch_space_prepare(struct arch_space *space, uint64_t address, uint64_t
 	return STATUS_OK;
 }
 
-bool arch_space_unmap(struct arch_space *space, uint64_t address)
+bool arch_space_unmap(struct arch_space *space, uint64_t address, uint64_t *physical)
 {
 	uint64_t *leaf = leaf_find(space, address);
 
 	if (leaf == NULL || *leaf == 0)
 		return false;
+	*physical = leaf_physical(*leaf);
 	*leaf = 0;
 	leaf_flush(space, address);
 	return true;

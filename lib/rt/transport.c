@@ -8,7 +8,8 @@
  *
  *   QUESTION_FREE -begin-> BUILDING -send-> SENT -completion-> ANSWERED -done-> FREE
  *
- * Calls on places in answers that are still to come (pipelining) wait here for those answers.
+ * Calls on places in answers that are still to come (pipelining) are sent at once: the kernel holds them. A capability that
+ * is still to come and goes along as an argument is waited for here.
  *
  * The way of a blocking call is straight; what is rare stands in functions of its own (COLD), so
  * that it costs the others not even a register.
@@ -231,14 +232,30 @@ static struct capnp_cap transport_put(struct transport *transport, uint32_t numb
 	return capnp_builder_add_cap(&question->params, slot);
 }
 
-/* Settles the place that is called, and writes descriptors: what only some calls need. */
+/* The place in an answer that is called. Where the answer is under way the kernel holds the call until it is there. */
+static COLD status_t question_target(struct question *question)
+{
+	const struct client_ref *place = &question->base;
+	const struct question *base = question_of(place->transport, place->question);
+	struct ring_entry *entry = &question->entry;
+
+	if (base->state != QUESTION_SENT || (base->entry.flags & ENTRY_KEEP) == 0)
+		return place_settle(place, &entry->target);
+	entry->flags |= ENTRY_PIPELINED;
+	entry->target = place->question;
+	entry->path_len = place->path_len;
+	memcpy(entry->path, place->path, sizeof(entry->path));
+	return STATUS_OK;
+}
+
+/* Finds the place that is called, and writes descriptors: what only some calls need. */
 static COLD status_t question_prepare(struct ring *ring, struct question *question)
 {
 	const struct capnp_builder *params = &question->params;
 	status_t status = question->status;
 
 	if (status == STATUS_OK && question->base.transport != NULL)
-		status = place_settle(&question->base, &question->entry.target);
+		status = question_target(question);
 	if (status != STATUS_OK || params->cap_count == 0)
 		return status;
 	question->entry.cap_count = (uint8_t)params->cap_count;
@@ -274,9 +291,14 @@ static inline status_t question_send(struct ring *ring, struct question *questio
 	return STATUS_OK;
 }
 
+/* The answer of a call that is not waited for at once can be called upon while it is under way. */
 static status_t transport_send(struct transport *transport, uint32_t number, uint64_t deadline_ns)
 {
-	return question_send(transport_of(transport)->ring, question_of(transport, number), deadline_ns);
+	struct question *question = question_of(transport, number);
+
+	if (question->entry.reply_caps != 0)
+		question->entry.flags = ENTRY_KEEP;
+	return question_send(transport_of(transport)->ring, question, deadline_ns);
 }
 
 /* Nothing comes between sending and waiting here, so the entry is the last one. */
@@ -391,6 +413,21 @@ static COLD void question_abandon(struct transport *transport, struct question *
 	}
 }
 
+/* Ends an answer that the kernel keeps, and leaves the entry as the next call expects it. */
+static COLD void question_finish(struct ring *ring, struct question *question)
+{
+	struct ring_entry *entry;
+
+	if ((question->entry.flags & ENTRY_KEEP) != 0 && question->state == QUESTION_ANSWERED) {
+		entry = ring_entry(ring, CAP_OP_FINISH, NULL);
+		entry->flags = ENTRY_QUIET;
+		entry->question = question->entry.question;
+	}
+	question->entry.flags = 0;
+	question->entry.path_len = 0;
+	memset(question->entry.path, 0, sizeof(question->entry.path));
+}
+
 static COLD void question_release_slots(struct question *question)
 {
 	slots_release(question->reply_slots, question->reply.cap_count);
@@ -405,6 +442,8 @@ static void transport_done(struct transport *transport, uint32_t number)
 		question_abandon(transport, question, number);
 	if (question->state == QUESTION_ANSWERED && unlikely(question->reply.cap_count != 0))
 		question_release_slots(question);
+	if (unlikely(question->entry.flags != 0))
+		question_finish(self->ring, question);
 	question->state = QUESTION_FREE;
 	if (unlikely(question->span_words > SPAN_KEPT_WORDS))
 		question_drop_span(self->ring, question);

@@ -278,8 +278,8 @@ static status_t export_root(uint64_t tag, const struct capnp_interface *interfac
 
 static void test_peer_starts(void)
 {
-	static struct launch_row rows[2][LAUNCH_ROWS_MAX];
-	struct launch_grant grants[3];
+	static struct launch_row rows[3][LAUNCH_ROWS_MAX];
+	struct launch_grant grants[4];
 	struct launch_result result;
 	struct endpoint_ref made = { 0 };
 	status_t status = object_factory_endpoint(authority.factory, SERVER_MESSAGE_WORDS,
@@ -298,8 +298,10 @@ static void test_peer_starts(void)
 		.capability = rt_id(console.ref), .rows = rows[1],
 		.row_count = launch_rows(&console_interface, rows[1], LAUNCH_ROWS_MAX) };
 	grants[2] = (struct launch_grant){ .name = capnp_text("memory"), .own_memory = true };
+	grants[3] = (struct launch_grant){ .name = capnp_text("timer"), .capability = rt_id(timer.ref),
+		.rows = rows[2], .row_count = launch_rows(&timer_interface, rows[2], LAUNCH_ROWS_MAX) };
 	if (status == STATUS_OK)
-		status = launch_program(PROGRAM, "peer", grants, 3, &result);
+		status = launch_program(PROGRAM, "peer", grants, 4, &result);
 	peer = result.process;
 	tap(status == STATUS_OK, "a server starts with its endpoint");
 }
@@ -386,7 +388,8 @@ static void test_objects(void)
 	tap(deposit_account_deposit_wait(&deposit) == STATUS_OK,
 			"a call on a place in an answer arrives");
 	deposit_account_deposit_done(&deposit);
-	tap(bank_open_take_account(&open, &account) == STATUS_OK && peer_state() / 1000 == 1,
+	tap(bank_open_wait(&open) == STATUS_OK && bank_open_take_account(&open, &account) == STATUS_OK &&
+					peer_state() / 1000 == 1,
 			"an object's capability is taken from an answer");
 	bank_open_done(&open);
 	tap(account_revoke(account, account.ref, &outcome) == STATUS_OK && outcome == OUTCOME_DONE,
@@ -401,6 +404,36 @@ static void test_objects(void)
 	rt_release(view);
 	client_release(account.ref);
 	tap(peer_state() / 1000 == 0, "an object without holders is gone");
+}
+
+/*
+ * Another process holds the first answer back while two calls stand on it. Nothing is handed to the kernel before the last
+ * of them is waited for, and waiting is one system call: the caller sleeps until all three are answered.
+ */
+static void test_pipelining(void)
+{
+	struct bank_open_call open = bank_open_start(bank, capnp_text("later"));
+	struct account_ref account = bank_open_account(&open);
+	struct deposit_account_deposit_call deposit = deposit_account_deposit_start(
+			(struct deposit_account_ref){ account.ref }, 7);
+	struct balance_view_balance_call balance = balance_view_balance_start(
+			(struct balance_view_ref){ account.ref });
+	const struct ring_header *header = ring_self()->header;
+	uint32_t handed_over = header->sq_tail;
+	uint64_t counted;
+	bool waits = ring_self()->sq_tail - handed_over == 3 && header->sq_head == handed_over;
+	status_t status = balance_view_balance_wait(&balance);
+
+	tap(waits && status == STATUS_OK && header->sq_head == handed_over + 3 && header->sq_tail == handed_over + 3,
+			"three calls, each on the answer before, are one system call");
+	counted = balance_view_balance_results_get_balance(balance_view_balance_results(&balance));
+	tap(counted == 7, "calls on an answer arrive in order");
+	tap(deposit_account_deposit_wait(&deposit) == STATUS_OK && bank_open_wait(&open) == STATUS_OK,
+			"and their answers are there");
+	balance_view_balance_done(&balance);
+	deposit_account_deposit_done(&deposit);
+	bank_open_done(&open);
+	tap(peer_state() / 1000 == 0, "what was not taken is released with the call");
 }
 
 static void test_words(void)
@@ -512,6 +545,7 @@ static void run_tests(void)
 	test_deferral();
 	test_cancel();
 	test_objects();
+	test_pipelining();
 	test_words();
 	test_loop();
 	test_deaths();

@@ -18,6 +18,8 @@ struct account {
 	uint64_t balance;
 };
 
+#define HELD_NS 20000000ull
+
 static struct loop loop;
 static struct server server;
 static struct server_object counter;
@@ -141,6 +143,28 @@ static status_t account_revoke_handler(void *self, struct call *call,
 	return STATUS_OK;
 }
 
+static struct call *held_open;
+static struct loop_timer open_timer;
+
+/* Answers with a new account, long after the caller has gone to sleep. */
+static void answer_held_open(void *context)
+{
+	struct bank_open_results_builder out = bank_open_results_init_root(call_results(held_open));
+	struct account *account = calloc(1, sizeof(*account));
+	struct call *call = held_open;
+	status_t status = STATUS_OVERLOADED;
+
+	held_open = NULL;
+	if (account != NULL)
+		bank_open_results_set_account(
+				out, call_export(call, &account->object, &account_class, account, &status));
+	if (status == STATUS_OK)
+		accounts++;
+	else
+		free(account);
+	call_answer(call, status);
+}
+
 static status_t bank_open_handler(void *self, struct call *call, struct bank_open_params_reader in,
 		struct bank_open_results_builder *out)
 {
@@ -149,6 +173,11 @@ static status_t bank_open_handler(void *self, struct call *call, struct bank_ope
 
 	if (bank_open_params_get_owner(in).bytes == 0)
 		return call_fail(call, STATUS_INVALID_ARGUMENT, "an account has an owner");
+	if (capnp_text_equals(bank_open_params_get_owner(in), "later") && held_open == NULL) {
+		held_open = call;
+		call_defer(call);
+		return loop_after(&loop, &open_timer, HELD_NS, answer_held_open, NULL);
+	}
 	account = calloc(1, sizeof(*account));
 	if (account == NULL)
 		return STATUS_OVERLOADED;

@@ -233,21 +233,6 @@ static status_t manager_capabilities(void *self, struct call *call,
 
 /* --- Revocation --------------------------------------------------------------------------------- */
 
-/* Ends the waits of one ring that hang on a revoked grant: for a death wait that is the end it waits for. */
-static void end_revoked_waits(struct ring *ring)
-{
-	for (uint32_t i = 0; i < RING_QUESTIONS; i++) {
-		struct question *question = &ring->questions[i];
-
-		if (question->kind == QUESTION_FREE || !question->grant || !grant_is_revoked(question->grant))
-			continue;
-		if (question->entry.flags & ENTRY_DEATH)
-			(void)question_cancel(question, STATUS_OK, 0);
-		else
-			(void)question_cancel(question, STATUS_DISCONNECTED, reason_detail(REASON_REVOKED, 0, 0, 0));
-	}
-}
-
 /* Grants have been marked: what hangs off them ends before anybody hears of it. */
 static void revoked(void)
 {
@@ -257,8 +242,7 @@ static void revoked(void)
 	vm_end_revoked();
 	while ((process = process_find(next, true))) {
 		next = process->id + 1;
-		if (process->thread)
-			end_revoked_waits(process->thread->ring);
+		process_sweep_revoked(process);
 		object_put(&process->object);
 	}
 }

@@ -243,6 +243,33 @@ static bool end_questions(struct process *process)
 	return done;
 }
 
+/* What the question was asked through has been revoked. */
+static bool hangs_on_revoked(const struct process *process, const struct question *question)
+{
+	struct cap_entry *entry;
+
+	if (!question_in_flight(question) || question->kind == QUESTION_HELD)
+		return false;
+	if (question->grant)
+		return grant_is_revoked(question->grant);
+	return cap_table_lookup(&process->caps, question->entry.target, &entry) == STATUS_DISCONNECTED;
+}
+
+void process_sweep_revoked(struct process *process)
+{
+	struct ring *ring = process->thread ? process->thread->ring : NULL;
+
+	for (uint32_t i = 0; ring && i < RING_QUESTIONS; i++) {
+		struct question *question = &ring->questions[i];
+		bool ended = question->entry.op == CAP_OP_WAIT && (question->entry.flags & ENTRY_DEATH);
+
+		/* Who waits for the end of what was revoked has it. */
+		if (hangs_on_revoked(process, question))
+			(void)question_cancel(question, ended ? STATUS_OK : STATUS_DISCONNECTED,
+					ended ? 0 : reason_detail(REASON_REVOKED, 0, 0, 0));
+	}
+}
+
 void process_end(struct process *process, enum process_state state, int64_t status, struct crash_info *crash)
 {
 	bool first;

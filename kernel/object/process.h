@@ -75,6 +75,9 @@ status_t process_start(struct process *process, uint64_t entry, uint64_t stack, 
 		uint64_t *detail) MUST_USE;
 /* Ends it; a second end changes nothing. `crash` (consumed, may be NULL). */
 void process_end(struct process *process, enum process_state state, int64_t status, struct crash_info *crash);
+/* After grants of the process were revoked: ends what it waits for through them, with DISCONNECTED (a wait for the end: OK).
+ * Without locks. */
+void process_sweep_revoked(struct process *process);
 /* The process with this id: counted reference, or NULL. `at_least`: the first with an id not below. */
 struct process *process_find(uint32_t id, bool at_least);
 

@@ -257,6 +257,8 @@ NO_BUFFER static void call_perform(struct ring *ring, const struct ring_entry *e
 	}
 	if (!held)
 		call_send(ring, entry, target);
+	if (unlikely(entry->flags & ENTRY_PIPELINED) && !held)
+		question_retarget(&ring->questions[entry->question], id);
 	if (unlikely(entry->deadline_ns))
 		question_arm_deadline(&ring->questions[entry->question]);
 }

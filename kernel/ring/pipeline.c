@@ -159,16 +159,24 @@ static struct question *held_take(struct question *question)
 	return link ? container_of(link, struct question, link) : NULL;
 }
 
+void question_retarget(struct question *call, uint32_t id)
+{
+	call->entry.target = id;
+	call->entry.flags &= (uint8_t)~ENTRY_PIPELINED;
+}
+
 static void held_start(struct question *call, const struct question *base)
 {
 	uint64_t detail = 0;
 	uint32_t id = 0;
 	status_t status = answer_capability(base, &call->entry, &id, &detail);
 
-	if (status == STATUS_OK)
+	if (status == STATUS_OK) {
+		question_retarget(call, id);
 		call_start_at(call->ring, &call->entry, id);
-	else
+	} else {
 		call_refuse_entry(call->ring, &call->entry, status, detail);
+	}
 }
 
 static void settled(struct question *question)

@@ -24,6 +24,9 @@ status_t answer_walk(const uint64_t *records, uint32_t cap_count, const uint64_t
 status_t pipeline_target(struct ring *ring, const struct ring_entry *entry, uint32_t *id, bool *held,
 		uint64_t *detail) MUST_USE;
 
+/* From now on the call is one at the capability `id`, as if it had named it. */
+void question_retarget(struct question *call, uint32_t id);
+
 /* Starts or fails the calls held by a question whose outcome is in `answer` (state RETURNING), then completes it. Without
  * locks; a chain of any length takes no stack. */
 void pipeline_settle(struct question *question);

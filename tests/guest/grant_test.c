@@ -123,7 +123,7 @@ static void a_revoked_grant_answers_so(void)
 	CHECK_EQUAL(capability_manager_revoke(world.authority, grant, &revoked), STATUS_OK);
 	CHECK_EQUAL(revoked, 1);
 	CHECK_EQUAL(grant_of(export, id_of(child)), 0);
-	for (uint32_t i = 0; i < 4; i++) /* a call under way is not touched; the next is refused */
+	for (uint32_t i = 0; i < 4; i++) /* of the other */
 		serve_one(endpoint);
 	CHECK_EQUAL(child_finish(child).status, 100 + REASON_REVOKED);
 	serve_one(endpoint);
@@ -203,6 +203,53 @@ static void revocation_catches_what_is_under_way(void)
 	CHECK_EQUAL(release(endpoint), STATUS_OK);
 }
 
+static uint32_t info_receivers(uint32_t endpoint)
+{
+	uint32_t receivers = 0;
+	struct endpoint_info_call call = endpoint_info_start((struct endpoint_ref){ rt_ref(endpoint) });
+
+	if (endpoint_info_wait(&call) == STATUS_OK)
+		receivers = endpoint_info_results_get_receivers(endpoint_info_results(&call));
+	endpoint_info_done(&call);
+	return receivers;
+}
+
+/* A receive that is armed, a call that waits, and one in service, each through what is revoked. */
+static void revocation_ends_what_waits(void)
+{
+	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, false);
+	struct child_spec serves = { .role = "receive", .grants = { { "endpoint", endpoint } } };
+	struct child_spec calls = { .role = "calls", .arg = "1", .grants = { { "service", export } } };
+	struct process_handle_ref child = child_start(&serves);
+
+	while (info_receivers(endpoint) == 0)
+		sleep_ns(1000000);
+	CHECK_EQUAL(revoke_derived(endpoint), 1);
+	CHECK_EQUAL(child_finish(child).status, 100 + REASON_REVOKED);
+	CHECK_EQUAL(info_receivers(endpoint), 0);
+	for (uint32_t in_service = 0; in_service < 2; in_service++) {
+		struct ring_completion taken = { 0 };
+
+		child = child_start(&calls);
+		while (info_pending(endpoint) == 0)
+			sleep_ns(1000000);
+		if (in_service) {
+			start(entry_recv(endpoint, Q0 + 1));
+			taken = finish(Q0 + 1);
+			start(entry_recv(endpoint, Q0 + 1));
+		}
+		CHECK_EQUAL(revoke_derived(export), 1);
+		CHECK_EQUAL(child_finish(child).status, 100 + REASON_REVOKED);
+		if (in_service) {
+			CHECK_EQUAL(finish(Q0 + 1).id, taken.id);
+			CHECK_EQUAL(seat_header(Q0 + 1)->kind, RECV_KIND_CANCELLED);
+			CHECK_EQUAL(perform(entry_return(endpoint, taken.id)).status, STATUS_GONE);
+		}
+	}
+	CHECK_EQUAL(release(export), STATUS_OK);
+	CHECK_EQUAL(release(endpoint), STATUS_OK);
+}
+
 static void revocation_is_an_end_that_can_be_waited_for(void)
 {
 	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, false);
@@ -229,6 +276,7 @@ static const struct test tests[] = {
 	{ "revocation reaches what was passed on", revocation_reaches_what_was_passed_on },
 	{ "revocation passes over the dead", revocation_passes_over_the_dead },
 	{ "revocation catches what is under way", revocation_catches_what_is_under_way },
+	{ "revocation ends what waits", revocation_ends_what_waits },
 	{ "revocation is an end that can be waited for",
 			revocation_is_an_end_that_can_be_waited_for },
 };

@@ -197,6 +197,14 @@ static int calls(const char *arg)
 	return 0;
 }
 
+/* Receives at "endpoint" once; ends with 100 and the kernel's reason when that is refused. */
+static int receive(const char *arg)
+{
+	struct ring_completion reply = perform_sync(entry_recv(grant_id("endpoint"), Q0));
+
+	return reply.status == STATUS_DISCONNECTED ? (int)(100 + reason_of(reply.detail)) : reply.status;
+}
+
 /* Has arg calls to "service" under way at once, for ever. */
 static int flood(const char *arg)
 {
@@ -605,6 +613,7 @@ const struct role peer_roles[] = {
 	{ "registers", registers },
 	{ "calls", calls },
 	{ "flood", flood },
+	{ "receive", receive },
 	{ "pass-on", pass_on },
 	{ "receiver-of-one", receiver_of_one },
 	{ "await-death", await_death },

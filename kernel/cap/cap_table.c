@@ -302,6 +302,19 @@ void cap_table_move_commit(struct cap_table *table, uint32_t id)
 	object_unhold(object);      /* not the last one */
 }
 
+void cap_table_revoke_all(struct cap_table *table)
+{
+	spin_lock(&grant_lock);
+	table->revoked = true;
+	for (uint32_t i = 0; i < table->chunk_count * CAP_CHUNK_ENTRIES; i++) {
+		struct grant *grant = &table->chunks[i / CAP_CHUNK_ENTRIES]->grants[i % CAP_CHUNK_ENTRIES];
+
+		if (grant->uses)
+			(void)grant_revoke_locked(grant);
+	}
+	spin_unlock(&grant_lock);
+}
+
 bool cap_table_drain(struct cap_table *table, uint32_t *cursor, uint32_t budget)
 {
 	uint32_t slots = table->chunk_count * CAP_CHUNK_ENTRIES;

@@ -60,6 +60,7 @@ struct cap_table {
 	uint32_t          free_count;      /* t */
 	uint32_t          reserved;        /* t, free slots promised; <= free_count */
 	uint32_t          live;            /* t */
+	bool              revoked;         /* under grant_lock: what is inserted is revoked at once */
 	struct grant     *free_grants;     /* under grant_lock */
 	uint32_t          free_grant_count; /* under grant_lock; >= reserved. Only inserting makes it fewer */
 };
@@ -68,6 +69,8 @@ status_t cap_table_init(struct cap_table *table, struct ledger *ledger, uint32_t
 /* Looks at up to `budget` slots from *cursor (start with 0) and drops what they hold; true when the table is empty.
  * For teardown; no thread of the process runs any more. */
 bool cap_table_drain(struct cap_table *table, uint32_t *cursor, uint32_t budget);
+/* Revokes every grant of the table with all derived from it, and those to come. */
+void cap_table_revoke_all(struct cap_table *table);
 /* Frees the memory. Empty, nothing reserved. */
 void cap_table_fini(struct cap_table *table);
 

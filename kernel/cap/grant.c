@@ -62,7 +62,7 @@ struct grant *grant_create_locked(struct cap_table *table, struct grant *parent,
 	grant->children = NULL;
 	grant->granter = granter;
 	grant->uses = 1;
-	grant->revoked = parent ? parent->revoked : 0;
+	grant->revoked = table->revoked || (parent && parent->revoked);
 	link_child(grant, parent);
 	return grant;
 }

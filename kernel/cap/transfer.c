@@ -9,6 +9,7 @@
 #include "kernel/core/string.h"
 #include "kernel/mm/slab.h"
 #include "kernel/object/endpoint.h"
+#include "kernel/object/ledger.h"
 
 status_t descriptor_read(const uint64_t *words, struct descriptor *out)
 {
@@ -70,6 +71,18 @@ status_t transfer_capture(struct cap_table *sender, const uint64_t *descriptors,
 		if (status != STATUS_OK) {
 			transfer_drop(items, i, sender);
 			return status;
+		}
+	}
+	return STATUS_OK;
+}
+
+status_t transfer_may_cross(const struct transfer_item *items, uint32_t count, const struct process *from,
+		const struct process *to, uint64_t *detail)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (items[i].object && !export_may_cross(items[i].object, from, to)) {
+			*detail = reason_detail(REASON_SCOPE, i, 0, 0);
+			return STATUS_BAD_DESCRIPTOR;
 		}
 	}
 	return STATUS_OK;
@@ -199,4 +212,32 @@ struct call_transfer *call_transfer_create(const struct transfer_item *items, ui
 void call_transfer_destroy(struct call_transfer *transfer)
 {
 	heap_free(transfer, call_transfer_bytes(transfer->count));
+}
+
+status_t call_transfer_capture(struct cap_table *sender, const uint64_t *descriptors, uint32_t count,
+		struct call_transfer **transfer, uint64_t *detail)
+{
+	struct transfer_item items[TRANSFER_CAPS_MAX];
+	status_t status;
+
+	*transfer = NULL;
+	if (count == 0)
+		return STATUS_OK;
+	status = transfer_capture(sender, descriptors, count, items);
+	if (status != STATUS_OK)
+		return status;
+	*transfer = call_transfer_create(items, count);
+	if (*transfer)
+		return STATUS_OK;
+	transfer_drop(items, count, sender);
+	*detail = reason_detail(REASON_KERNEL_MEMORY, 0, 0, 0);
+	return STATUS_OVERLOADED;
+}
+
+void call_transfer_drop(struct call_transfer *transfer, struct cap_table *sender)
+{
+	if (!transfer)
+		return;
+	transfer_drop(transfer->items, transfer->count, sender);
+	call_transfer_destroy(transfer);
 }

@@ -10,6 +10,7 @@
 #include "kernel/cap/cap_table.h"
 
 struct endpoint;
+struct process;
 
 struct transfer_item {
 	struct object *object;     /* one hold; NULL: null capability */
@@ -38,6 +39,10 @@ status_t descriptor_read(const uint64_t *words, struct descriptor *descriptor) M
 status_t transfer_capture(struct cap_table *sender, const uint64_t *descriptors, uint32_t count,
 		struct transfer_item *items) MUST_USE;
 
+/* OK if process `from` may give all of them to `to`; otherwise BAD_DESCRIPTOR, and the first that it may not in *detail. */
+status_t transfer_may_cross(const struct transfer_item *items, uint32_t count, const struct process *from,
+		const struct process *to, uint64_t *detail) MUST_USE;
+
 /* DISCONNECTED if one of the captured grants has been revoked meanwhile. */
 status_t transfer_still_valid(const struct transfer_item *items, uint32_t count) MUST_USE;
 
@@ -55,6 +60,13 @@ void transfer_consume(struct transfer_item *items, uint32_t count, struct cap_ta
 
 /* Undoes a capture. Without locks. */
 void transfer_drop(struct transfer_item *items, uint32_t count, struct cap_table *sender);
+
+/* Captures `count` descriptors for a call that will wait with them; *transfer is NULL for none. As transfer_capture, and
+ * OVERLOADED with *detail. */
+status_t call_transfer_capture(struct cap_table *sender, const uint64_t *descriptors, uint32_t count,
+		struct call_transfer **transfer, uint64_t *detail) MUST_USE;
+/* Undoes that (NULL: nothing). Without locks. */
+void call_transfer_drop(struct call_transfer *transfer, struct cap_table *sender);
 
 struct call_transfer *call_transfer_create(const struct transfer_item *items, uint32_t count);
 void call_transfer_destroy(struct call_transfer *transfer);

@@ -166,7 +166,7 @@ static void start_init(struct ledger *root, const struct boot_info *boot)
 		stop("the boot package has no " INIT_NAME);
 	memcpy(limit, root->limit, sizeof(limit));
 	limit[RESOURCE_CLASS_OBJECTS]--;      /* the process itself is charged to the root */
-	if (process_create("init", 4, 0, root, limit, &init, &detail) != STATUS_OK)
+	if (process_create("init", 4, 0, session_system(), root, limit, &init, &detail) != STATUS_OK)
 		stop("there is too little memory");
 	entry = load_image(init, &file);
 	stack = place(init, nothing, 0, 0, INIT_STACK_BYTES, 0, ACCESS_READ_WRITE) + INIT_STACK_BYTES;

@@ -233,20 +233,6 @@ static status_t manager_capabilities(void *self, struct call *call,
 
 /* --- Revocation --------------------------------------------------------------------------------- */
 
-/* Grants have been marked: what hangs off them ends before anybody hears of it. */
-static void revoked(void)
-{
-	struct process *process;
-	uint32_t next = 0;
-
-	vm_end_revoked();
-	while ((process = process_find(next, true))) {
-		next = process->id + 1;
-		process_sweep_revoked(process);
-		object_put(&process->object);
-	}
-}
-
 static status_t manager_revoke(void *self, struct call *call, struct capability_manager_revoke_params_reader in,
 		struct capability_manager_revoke_results_builder *out)
 {
@@ -268,7 +254,7 @@ static status_t manager_revoke(void *self, struct call *call, struct capability_
 		capability_manager_revoke_results_set_revoked(*out, grant_revoke_locked(grant));
 	spin_unlock(&grant_lock);
 	if (grant)
-		revoked();
+		processes_sweep_revoked();
 	else
 		status = call_refuse(call, STATUS_INVALID_ARGUMENT, REASON_NOT_FOUND, 0, 0, 0);
 	object_put(&process->object);
@@ -289,7 +275,7 @@ static status_t manager_revoke_derived(void *self, struct call *call,
 	spin_lock(&grant_lock);
 	capability_manager_revoke_derived_results_set_revoked(*out, grant_revoke_derived_locked(entry->grant));
 	spin_unlock(&grant_lock);
-	revoked();
+	processes_sweep_revoked();
 	return STATUS_OK;
 }
 

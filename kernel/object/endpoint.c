@@ -181,6 +181,21 @@ bool endpoint_view(struct object *object, struct endpoint_view *view)
 	return true;
 }
 
+bool export_may_cross(struct object *object, const struct process *from, const struct process *to)
+{
+	const struct export *export;
+	const struct process *server;
+
+	if (object->type != &export_type || from == to)
+		return true;
+	export = container_of(object, struct export, object);
+	if (likely(export->scope == TRANSFER_SCOPE_SHAREABLE))
+		return true;
+	server = READ_ONCE(export->endpoint->server);
+	return server == from || server == to ||
+			(export->scope == TRANSFER_SCOPE_SAME_SESSION && from->session == to->session);
+}
+
 /* Doubles the array of exports. Lock held. */
 static bool exports_grow(struct endpoint *endpoint)
 {
@@ -578,6 +593,7 @@ static status_t endpoint_method_export(void *self, struct call *call, struct end
 {
 	struct capnp_list interfaces = endpoint_export_params_get_interfaces(in);
 	struct facet_row rows[FACET_ROWS_MAX];
+	enum transfer_scope scope = endpoint_export_params_get_scope(in);
 	struct export *export;
 	struct facet *facet;
 	struct capnp_cap cap;
@@ -588,6 +604,8 @@ static status_t endpoint_method_export(void *self, struct call *call, struct end
 		status = call_ready_to_give(call);
 	if (status != STATUS_OK)
 		return status;
+	if (scope > TRANSFER_SCOPE_SERVICE_ONLY)
+		return call_fail_argument(call, 3, TRANSFER_SCOPE_SERVICE_ONLY);
 	facet = facet_intern(rows, interfaces.count);
 	if (!facet)
 		return call_refuse(call, STATUS_OVERLOADED, REASON_KERNEL_MEMORY, 0, 0, 0);
@@ -597,6 +615,7 @@ static status_t endpoint_method_export(void *self, struct call *call, struct end
 		facet_put(facet);
 		return status;
 	}
+	export->scope = (uint8_t)scope;
 	object_hold(&export->object);
 	object_put(&export->object);
 	status = call_give_facet(call, &export->object, facet, false, &cap);

@@ -14,6 +14,7 @@
 #include "kernel/core/list.h"
 #include "kernel/core/spinlock.h"
 #include "kernel/object/object.h"
+#include "kernel/object/session.h"
 #include "kernel/ring/ring.h"
 
 struct cap_entry;
@@ -74,6 +75,9 @@ struct endpoint {
 	uint32_t         export_hint;              /* e, where to look for a free index */
 	uint32_t         export_number;            /* e, of the export made last */
 	struct list      waiters;                  /* e, questions waiting for the end */
+	uint64_t         seen_session;             /* e, its number + 1, whose reference `reference` is; 0: none yet */
+	struct session_reference reference;        /* e, of the session that called last */
+	uint32_t         reference_key[8];         /* e, random; all zero before the first call */
 };
 
 /*  I fixed after creation   e under endpoint.lock  */
@@ -82,6 +86,7 @@ struct export {
 	struct endpoint *endpoint;       /* I, counted */
 	uint64_t         tag;            /* I */
 	uint64_t         interface;      /* I, the object's own, of the facet it was minted with */
+	uint8_t          scope;          /* I, enum transfer_scope */
 	uint32_t         index;          /* I */
 	uint32_t         incarnation;    /* I, 0: lasting */
 	uint32_t         number;         /* I, no two exports of an endpoint share one (mod 2^32) */
@@ -127,6 +132,10 @@ uint32_t endpoint_reset(struct endpoint *endpoint);
 void endpoint_close(struct endpoint *endpoint);
 /* A process that may have received here has ended: its calls end disconnected. */
 void endpoint_process_ended(struct endpoint *endpoint, const struct process *process);
+
+/* Whether `from` may give a capability to this object to `to`: by the scope that its service gave it. No lock of its
+ * endpoint is held, or the endpoint's own. */
+bool export_may_cross(struct object *object, const struct process *from, const struct process *to);
 
 /* True if the capability is to a living export of this endpoint and as wide as that was minted: its tag. A narrowed one is
  * not, since the tag would stand for the whole object. For transfer_deliver, lock held. */

@@ -10,6 +10,7 @@
 #include "kernel/core/panic.h"
 #include "kernel/core/string.h"
 #include "kernel/object/endpoint_internal.h"
+#include "kernel/object/entropy.h"
 #include "kernel/object/ledger.h"
 #include "kernel/object/process.h"
 #include "kernel/ring/dispatch.h"
@@ -109,6 +110,12 @@ static void pending_remove(struct endpoint *endpoint, struct question *call, boo
 	endpoint->pending_count--;
 }
 
+/* Of the next receiver; there is one. */
+static struct process *receiver_process(const struct endpoint *endpoint)
+{
+	return container_of(endpoint->receivers.next, struct question, link)->ring->process;
+}
+
 static struct question *receiver_take(struct endpoint *endpoint)
 {
 	struct list *link = list_take(&endpoint->receivers);
@@ -151,6 +158,14 @@ struct delivery {
 	struct transfer_item    *items;     /* entry->cap_count of them; NULL: none */
 };
 
+void endpoint_see_session(struct endpoint *endpoint, const struct session *session)
+{
+	if (endpoint->seen_session == 0)
+		entropy_fill(endpoint->reference_key, sizeof(endpoint->reference_key));
+	endpoint->reference = session_reference_make(endpoint->reference_key, session->number);
+	endpoint->seen_session = session->number + 1;
+}
+
 /* Gives a call to a receiver. Everything was reserved: this cannot fail. */
 NO_BUFFER static void deliver_call(struct endpoint *endpoint, const struct delivery *delivery, struct question *receiver,
 		struct question_release *release)
@@ -158,6 +173,7 @@ NO_BUFFER static void deliver_call(struct endpoint *endpoint, const struct deliv
 	const struct ring_entry *entry = delivery->entry;
 	struct question *call = delivery->call;
 	struct ring *from = delivery->from, *to = receiver->ring;
+	const struct session *session = from->process->session;
 	uint16_t count = delivery->items ? entry->cap_count : 0;
 	uint64_t *span = to->words + receiver->entry.reply_off;
 	uint64_t *records = span + RECV_HEADER_WORDS;
@@ -166,13 +182,17 @@ NO_BUFFER static void deliver_call(struct endpoint *endpoint, const struct deliv
 	struct ring_completion outcome = { .status = STATUS_OK, .cap_count = count, .msg_words = entry->msg_words,
 			.id = service_id(endpoint, service), .detail = call->export->tag };
 
+	if (unlikely(endpoint->seen_session != session->number + 1))
+		endpoint_see_session(endpoint, session);
 	service->call = call;
 	service->server = to->process;
 	service->incarnation = endpoint->incarnation;
 	call->call_state = CALL_DELIVERED;
 	call->service = (uint32_t)(service - endpoint->services);
 	*header = (struct recv_header){ .kind = RECV_KIND_CALL, .method = entry->method, .cap_count = count,
-			.tag = call->export->tag, .interface = entry->interface, .sequence = call->entry.deadline_ns,
+			.tag = call->export->tag, .interface = entry->interface, .session_low = endpoint->reference.low,
+			.session_high = endpoint->reference.high, .epoch = session->epoch,
+			.sequence = call->entry.deadline_ns,
 			.reply_words = call->entry.reply_words, .reply_caps = call->entry.reply_caps };
 	trace_delivery(call, to);
 	if (count) {
@@ -206,11 +226,10 @@ static void deliver_event(struct endpoint *endpoint, struct question *receiver, 
 	question_complete(receiver, &outcome, false, release);
 }
 
-/* Calls that carry a capability which was revoked on the way fail, and nothing of them moves. */
-static void fail_pending(struct endpoint *endpoint, struct question *call, status_t status)
+/* Calls whose capabilities were revoked on the way, or may not reach this receiver, fail, and nothing of them moves. */
+static void fail_pending(struct endpoint *endpoint, struct question *call, status_t status, uint64_t detail)
 		REQUIRES(endpoint->lock)
 {
-	const uint64_t detail = reason_detail(REASON_REVOKED, 0, 0, 0);
 	struct question *forwarded;
 
 	pending_remove(endpoint, call, true);
@@ -218,8 +237,20 @@ static void fail_pending(struct endpoint *endpoint, struct question *call, statu
 	spin_unlock(&endpoint->lock);
 	question_end_with(call, status, detail);
 	if (forwarded)
-		question_end_with(forwarded, status, detail);
+		question_end_with(forwarded, STATUS_DISCONNECTED, 0);
 	spin_lock(&endpoint->lock);
+}
+
+/* What a call carries can be delivered: it was not revoked while it waited, and its scope allows it. */
+static status_t transfer_may_pass(const struct call_transfer *transfer, const struct process *from,
+		const struct process *to, uint64_t *detail)
+{
+	status_t status = transfer_still_valid(transfer->items, transfer->count);
+
+	if (status == STATUS_OK)
+		return transfer_may_cross(transfer->items, transfer->count, from, to, detail);
+	*detail = reason_detail(REASON_REVOKED, 0, 0, 0);
+	return status;
 }
 
 /* The first queued call goes to the first receiver. Lock held. */
@@ -248,6 +279,7 @@ static bool pump_one(struct endpoint *endpoint, struct after *after) REQUIRES(en
 	bool event = !list_empty(&endpoint->cancelled) || !list_empty(&endpoint->idle_exports);
 	bool call = endpoint->pending_count && endpoint->service_free;
 	struct question *pending;
+	uint64_t detail = 0;
 	status_t status = STATUS_OK;
 
 	if (list_empty(&endpoint->receivers) || (!event && !call))
@@ -260,11 +292,11 @@ static bool pump_one(struct endpoint *endpoint, struct after *after) REQUIRES(en
 	endpoint->event_turn = true;
 	pending = container_of(endpoint->pending.next, struct question, link);
 	if (pending->transfer)
-		status = transfer_still_valid(pending->transfer->items, pending->transfer->count);
+		status = transfer_may_pass(pending->transfer, pending->ring->process, receiver_process(endpoint), &detail);
 	if (status == STATUS_OK)
 		deliver_pending(endpoint, pending, after);
 	else
-		fail_pending(endpoint, pending, status);
+		fail_pending(endpoint, pending, status, detail);
 	return true;
 }
 
@@ -419,6 +451,10 @@ NO_BUFFER static inline __attribute__((always_inline)) status_t call_start(struc
 	spin_lock(&endpoint->lock);
 	status = call_refusal(ring, entry, export, detail);
 	meet = likely(status == STATUS_OK) && can_meet(endpoint);
+	if (unlikely(items != NULL) && meet) {
+		status = transfer_may_cross(items, entry->cap_count, ring->process, receiver_process(endpoint), detail);
+		meet = status == STATUS_OK;
+	}
 	if (likely(meet)) {
 		delivery.call = call_begin(ring, entry, export);
 		delivery.call->transfer = NULL;
@@ -641,6 +677,8 @@ NO_BUFFER static inline __attribute__((always_inline)) status_t answer_locked(st
 		return STATUS_GONE;
 	}
 	status = answer_fits(entry, service->call, detail);
+	if (items && status == STATUS_OK)
+		status = transfer_may_cross(items, entry->cap_count, ring->process, service->call->ring->process, detail);
 	if (likely(status == STATUS_OK))
 		answer_deliver(endpoint, service, ring, entry, items, answered);
 	return status;
@@ -762,41 +800,31 @@ static void forward_queue(struct ring *ring, const struct ring_entry *entry, str
 	pending_append(endpoint, forwarder);
 }
 
-/* Everything is reserved; the call can only be taken, wait, or end with the service. */
-static status_t forward_start(struct ring *ring, const struct ring_entry *entry, struct export *export,
-		struct question *call, struct transfer_item *items, struct call_transfer *transfer)
+/* Everything is reserved: the call waits at its new service, which may take it at once, unless that has ended meanwhile. */
+static void forward_start(struct ring *ring, const struct ring_entry *entry, struct export *export,
+		struct question *call, struct call_transfer *transfer)
 {
+	const uint64_t detail = reason_detail(REASON_CLOSED, 0, 0, 0);
 	struct endpoint *endpoint = export->endpoint;
 	struct export *before = call->export;
-	struct question_release release = { 0 };
-	struct delivery delivery = { .call = call, .from = ring, .entry = entry, .items = items };
-	uint64_t detail = reason_detail(REASON_CLOSED, 0, 0, 0);
-	bool stale, meet;
+	bool stale;
 
 	object_hold(&export->object);
 	spin_lock(&endpoint->lock);
 	stale = export_is_stale_locked(export);
-	meet = !stale && can_meet(endpoint);
 	call->object = &endpoint->object;
 	call->export = export;
-	if (meet)
-		deliver_call(endpoint, &delivery, receiver_take(endpoint), &release);
-	else if (!stale)
+	if (!stale)
 		forward_queue(ring, entry, endpoint, export, call, transfer);
 	spin_unlock(&endpoint->lock);
-	if (meet && items)
-		transfer_finish(items, entry->cap_count);
-	else if (stale && items)
-		transfer_drop(items, entry->cap_count, &ring->process->caps);
-	if ((meet || stale) && transfer)
-		call_transfer_destroy(transfer);
-	question_release(&release);
-	if (stale)
-		question_end_with(call, STATUS_DISCONNECTED, detail);
-	if (meet || stale)
-		call_refuse_entry(ring, entry, meet ? STATUS_OK : STATUS_DISCONNECTED, meet ? 0 : detail);
 	object_unhold(&before->object);
-	return STATUS_OK;
+	if (!stale) {
+		endpoint_pump(endpoint);
+		return;
+	}
+	call_transfer_drop(transfer, &ring->process->caps);
+	question_end_with(call, STATUS_DISCONNECTED, detail);
+	call_refuse_entry(ring, entry, STATUS_DISCONNECTED, detail);
 }
 
 /* Whether the new service can have the call at all, looked at before anything is done. */
@@ -824,37 +852,24 @@ static status_t forward_refusal(struct endpoint *endpoint, uint64_t id, const st
 status_t endpoint_forward(struct ring *ring, const struct ring_entry *entry, struct endpoint *endpoint,
 		struct cap_entry *target, uint64_t *detail)
 {
-	struct transfer_item captured[TRANSFER_CAPS_MAX], *items = NULL;
 	struct export *export = container_of(target->object, struct export, object);
-	struct cap_table *caps = &ring->process->caps;
-	struct call_transfer *transfer = NULL;
 	const uint32_t id = (uint32_t)entry->deadline_ns;
+	struct call_transfer *transfer;
 	struct question *call;
 	status_t status = forward_fits(entry, export->endpoint, detail);
 
 	if (status == STATUS_OK)
 		status = forward_refusal(endpoint, id, export, detail);
-	if (status == STATUS_OK && entry->cap_count) {
-		status = transfer_capture(caps, ring->words + entry->caps_off, entry->cap_count, captured);
-		if (status != STATUS_OK)
-			return status;
-		items = captured;
-		transfer = call_transfer_create(items, entry->cap_count);
-		if (!transfer) {
-			*detail = reason_detail(REASON_KERNEL_MEMORY, 0, 0, 0);
-			status = STATUS_OVERLOADED;
-		} else {
-			items = transfer->items;
-		}
-	}
 	if (status == STATUS_OK)
-		status = forward_take(endpoint, id, &call);
+		status = call_transfer_capture(&ring->process->caps, ring->words + entry->caps_off, entry->cap_count,
+				&transfer, detail);
+	if (status != STATUS_OK)
+		return status;
+	status = forward_take(endpoint, id, &call);
 	if (status == STATUS_OK)
-		return forward_start(ring, entry, export, call, items, transfer);
-	if (items)
-		transfer_drop(items, entry->cap_count, caps);
-	if (transfer)
-		call_transfer_destroy(transfer);
+		forward_start(ring, entry, export, call, transfer);
+	else
+		call_transfer_drop(transfer, &ring->process->caps);
 	return status;
 }
 

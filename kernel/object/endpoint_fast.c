@@ -58,13 +58,14 @@ HOT_INLINE static inline bool call_meet(struct ring *ring, const struct ring_ent
 	struct ring_completion outcome = { .status = STATUS_OK, .msg_words = entry->msg_words, .detail = export->tag };
 	uint32_t slot = endpoint->service_free;
 	struct service *service = &endpoint->services[slot];
+	const struct session *session = ring->process->session;
 	struct recv_header *header;
 	struct question *call;
 	struct ring *to;
 
 	if (list_empty(&endpoint->receivers) || endpoint->pending_count || !slot || endpoint->closed ||
 			(export->incarnation && export->incarnation != endpoint->incarnation) ||
-			!(receiver->entry.flags & ENTRY_SYNC))
+			endpoint->seen_session != session->number + 1 || !(receiver->entry.flags & ENTRY_SYNC))
 		return false;
 	call = question_begin(ring, entry, QUESTION_CALL, &endpoint->object);
 	call->export = export;
@@ -83,7 +84,9 @@ HOT_INLINE static inline bool call_meet(struct ring *ring, const struct ring_ent
 	outcome.id = slot | service->generation << SERVICE_SLOT_BITS;
 	header = (struct recv_header *)(to->words + receiver->entry.reply_off);
 	*header = (struct recv_header){ .kind = RECV_KIND_CALL, .method = entry->method, .tag = export->tag,
-			.interface = entry->interface, .reply_words = entry->reply_words };
+			.interface = entry->interface, .session_low = endpoint->reference.low,
+			.session_high = endpoint->reference.high, .epoch = session->epoch,
+			.reply_words = entry->reply_words };
 	memcpy((uint64_t *)(header + 1) + 2u * receiver->entry.reply_caps, ring->words + entry->msg_off,
 			entry->msg_words * 8ul);
 	question_complete_sync(receiver, &outcome);

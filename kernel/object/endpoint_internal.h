@@ -27,6 +27,9 @@ void endpoint_sweep(struct endpoint *endpoint, const struct endpoint_sweep *swee
 bool endpoint_cancel(struct object *object, struct question *question);
 bool export_is_stale_locked(const struct export *export);   /* its endpoint's lock is held */
 
+/* Makes `reference` that of the session, with a key of the endpoint's own. Lock held. */
+void endpoint_see_session(struct endpoint *endpoint, const struct session *session);
+
 static inline uint32_t service_id(const struct endpoint *endpoint, const struct service *service)
 {
 	return (uint32_t)(service - endpoint->services) | service->generation << SERVICE_SLOT_BITS;

@@ -18,7 +18,7 @@
 #define SEED_SAMPLES 4096 /* of the processor's counter */
 
 /*  p under pool_lock  */
-static struct spinlock pool_lock = SPINLOCK_INIT(LOCK_RANK_OBJECT, "entropy");
+static struct spinlock pool_lock = SPINLOCK_INIT(LOCK_RANK_ENTROPY, "entropy");
 static struct entropy_pool pool; /* p */
 
 void entropy_init(void)

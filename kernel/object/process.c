@@ -50,8 +50,8 @@ static void tree_enter(struct process *process)
 	spin_unlock(&process_tree_lock);
 }
 
-status_t process_create(const char *name, size_t name_bytes, uint32_t parent_id, struct ledger *parent_ledger,
-		const uint64_t limit[LEDGER_CLASSES], struct process **out, uint64_t *detail)
+status_t process_create(const char *name, size_t name_bytes, uint32_t parent_id, struct session *session,
+		struct ledger *parent_ledger, const uint64_t limit[LEDGER_CLASSES], struct process **out, uint64_t *detail)
 {
 	struct process *process;
 	status_t status = ledger_charge(parent_ledger, RESOURCE_CLASS_OBJECTS, 1, detail);
@@ -76,6 +76,8 @@ status_t process_create(const char *name, size_t name_bytes, uint32_t parent_id,
 	object_init(&process->object, &process_type, parent_ledger);
 	spin_init(&process->lock, LOCK_RANK_PROCESS, "process");
 	process->parent_id = parent_id;
+	process->session = session;
+	object_get(&session->object);
 	memcpy(process->name, name, MIN(name_bytes, PROCESS_NAME_MAX - 1ul));
 	list_init(&process->waiters);
 	list_init(&process->reap_link);
@@ -161,8 +163,8 @@ status_t process_start(struct process *process, uint64_t entry, uint64_t stack, 
 	uint64_t address = 0;
 	status_t status;
 
-	if (process->phase != PROCESS_BUILDING || process->thread) {
-		*detail = reason_detail(REASON_STATE, 0, 0, 0);
+	if (process->phase != PROCESS_BUILDING || process->thread || session_has_ended(process->session)) {
+		*detail = reason_detail(session_has_ended(process->session) ? REASON_LOGGED_OUT : REASON_STATE, 0, 0, 0);
 		return STATUS_FAILED;
 	}
 	status = thread_create(process, &thread, detail);
@@ -179,6 +181,18 @@ status_t process_start(struct process *process, uint64_t entry, uint64_t stack, 
 	process->phase = PROCESS_RUNNING;
 	trace_process(process, TRACE_KIND_PROCESS_START);
 	sched_wake(thread, false);
+	return STATUS_OK;
+}
+
+status_t process_set_session(struct process *process, struct session *session, uint64_t *detail)
+{
+	if (session_has_ended(session)) {
+		*detail = reason_detail(REASON_LOGGED_OUT, 0, 0, 0);
+		return STATUS_FAILED;
+	}
+	object_get(&session->object);
+	object_put(&process->session->object);
+	process->session = session;
 	return STATUS_OK;
 }
 
@@ -255,7 +269,7 @@ static bool hangs_on_revoked(const struct process *process, const struct questio
 	return cap_table_lookup(&process->caps, question->entry.target, &entry) == STATUS_DISCONNECTED;
 }
 
-void process_sweep_revoked(struct process *process)
+static void end_revoked_questions(struct process *process)
 {
 	struct ring *ring = process->thread ? process->thread->ring : NULL;
 
@@ -266,7 +280,18 @@ void process_sweep_revoked(struct process *process)
 		/* Who waits for the end of what was revoked has it. */
 		if (hangs_on_revoked(process, question))
 			(void)question_cancel(question, ended ? STATUS_OK : STATUS_DISCONNECTED,
-					ended ? 0 : reason_detail(REASON_REVOKED, 0, 0, 0));
+					ended ? 0 : reason_detail(process_revoked_reason(process), 0, 0, 0));
+	}
+}
+
+void processes_sweep_revoked(void)
+{
+	struct process *process;
+
+	vm_end_revoked();
+	for (uint32_t next = 0; (process = process_find(next, true)); object_put(&process->object)) {
+		next = process->id + 1;
+		end_revoked_questions(process);
 	}
 }
 
@@ -329,6 +354,8 @@ static void reap_rest(struct process *process)
 	cap_table_fini(&process->caps);
 	object_put(&process->vm->object);
 	process->vm = NULL;
+	object_put(&process->session->object);
+	process->session = NULL;
 	ledger_close(process->ledger);
 	process->ledger = NULL;
 }

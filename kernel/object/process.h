@@ -14,6 +14,7 @@
 #include "kernel/mm/vm.h"
 #include "kernel/object/ledger.h"
 #include "kernel/object/object.h"
+#include "kernel/object/session.h"
 #include "kernel/object/thread.h"
 
 #define PROCESS_NAME_MAX 32      /* with the NUL */
@@ -49,6 +50,7 @@ struct process {
 	char              name[PROCESS_NAME_MAX];   /* I */
 	struct ledger    *ledger;                   /* I, counted */
 	struct vm        *vm;                       /* I, a kernel object, counted */
+	struct session   *session;                  /* I once running, counted; NULL at the end */
 	struct cap_table  caps;
 	struct thread    *thread;                   /* I once running; NULL before */
 	enum process_phase phase;                   /* p */
@@ -68,21 +70,31 @@ extern struct spinlock process_tree_lock;
 extern struct list process_tree;
 
 /* A process in phase BUILDING with its own ledger carved from `parent_ledger`. Counted reference. */
-status_t process_create(const char *name, size_t name_bytes, uint32_t parent_id, struct ledger *parent_ledger,
-		const uint64_t limit[LEDGER_CLASSES], struct process **process, uint64_t *detail) MUST_USE;
+status_t process_create(const char *name, size_t name_bytes, uint32_t parent_id, struct session *session,
+		struct ledger *parent_ledger, const uint64_t limit[LEDGER_CLASSES], struct process **process,
+		uint64_t *detail) MUST_USE;
 /* Makes the thread and its ring and lets it run. Once. */
 status_t process_start(struct process *process, uint64_t entry, uint64_t stack, uint64_t argument,
 		uint64_t *detail) MUST_USE;
 /* Ends it; a second end changes nothing. `crash` (consumed, may be NULL). */
 void process_end(struct process *process, enum process_state state, int64_t status, struct crash_info *crash);
-/* After grants of the process were revoked: ends what it waits for through them, with DISCONNECTED (a wait for the end: OK).
- * Without locks. */
-void process_sweep_revoked(struct process *process);
+/* Why the process' capability does not answer any more, as a Reason. */
+static inline uint32_t process_revoked_reason(const struct process *process)
+{
+	return session_has_ended(process->session) ? REASON_LOGGED_OUT : REASON_REVOKED;
+}
+
+/* After grants were marked as revoked: ends what hangs off them anywhere, mappings and what is waited for (with DISCONNECTED;
+ * a wait for the end: OK), before anybody hears of it. Without locks. */
+void processes_sweep_revoked(void);
 /* The process with this id: counted reference, or NULL. `at_least`: the first with an id not below. */
 struct process *process_find(uint32_t id, bool at_least);
 
 /* The first process: its end is the end of the system. */
 void process_set_init(const struct process *process);
+
+/* Before it starts: another session. FAILED with REASON_LOGGED_OUT when that has ended. */
+status_t process_set_session(struct process *process, struct session *session, uint64_t *detail) MUST_USE;
 
 struct crash_info *crash_info_create(void) MUST_USE;   /* NULL: no memory */
 void process_destroy(struct object *object);

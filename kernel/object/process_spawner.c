@@ -10,6 +10,7 @@
 #include "kernel/core/panic.h"
 #include "kernel/mm/slab.h"
 #include "kernel/object/call.h"
+#include "kernel/object/endpoint.h"
 #include "kernel/object/process.h"
 #include "kernel/object/roots.h"
 #include "kernel/trace/trace.h"
@@ -65,8 +66,11 @@ static status_t builder_memory(void *self, struct call *call, struct process_bui
 static status_t child_insert(struct call *call, struct process *process, struct object *object, struct facet *facet,
 		struct grant *parent, uint32_t *id)
 {
-	status_t status = cap_table_reserve(&process->caps, 1, &call->detail);
+	status_t status;
 
+	if (!export_may_cross(object, call->process, process))
+		return call_refuse(call, STATUS_INVALID_ARGUMENT, REASON_SCOPE, 0, 0, 0);
+	status = cap_table_reserve(&process->caps, 1, &call->detail);
 	if (status != STATUS_OK)
 		return status;
 	object_hold(object);
@@ -142,6 +146,21 @@ static status_t builder_start(void *self, struct call *call, struct process_buil
 	return status;
 }
 
+static status_t builder_set_session(void *self, struct call *call, struct process_builder_set_session_params_reader in,
+		struct process_builder_set_session_results_builder *out)
+{
+	struct process *process = ((struct process_builder_object *)self)->process;
+	struct cap_entry *entry;
+	status_t status = builder_ready(call, process);
+
+	if (status == STATUS_OK)
+		status = call_argument(call, process_builder_set_session_params_get_session(in), SESSION_INTERFACE_ID,
+				&session_type, &entry);
+	if (status == STATUS_OK)
+		status = process_set_session(process, container_of(entry->object, struct session, object), &call->detail);
+	return status;
+}
+
 static status_t builder_object_call(struct object *object, struct call *call, uint64_t interface_id, uint16_t method)
 {
 	static const struct process_builder_server server = {
@@ -149,6 +168,7 @@ static status_t builder_object_call(struct object *object, struct call *call, ui
 		.grant = builder_grant,
 		.grant_memory = builder_grant_memory,
 		.start = builder_start,
+		.set_session = builder_set_session,
 	};
 
 	return process_builder_dispatch(&server, container_of(object, struct process_builder_object, object), call,
@@ -223,8 +243,8 @@ static status_t spawner_create(void *self, struct call *call, struct process_spa
 		ledger_refund(call->payer, RESOURCE_CLASS_OBJECTS, 1);
 		return call_refuse(call, STATUS_OVERLOADED, REASON_KERNEL_MEMORY, 0, 0, 0);
 	}
-	status = process_create(name.chars, name.bytes, call->process->id, call->payer, limit, &builder->process,
-			&call->detail);
+	status = process_create(name.chars, name.bytes, call->process->id, call->process->session, call->payer, limit,
+			&builder->process, &call->detail);
 	if (status != STATUS_OK) {
 		slab_free(&builder_cache, builder);
 		ledger_refund(call->payer, RESOURCE_CLASS_OBJECTS, 1);

@@ -9,6 +9,7 @@
 #include "kernel/core/panic.h"
 #include "kernel/object/boot_package.h"
 #include "kernel/object/entropy.h"
+#include "kernel/object/session.h"
 
 void roots_init(const struct boot_info *boot)
 {
@@ -29,6 +30,7 @@ uint32_t roots_list(struct root roots[ROOTS_MAX])
 		{ "ports", io_ports_object(), &io_ports_interface },
 		{ "interrupts", interrupt_controller_object(), &interrupt_controller_interface },
 		{ "tracer", tracer_object(), &payload_tracer_interface },
+		{ "sessions", session_manager_object(), &session_manager_interface },
 	};
 	uint32_t count = 0;
 

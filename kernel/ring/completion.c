@@ -197,11 +197,8 @@ void question_drop_transfer(struct question *question)
 {
 	struct call_transfer *transfer = question->transfer;
 
-	if (!transfer)
-		return;
 	question->transfer = NULL;
-	transfer_drop(transfer->items, transfer->count, &question->ring->process->caps);
-	call_transfer_destroy(transfer);
+	call_transfer_drop(transfer, &question->ring->process->caps);
 }
 
 NO_BUFFER void question_release(struct question_release *release)
@@ -237,7 +234,7 @@ static bool question_take_back(struct question *question)
 		return false;
 	if (question->kind == QUESTION_HELD)
 		return pipeline_cancel(question);
-	return question->object->type->cancel(question->object, question);
+	return question->object->type->cancel && question->object->type->cancel(question->object, question);
 }
 
 bool question_cancel(struct question *question, status_t status, uint64_t detail)

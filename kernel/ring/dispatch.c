@@ -56,9 +56,9 @@ static void complete_id(struct ring *ring, const struct ring_entry *entry, statu
 }
 
 /* The detail that goes with a lookup's refusal. */
-static uint64_t lookup_detail(status_t status)
+static uint64_t lookup_detail(const struct ring *ring, status_t status)
 {
-	return status == STATUS_DISCONNECTED ? reason_detail(REASON_REVOKED, 0, 0, 0) : 0;
+	return status == STATUS_DISCONNECTED ? reason_detail(process_revoked_reason(ring->process), 0, 0, 0) : 0;
 }
 
 /* The endpoint that an entry's target is the receive side of. */
@@ -67,7 +67,7 @@ NO_BUFFER static status_t lookup_endpoint(struct ring *ring, uint32_t target, st
 	struct cap_entry *cap;
 	status_t status = cap_table_lookup(&ring->process->caps, target, &cap);
 
-	*detail = lookup_detail(status);
+	*detail = lookup_detail(ring, status);
 	if (status != STATUS_OK)
 		return status;
 	if (cap->object->type != &endpoint_type)
@@ -176,7 +176,7 @@ NO_BUFFER static status_t call_target(struct ring *ring, const struct ring_entry
 	status_t status = cap_table_lookup(&ring->process->caps, id, target);
 
 	if (unlikely(status != STATUS_OK)) {
-		*detail = lookup_detail(status);
+		*detail = lookup_detail(ring, status);
 		return status;
 	}
 	if (likely(facet_has_method((*target)->facet, entry->interface, entry->method, &has_interface)))
@@ -346,7 +346,7 @@ static void copy_perform(struct ring *ring, const struct ring_entry *entry)
 	uint32_t id = 0;
 	status_t status = cap_table_copy(&ring->process->caps, entry->target, NULL, &id, &detail);
 
-	complete_id(ring, entry, status, status == STATUS_DISCONNECTED ? lookup_detail(status) : detail, id);
+	complete_id(ring, entry, status, status == STATUS_DISCONNECTED ? lookup_detail(ring, status) : detail, id);
 }
 
 static void narrow_perform(struct ring *ring, const struct ring_entry *entry)
@@ -359,7 +359,7 @@ static void narrow_perform(struct ring *ring, const struct ring_entry *entry)
 	status_t status = cap_table_lookup(caps, entry->target, &target);
 
 	if (status != STATUS_OK) {
-		complete(ring, entry, status, lookup_detail(status));
+		complete(ring, entry, status, lookup_detail(ring, status));
 		return;
 	}
 	facet = facet_narrow(target->facet, entry->interface, &status);
@@ -413,7 +413,7 @@ static void wait_perform(struct ring *ring, const struct ring_entry *entry)
 		return;
 	}
 	if (status != STATUS_OK) {
-		complete(ring, entry, status, lookup_detail(status));
+		complete(ring, entry, status, lookup_detail(ring, status));
 		return;
 	}
 	type = target->object->type;
@@ -440,7 +440,7 @@ NO_BUFFER static void signal_perform(struct ring *ring, const struct ring_entry 
 {
 	struct cap_entry *target;
 	status_t status = cap_table_lookup(&ring->process->caps, entry->target, &target);
-	uint64_t detail = lookup_detail(status);
+	uint64_t detail = lookup_detail(ring, status);
 
 	if (status == STATUS_OK && target->object->type != &notification_type) {
 		status = STATUS_UNIMPLEMENTED;

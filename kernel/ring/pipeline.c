@@ -75,37 +75,17 @@ static status_t answer_capability(const struct question *base, const struct ring
 
 /* --- Holding ------------------------------------------------------------------------------------- */
 
-/* Takes out of the caller's table what the call carries; *transfer is NULL if it carries nothing. */
-static status_t capture(struct ring *ring, const struct ring_entry *entry, struct call_transfer **transfer,
-		uint64_t *detail)
-{
-	struct transfer_item items[TRANSFER_CAPS_MAX];
-	status_t status = transfer_capture(&ring->process->caps, ring->words + entry->caps_off, entry->cap_count, items);
-
-	if (status != STATUS_OK)
-		return status;
-	*transfer = call_transfer_create(items, entry->cap_count);
-	if (*transfer)
-		return STATUS_OK;
-	transfer_drop(items, entry->cap_count, &ring->process->caps);
-	*detail = reason_detail(REASON_KERNEL_MEMORY, 0, 0, 0);
-	return STATUS_OVERLOADED;
-}
-
 static status_t hold(struct ring *ring, const struct ring_entry *entry, struct question *base, uint64_t *detail)
 {
 	struct cap_table *caps = &ring->process->caps;
-	struct call_transfer *transfer = NULL;
+	struct call_transfer *transfer;
 	struct question *call;
-	status_t status = entry->cap_count ? capture(ring, entry, &transfer, detail) : STATUS_OK;
+	status_t status = call_transfer_capture(caps, ring->words + entry->caps_off, entry->cap_count, &transfer, detail);
 
 	if (status == STATUS_OK && entry->reply_caps)
 		status = cap_table_reserve(caps, entry->reply_caps, detail);
 	if (status != STATUS_OK) {
-		if (transfer) {
-			transfer_drop(transfer->items, transfer->count, caps);
-			call_transfer_destroy(transfer);
-		}
+		call_transfer_drop(transfer, caps);
 		return status;
 	}
 	call = question_begin(ring, entry, QUESTION_HELD, NULL);

@@ -328,6 +328,12 @@ static status_t launch_steps(struct launching *launching)
 	status = create(launching);
 	if (status != STATUS_OK)
 		return fail(launching, LAUNCH_STEP_CREATE, status);
+	if (launching->request->session != 0) {
+		status = process_builder_set_session(launching->builder,
+				(struct session_ref){ rt_ref(launching->request->session) });
+		if (status != STATUS_OK)
+			return fail(launching, LAUNCH_STEP_CREATE, status);
+	}
 	status = object_open(launching);
 	if (status != STATUS_OK)
 		return fail(launching, LAUNCH_STEP_MEMORY, status);

@@ -66,6 +66,7 @@ struct launch_request {
 	const struct launch_limit *limits;
 	uint32_t limit_count;
 	struct capnp_any config;        /* copied; a null pointer for none */
+	uint32_t session;               /* the Session that it acts for; 0: the caller's */
 	uint64_t stack_bytes;           /* 0: LAUNCH_STACK_BYTES */
 };
 

@@ -113,7 +113,7 @@ struct InterfaceRow {
 
 interface Endpoint @0xc1a0e5b2d3f40609 $local {
   # The receive side of a service. recv and return name it; whoever holds it answers the calls.
-  export @0 (tag :UInt64, interfaces :List(InterfaceRow), lasting :Bool) -> (capability :Capability);
+  export @0 (tag :UInt64, interfaces :List(InterfaceRow), lasting :Bool, scope :TransferScope) -> (capability :Capability);
   # Mints a capability whose calls arrive with this tag. interfaces: the object's own first, then every
   # ancestor once, at most 16. A lasting export outlives incarnations of the service; others end with theirs.
   reset @1 () -> (incarnation :UInt32);
@@ -158,6 +158,36 @@ interface ProcessBuilder @0xc1a0e5b2d3f4060d $local {
   # Gives the child its own address space as a capability.
   start @3 (entry :UInt64, stack :UInt64, argument :UInt64) -> (process :ProcessHandle);
   # Runs it: ring address in the first argument register, argument in the second. Once.
+  setSession @4 (session :Session) -> ();
+  # On whose behalf it acts, for ever. Without, on its maker's.
+}
+
+# --- Sessions -----------------------------------------------------------------------------------
+
+interface Session @0xc1a0e5b2d3f40650 $local {
+  # On whose behalf processes act. Holding one allows starting processes in it, and waiting for its end.
+  info @0 () -> (number :UInt64, epoch :UInt64, ended :Bool, processes :UInt32) $idempotent;
+}
+
+interface SessionControl @0xc1a0e5b2d3f40651 extends(Session) $local {
+  # Renewing and ending a session.
+  renew @0 () -> (epoch :UInt64);
+  # Raises the epoch that services see, so that they decide anew what they decided on its behalf.
+  logout @1 () -> ();
+  # Ends it for good: every capability of its processes and all that was derived from them is revoked,
+  # and what they wait for ends. The processes themselves go on, without any authority, until somebody ends them.
+}
+
+interface SessionManager @0xc1a0e5b2d3f40652 $local {
+  # Making sessions. Whoever holds it can act as somebody whom no service has seen before.
+  create @0 () -> (session :SessionControl);
+}
+
+enum TransferScope {
+  # Whom the holder of a capability may give it to. Its service, and whoever gives it back there, always may.
+  shareable @0;        # anybody
+  sameSession @1;      # processes of the holder's own session
+  serviceOnly @2;      # nobody
 }
 
 enum ProcessState { none @0; running @1; exited @2; crashed @3; killed @4; }

@@ -92,6 +92,7 @@ enum KernelObject {
   authority @10;       # CapabilityManager
   interrupts @11;      # InterruptController
   tracer @12;          # PayloadTracer: everybody's calls and messages; narrow it to Tracer for headers
+  sessions @13;        # SessionManager
 }
 
 struct PortRange {

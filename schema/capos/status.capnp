@@ -67,6 +67,8 @@ enum Reason {
   notBuilt @18 $sentence("this part of the system is not built yet");
   noCapability @19 $sentence("the answer that the call waited for has no capability at that place");
   sealed @20 $sentence("the memory is sealed: nobody writes it any more");
+  loggedOut @21 $sentence("the session has ended");
+  scope @22 $sentence("capability {class} may not be given to a process of another session, or only by its service");
 }
 
 enum ResourceClass {

@@ -73,6 +73,8 @@ uint64_t plan_kernel_interface(enum kernel_object object)
 		return INTERRUPT_CONTROLLER_INTERFACE_ID;
 	case KERNEL_OBJECT_TRACER:
 		return PAYLOAD_TRACER_INTERFACE_ID;
+	case KERNEL_OBJECT_SESSIONS:
+		return SESSION_MANAGER_INTERFACE_ID;
 	}
 	return 0; /* a number that this init does not know */
 }

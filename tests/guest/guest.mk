@@ -12,6 +12,7 @@ GUEST_TEST_SRCS := \
 	transfer_test.c \
 	export_test.c \
 	grant_test.c \
+	session_test.c \
 	manager_test.c \
 	process_test.c \
 	death_test.c \

@@ -38,6 +38,7 @@ int main(int argc, char **argv)
 	run(&transfer_tests);
 	run(&export_tests);
 	run(&grant_tests);
+	run(&session_tests);
 	run(&manager_tests);
 	run(&knot_tests);
 	run(&process_tests);

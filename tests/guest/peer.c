@@ -232,6 +232,17 @@ static int pass_on(const char *arg)
 	return calls("0");
 }
 
+/* Sends "service" to "sink"; ends with 100 and the kernel's reason when that is refused. */
+static int give(const char *arg)
+{
+	struct ring_entry entry = entry_call(grant_id("sink"), Q0);
+	struct ring_completion reply;
+
+	send_cap(&entry, TRANSFER_KIND_COPY, grant_id("service"));
+	reply = perform_sync(entry);
+	return reply.status == STATUS_OK ? 0 : (int)(100 + reason_of(reply.detail));
+}
+
 /* Receives one capability at "endpoint", answers, and calls it until it is refused. */
 static int receiver_of_one(const char *arg)
 {
@@ -614,6 +625,7 @@ const struct role peer_roles[] = {
 	{ "calls", calls },
 	{ "flood", flood },
 	{ "receive", receive },
+	{ "give", give },
 	{ "pass-on", pass_on },
 	{ "receiver-of-one", receiver_of_one },
 	{ "await-death", await_death },

@@ -19,6 +19,7 @@ extern const struct test_list
 		transfer_tests,
 		export_tests,
 		grant_tests,
+		session_tests,
 		manager_tests,
 		process_tests,
 		death_tests,

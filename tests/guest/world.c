@@ -58,6 +58,7 @@ void world_init(bool complete)
 	world.package.ref = need("package", BOOT_PACKAGE_INTERFACE_ID, complete);
 	world.system.ref = need("system", SYSTEM_CONTROL_INTERFACE_ID, complete);
 	world.authority.ref = need("authority", CAPABILITY_MANAGER_INTERFACE_ID, complete);
+	world.sessions.ref = need("sessions", SESSION_MANAGER_INTERFACE_ID, complete);
 	world.memory.ref = need("memory", VIRTUAL_MEMORY_INTERFACE_ID, complete);
 	world.process_id = ring_self()->header->process_id;
 	ASSERT(ring_span_take(ring_self(), MESSAGE_WORDS_SENT, &world.message_off));
@@ -263,7 +264,7 @@ uint32_t endpoint_new(void)
 	return endpoint_sized(MESSAGE_WORDS, MESSAGE_CAPS, SERVICE_CALLS);
 }
 
-status_t export_status(uint32_t endpoint, uint64_t tag, bool lasting, uint32_t *id)
+static status_t export_make(uint32_t endpoint, uint64_t tag, bool lasting, enum transfer_scope scope, uint32_t *id)
 {
 	struct endpoint_export_params_builder params;
 	struct endpoint_export_call call = endpoint_export_begin(
@@ -274,6 +275,7 @@ status_t export_status(uint32_t endpoint, uint64_t tag, bool lasting, uint32_t *
 
 	endpoint_export_params_set_tag(params, tag);
 	endpoint_export_params_set_lasting(params, lasting);
+	endpoint_export_params_set_scope(params, scope);
 	rows = endpoint_export_params_init_interfaces(params, 2);
 	interface_row_set_id(interface_row_builder_at(rows, 0), TEST_INTERFACE);
 	interface_row_set_methods(interface_row_builder_at(rows, 0), 3);
@@ -287,6 +289,18 @@ status_t export_status(uint32_t endpoint, uint64_t tag, bool lasting, uint32_t *
 	endpoint_export_done(&call);
 	*id = rt_id(capability);
 	return status;
+}
+
+status_t export_status(uint32_t endpoint, uint64_t tag, bool lasting, uint32_t *id)
+{
+	return export_make(endpoint, tag, lasting, TRANSFER_SCOPE_SHAREABLE, id);
+}
+
+uint32_t export_scoped(uint32_t endpoint, uint64_t tag, enum transfer_scope scope)
+{
+	uint32_t id = 0;
+
+	return export_make(endpoint, tag, false, scope, &id) == STATUS_OK ? id : 0;
 }
 
 uint32_t export_of(uint32_t endpoint, uint64_t tag, const struct capnp_interface *interface)
@@ -455,7 +469,8 @@ status_t child_try(const struct child_spec *spec, struct process_handle_ref *pro
 		.arg_count = 2,
 		.grants = grants,
 		.limits = spec->limits,
-		.limit_count = spec->limit_count };
+		.limit_count = spec->limit_count,
+		.session = spec->session };
 	struct launch_result result = { 0 };
 	status_t status;
 

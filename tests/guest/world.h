@@ -39,6 +39,7 @@ struct world {
 	struct boot_package_ref package;
 	struct system_control_ref system;
 	struct capability_manager_ref authority;
+	struct session_manager_ref sessions;
 	struct virtual_memory_ref memory;
 	struct process_handle_ref self;
 	uint32_t process_id;
@@ -124,6 +125,8 @@ uint32_t export_new(uint32_t endpoint, uint64_t tag, bool lasting);
 status_t export_status(uint32_t endpoint, uint64_t tag, bool lasting, uint32_t *id);
 /* One with an interface that has no ancestors. */
 uint32_t export_of(uint32_t endpoint, uint64_t tag, const struct capnp_interface *interface);
+/* As export_new, with a transfer scope. */
+uint32_t export_scoped(uint32_t endpoint, uint64_t tag, enum transfer_scope scope);
 uint32_t notification_new(void);
 uint32_t info_exports(uint32_t endpoint);
 uint32_t info_pending(uint32_t endpoint);
@@ -159,6 +162,7 @@ struct child_spec {
 			*interfaces[10]; /* what the child is told they are; NULL: nothing */
 	const struct launch_limit *limits;
 	uint32_t limit_count;
+	uint32_t session; /* 0: ours */
 };
 
 /* Starts a child. Null reference: it could not be started. */

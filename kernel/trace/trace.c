@@ -107,6 +107,7 @@ void trace_record_call(struct question *call, const struct process *server)
 	call->trace_call = __atomic_add_fetch(&last_call, 1, __ATOMIC_RELAXED);
 	record.call = call->trace_call;
 	record.other = server ? server->id : 0;
+	record.detail = call->kind == QUESTION_CALL;
 	record_write(&record, ring->words + call->entry.msg_off, call->entry.msg_words);
 }
 

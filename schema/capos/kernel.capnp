@@ -6,6 +6,7 @@
 using import "annotations.capnp".hexadecimal;
 using import "annotations.capnp".unit;
 using import "annotations.capnp".local;
+using import "annotations.capnp".sensitive;
 using import "annotations.capnp".replyWords;
 using import "annotations.capnp".idempotent;
 using import "annotations.capnp".example;
@@ -30,7 +31,7 @@ interface Timer @0xc1a0e5b2d3f40602 {
 
 interface EntropySource @0xc1a0e5b2d3f40603 {
   # Random bytes fit for keys.
-  fill @0 (count :UInt32 $unit("bytes")) -> (bytes :Data) $replyWords(256);
+  fill @0 (count :UInt32 $unit("bytes")) -> (bytes :Data $sensitive) $replyWords(256);
   # At most 1024 bytes a call.
 }
 

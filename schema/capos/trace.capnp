@@ -18,7 +18,8 @@ const traceSessionsMax :UInt32 = 4;       # recording at the same time
 enum TraceKind {
   # What an event is about, and which of its fields mean something beside time, processor, process and `within`.
   none @0;
-  call @1;           # A call was accepted: interface, method, words, capabilities, question; other: who serves, 0: the kernel.
+  call @1;           # A call was accepted: interface, method, words, capabilities, question. detail: 1 if a process serves
+                     # it, which is other, as far as one is known to run; 0 if the kernel does.
   refused @2;        # A call never began: as call, and the status.
   delivery @3;       # A server received the call: process is the server, other the caller.
   answer @4;         # The call was answered: process is the server, other the caller; status, words, capabilities.

@@ -73,6 +73,7 @@ static void begin(void)
 	double_init(&system_);
 	shell_init(&sh, &schema, &system_.transport, &double_ops, &system_);
 	double_grant_all(&system_, &sh);
+	double_grant_tracer(&system_, &sh, true);
 	assert_true(run("kept = bank.open(owner = \"kept\"); word = \"ann\""));
 }
 
@@ -92,6 +93,7 @@ static const char *const lines[] = {
 	"p = spawn hello with { @timer }; wait p; kill p",
 	"help; help bank; help Outcome; caps",
 	"drop kept; bank.open(owner = \"new\")",
+	"trace { t = timer.now; kept.balance }",
 };
 
 /* Each line with its n-th allocation failing; the number of n that the line reached. */

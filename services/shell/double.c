@@ -8,6 +8,7 @@
 #include "capnp/server.h"
 #include "capos/kernel.server.h"
 #include "capos/terminal.server.h"
+#include "capos/trace.server.h"
 #include "programs/bank/bank.server.h"
 
 #define QUESTIONS 8
@@ -335,6 +336,114 @@ static status_t process_(void *self, struct call *call, uint64_t interface_id, u
 	return process_handle_dispatch(&process_handlers, self, call, interface_id, method);
 }
 
+/* --- Tracing ------------------------------------------------------------------------------------ */
+
+#define TRACE_PAGE 3u		/* events in one answer: readers must go on */
+
+static status_t trace_read_(void *self, struct call *call, struct trace_read_params_reader in,
+		struct trace_read_results_builder *out)
+{
+	uint64_t position = MAX(trace_read_params_get_position(in), sys->trace_lost);
+	uint64_t end = sys->trace_lost + sys->trace_count;
+	uint32_t count = (uint32_t)MIN(TRACE_PAGE, end - position);
+	struct capnp_list_builder list = trace_read_results_init_events(*out, count);
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct trace_event_builder event = trace_event_builder_at(list, i);
+		const struct double_event *from = &sys->trace[position - sys->trace_lost + i];
+
+		trace_event_set_kind(event, (enum trace_kind)from->kind);
+		trace_event_set_method(event, from->method);
+		trace_event_set_time_ns(event, from->time_ns);
+		trace_event_set_call(event, from->call);
+		trace_event_set_within(event, from->within);
+		trace_event_set_interface_id(event, from->interface_id);
+		trace_event_set_detail(event, from->detail);
+		trace_event_set_process_id(event, from->process);
+		trace_event_set_other_id(event, from->other);
+		trace_event_set_status(event, from->status);
+		trace_event_set_question(event, from->question);
+		trace_event_set_words(event, from->words);
+	}
+	trace_read_results_set_next(*out, position + count);
+	trace_read_results_set_lost(*out, position - trace_read_params_get_position(in));
+	return STATUS_OK;
+}
+
+static status_t trace_stop_(void *self, struct call *call, struct trace_stop_params_reader in,
+		struct trace_stop_results_builder *out)
+{
+	sys->traces_stopped++;
+	return STATUS_OK;
+}
+
+static status_t trace_info_(void *self, struct call *call, struct trace_info_params_reader in,
+		struct trace_info_results_builder *out)
+{
+	trace_info_results_set_processors(*out, 1);
+	return STATUS_OK;
+}
+
+static status_t trace_process_(void *self, struct call *call, struct trace_process_params_reader in,
+		struct trace_process_results_builder *out)
+{
+	uint32_t id = trace_process_params_get_process_id(in);
+	char name[16];
+
+	snprintf(name, sizeof(name), "process-%u", id);
+	trace_process_results_set_found(*out, id < 100);
+	if (id < 100)
+		trace_process_results_set_name(*out, capnp_text(id == DOUBLE_SHELL ? "shell" : name));
+	return STATUS_OK;
+}
+
+static status_t trace_payload_(void *self, struct call *call, struct payload_trace_payload_params_reader in,
+		struct payload_trace_payload_results_builder *out)
+{
+	const struct double_event *event = &sys->trace[payload_trace_payload_params_get_position(in) - sys->trace_lost];
+	struct capnp_list_builder words = payload_trace_payload_results_init_words(*out, event->payload_words);
+
+	for (uint32_t i = 0; i < event->payload_words; i++)
+		capnp_list_set_u64(words, i, event->payload[i]);
+	payload_trace_payload_results_set_found(*out, true);
+	return STATUS_OK;
+}
+
+static const struct payload_trace_server trace_handlers = {
+	.trace = { .read = trace_read_, .stop = trace_stop_, .info = trace_info_, .process = trace_process_ },
+	.payload = trace_payload_,
+};
+
+static status_t trace_(void *self, struct call *call, uint64_t interface_id, uint16_t method)
+{
+	return payload_trace_dispatch(&trace_handlers, self, call, interface_id, method);
+}
+
+static status_t tracer_start_(void *self, struct call *call, struct tracer_start_params_reader in,
+		struct tracer_start_results_builder *out)
+{
+	if (sys->trace_status == 0)
+		tracer_start_results_set_trace(*out, give(call, object_make(trace_, 0, "")));
+	return (status_t)sys->trace_status;
+}
+
+static status_t tracer_start_payload_(void *self, struct call *call, struct payload_tracer_start_payload_params_reader in,
+		struct payload_tracer_start_payload_results_builder *out)
+{
+	payload_tracer_start_payload_results_set_trace(*out, give(call, object_make(trace_, 0, "")));
+	return STATUS_OK;
+}
+
+static const struct payload_tracer_server tracer_handlers = {
+	.tracer = { .start = tracer_start_ },
+	.start_payload = tracer_start_payload_,
+};
+
+static status_t tracer_(void *self, struct call *call, uint64_t interface_id, uint16_t method)
+{
+	return payload_tracer_dispatch(&tracer_handlers, self, call, interface_id, method);
+}
+
 /* --- Transport -------------------------------------------------------------------------------- */
 
 static status_t t_begin(struct transport *transport, const struct client_begin *what, uint32_t *question)
@@ -527,9 +636,14 @@ static void o_programs(void *arg, struct term_candidates *out)
 	term_candidates_add(out, "counter", 7, " ");
 }
 
+static uint32_t o_process_id(void *arg)
+{
+	return DOUBLE_SHELL;
+}
+
 const struct shell_ops double_ops = {
 	.output = o_output, .flush = o_flush, .await = o_await, .await_process = o_await_process, .narrow = o_narrow,
-	.launch = o_launch, .programs = o_programs,
+	.launch = o_launch, .programs = o_programs, .process_id = o_process_id,
 };
 
 void double_init(struct double_system *d)
@@ -550,6 +664,12 @@ void double_grant_all(struct double_system *d, struct shell *sh)
 	(void)shell_bind_capability(sh, "authority", object_make(authority_, 0, ""),
 			CAPABILITY_MANAGER_INTERFACE_ID);
 	(void)shell_bind_capability(sh, "system", object_make(system_, 0, ""), SYSTEM_CONTROL_INTERFACE_ID);
+}
+
+void double_grant_tracer(struct double_system *d, struct shell *sh, bool payload)
+{
+	(void)shell_bind_capability(sh, "tracer", object_make(tracer_, 0, ""),
+			payload ? PAYLOAD_TRACER_INTERFACE_ID : TRACER_INTERFACE_ID);
 }
 
 uint32_t double_keep(struct double_system *d)

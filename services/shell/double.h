@@ -37,6 +37,18 @@ struct double_row {
 	bool revoked;
 };
 
+/* What a trace recorded, for the tests to say; `payload` begins the message of `words` words. */
+struct double_event {
+	uint16_t kind;
+	uint16_t method;
+	uint64_t time_ns, call, within, interface_id, detail;
+	uint32_t process, other;
+	int32_t status;
+	uint16_t question, words;
+	const uint64_t *payload;
+	uint32_t payload_words;
+};
+
 struct double_system {
 	struct transport transport;
 	struct double_object object[DOUBLE_OBJECTS_MAX];	/* capability id is 1 + index */
@@ -55,12 +67,23 @@ struct double_system {
 	char strings[256];
 	int64_t exit_status;		/* of programs to come */
 	bool crash;
+
+	const struct double_event *trace;	/* what every trace recorded */
+	uint32_t trace_count;
+	uint64_t trace_lost;
+	uint32_t trace_status;		/* with which tracing is refused; 0: it is not */
+	uint32_t traces_stopped;
 };
+
+#define DOUBLE_SHELL 7u			/* process id of the shell; others are called process-N */
 
 void double_init(struct double_system *d);
 
 /* Makes the shell hold timer, console, bank, authority and system. */
 void double_grant_all(struct double_system *d, struct shell *sh);
+
+/* And a tracer: headers only, or also messages. */
+void double_grant_tracer(struct double_system *d, struct shell *sh, bool payload);
 
 extern const struct shell_ops double_ops;	/* arg: the double_system; output goes to double_output */
 extern char double_output[65536];

@@ -155,6 +155,7 @@ static bool call_once(struct shell *sh, struct thing target, struct schema_node 
 	}
 	if (ok) {
 		sh->ops->flush(sh->arg);
+		shell_trace_note(sh, &call, what.interface_id, what.method);
 		client_send(&call);
 		if (call.status == STATUS_OK)
 			client_fail(&call, sh->ops->await(sh->arg, &call));
@@ -495,7 +496,7 @@ static bool finish(struct shell *sh, const struct shell_statement *s, struct thi
 	return true;
 }
 
-static bool run_statement(struct shell *sh, const struct shell_statement *s)
+bool shell_run_statement(struct shell *sh, const struct shell_statement *s)
 {
 	struct thing result = { .kind = THING_NOTHING };
 
@@ -510,6 +511,7 @@ static bool run_statement(struct shell *sh, const struct shell_statement *s)
 	case SHELL_HISTORY: show_history(sh); return true;
 	case SHELL_DROP: return drop(sh, s);
 	case SHELL_TOUR: sh->tour = true; return true;
+	case SHELL_TRACE: return shell_trace(sh, s);
 	case SHELL_EXIT: return leave(sh, s);
 	case SHELL_HOLDERS: return shell_holders(sh, s);
 	case SHELL_REACH: return shell_reach(sh, s);
@@ -577,7 +579,7 @@ bool shell_run(struct shell *sh, const char *line, uint32_t bytes)
 	if (!parsed.ok)
 		ok = shell_fail(sh, parsed.error_at, "%s", parsed.error);
 	for (s = ok ? parsed.statements : NULL; s && ok; s = s->next) {
-		ok = run_statement(sh, s);
+		ok = shell_run_statement(sh, s);
 		sh->status = 0;
 	}
 	if (!ok)

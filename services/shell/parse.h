@@ -105,6 +105,7 @@ enum shell_statement_kind {
 	SHELL_HISTORY,
 	SHELL_DROP,
 	SHELL_TOUR,
+	SHELL_TRACE,
 	SHELL_EXIT,
 	SHELL_HOLDERS,
 	SHELL_REACH,
@@ -122,6 +123,8 @@ struct shell_statement {
 	bool graph;			/* AUTHORITY --dot */
 	struct shell_launch *launch;
 	struct shell_word topic[2];	/* HELP: name and method; AUTHORITY: a process' name; empty where not given */
+	struct shell_statement *body;	/* TRACE: what is traced */
+	bool payload;			/* TRACE: with messages */
 };
 
 /* What could stand where the line ends: for completion. */

@@ -15,6 +15,7 @@ struct parser {
 	struct shell_arena *arena;
 	struct shell_line *line;
 	struct shell_frame *frame;
+	bool traced;			/* within a trace */
 };
 
 static inline bool parser_at_end(const struct parser *p)

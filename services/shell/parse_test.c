@@ -283,6 +283,40 @@ static void the_other_commands(void **state)
 	word(good("help timer.now")->topic[1], "now");
 }
 
+static void a_trace_holds_one_statement_or_several_in_braces(void **state)
+{
+	struct shell_statement *s = good("trace x = timer.now; caps");
+
+	assert_int_equal(s->kind, SHELL_TRACE);
+	assert_false(s->payload);
+	word(s->body->bind, "x");
+	assert_null(s->body->next);
+	assert_int_equal(s->next->kind, SHELL_CAPS);
+	s = good("trace --payload { run hello with { @console } ;; t = 5; }");
+	assert_true(s->payload);
+	assert_int_equal(s->body->kind, SHELL_LAUNCH);
+	assert_int_equal(s->body->next->kind, SHELL_LITERAL);
+	assert_null(s->body->next->next);
+	assert_null(good("trace { }")->body);
+	assert_int_equal(good("trace.me")->kind, SHELL_CHAIN);
+	bad("trace",
+	    "     ^", "`trace` takes what to run: trace timer.now");
+	bad("trace --payloads x",
+	    "       ^", "digits are missing here");
+	bad("trace { timer.now",
+	    "                 ^", "a ; or } is missing here");
+	bad("trace { timer.now;",
+	    "                  ^", "a } is missing here");
+	bad("trace { timer.now timer.now }",
+	    "                  ^", "a ; or } is missing here");
+	bad("trace { trace timer.now }",
+	    "        ^", "a trace holds no other trace");
+	bad("x = trace timer.now",
+	    "    ^", "this command has no result to bind");
+	parse("trace { ");
+	assert_int_equal(line.wanted, SHELL_WANT_STATEMENT);
+}
+
 static void errors_point_at_the_column(void **state)
 {
 	bad("timer.",
@@ -482,6 +516,7 @@ int main(void)
 		cmocka_unit_test(commands_about_authority_take_what_they_show),
 		cmocka_unit_test(a_name_like_a_command_can_still_be_called),
 		cmocka_unit_test(the_other_commands),
+		cmocka_unit_test(a_trace_holds_one_statement_or_several_in_braces),
 		cmocka_unit_test(errors_point_at_the_column),
 		cmocka_unit_test(nesting_has_an_end),
 		cmocka_unit_test(a_small_arena_is_an_error_and_not_a_crash),

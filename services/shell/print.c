@@ -486,7 +486,7 @@ static bool is_table(struct thing t)
 			capnp_any_list_any(t.any).count > 0;
 }
 
-static uint32_t duration(uint64_t ns, char *out)
+uint32_t shell_duration(uint64_t ns, char out[SHELL_DURATION_BYTES])
 {
 	static const struct { uint64_t least; const char *unit; } units[] = {
 		{ UINT64_C(1000000000), "s" }, { 1000000, "ms" }, { 1000, "us" },
@@ -496,10 +496,10 @@ static uint32_t duration(uint64_t ns, char *out)
 		uint64_t tenths = ns / (units[i].least / 10);
 
 		if (ns >= units[i].least)
-			return (uint32_t)format_into(out, CELL_BYTES, "%llu.%llu %s", (unsigned long long)(tenths / 10),
+			return (uint32_t)format_into(out, SHELL_DURATION_BYTES, "%llu.%llu %s", (unsigned long long)(tenths / 10),
 					(unsigned long long)(tenths % 10), units[i].unit);
 	}
-	return (uint32_t)format_into(out, CELL_BYTES, "%llu ns", (unsigned long long)ns);
+	return (uint32_t)format_into(out, SHELL_DURATION_BYTES, "%llu ns", (unsigned long long)ns);
 }
 
 /* A table's cell, without unit and quotes, cut at CELL_BYTES. */
@@ -511,7 +511,7 @@ static uint32_t cell(struct page *p, struct thing t, char *out)
 	char *memory = p->bytes + PAGE_BYTES;	/* room for one more cell stands behind the page */
 
 	if (capnp_text_equals(unit_of(t), "ns"))
-		return duration(t.bits, out);
+		return shell_duration(t.bits, out);
 	if (!schema_node_is_null(interface)) {
 		text = schema_node_name(interface);
 	} else if (schema_type_kind(t.type) == SCHEMA_TEXT) {

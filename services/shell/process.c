@@ -467,9 +467,15 @@ static uint64_t detail(void *arg)
 	return rt_detail();
 }
 
+static uint32_t process_id(void *arg)
+{
+	return ring_self()->header->process_id;
+}
+
 static const struct shell_ops process_ops = {
 	.output = write_out, .flush = flush, .await = await, .await_process = await_process, .narrow = narrow,
 	.launch = launch_program, .detail = detail, .programs = list_programs,
+	.process_id = process_id,
 };
 
 /* --- Starting ----------------------------------------------------------------------------------- */

@@ -120,6 +120,8 @@ struct shell_ops {
 	uint64_t (*detail)(void *arg);
 	/* The programs that could be started, for completion; NULL without. */
 	void (*programs)(void *arg, struct term_candidates *out);
+	/* The shell's own process id, as traces name it. */
+	uint32_t (*process_id)(void *arg);
 };
 
 struct shell {
@@ -146,6 +148,7 @@ struct shell {
 	bool failed;
 	uint32_t failed_at;
 	int64_t failure;		/* what $? becomes if this statement fails */
+	struct shell_tracing *tracing;	/* while `trace` runs statements: the calls that they make */
 	char sentence[SHELL_SENTENCE_BYTES];
 	_Alignas(8) uint8_t arena_bytes[SHELL_ARENA_BYTES];
 	struct shell_arena arena;
@@ -210,6 +213,11 @@ void shell_unbind(struct shell *sh, struct shell_name *name);
 
 /* evaluate.c: follows a chain of names and, if `calls`, of calls. The thing holds its object. */
 bool shell_follow(struct shell *sh, const struct shell_chain *chain, bool calls, struct thing *out);
+bool shell_run_statement(struct shell *sh, const struct shell_statement *s);
+
+/* trace.c: runs the statement's body and shows who called whom. Calls that a statement makes are noted before they are sent. */
+bool shell_trace(struct shell *sh, const struct shell_statement *s);
+void shell_trace_note(struct shell *sh, const struct client_call *call, uint64_t interface_id, uint16_t method);
 
 /* encode.c: fills the struct from fields written by the person; says what is wrong and where. */
 bool shell_encode(struct shell *sh, struct client_call *call, struct capnp_struct_builder to,
@@ -221,6 +229,9 @@ const char *shell_type_name(struct schema_type type, char *buffer, uint32_t byte
 void shell_print_thing(struct shell *sh, struct thing t, struct capnp_text bound);
 /* In the text below, a blank at which no line may end. */
 #define SHELL_TIED "\x01"
+/* A span of time in the unit that suits it, with its NUL; answers its length. */
+#define SHELL_DURATION_BYTES 32
+uint32_t shell_duration(uint64_t ns, char out[SHELL_DURATION_BYTES]);
 /* Prints words within the terminal's width: the first line behind `first` blanks, others behind
  * `rest`. Line ends in the text count as blanks. */
 void shell_print_wrapped(struct shell *sh, const char *text, size_t bytes, uint32_t first, uint32_t rest);

@@ -41,7 +41,7 @@ static const struct sugar sugars[] = {
 
 const char *const shell_commands[] = {
 	"authority", "caps", "drop", "exit", "help", "history", "holders", "kill", "poweroff", "ps", "reach",
-	"reboot", "revoke", "run", "spawn", "tour", "wait", NULL,
+	"reboot", "revoke", "run", "spawn", "tour", "trace", "wait", NULL,
 };
 
 static bool is_command(struct shell_word w)
@@ -347,20 +347,28 @@ static bool reach(struct parser *p, struct shell_statement *s)
 	return s->chain != NULL;
 }
 
+/* Whether this option is written here; then it is consumed. */
+static bool option(struct parser *p, const char *text)
+{
+	uint32_t bytes = (uint32_t)strlen(text);
+
+	if (p->bytes - p->at < bytes || memcmp(p->text + p->at, text, bytes) != 0)
+		return false;
+	if (p->at + bytes < p->bytes && shell_is_name(p->text[p->at + bytes]))
+		return false;
+	p->at += bytes;
+	parser_blanks(p);
+	return true;
+}
+
 /* authority, authority bank, authority 12, authority --dot */
 static bool authority(struct parser *p, struct shell_statement *s)
 {
-	static const char dot[] = "--dot";
-
 	s->kind = SHELL_AUTHORITY;
 	parser_want(p, SHELL_WANT_PROCESS, NULL);
 	if (parser_peek(p) == '-') {
-		if (p->bytes - p->at < strlen(dot) || memcmp(p->text + p->at, dot, strlen(dot)) != 0)
-			return parser_fail(p, "`authority` takes a process, or --dot for a graph");
-		p->at += (uint32_t)strlen(dot);
-		parser_blanks(p);
-		s->graph = true;
-		return true;
+		s->graph = option(p, "--dot");
+		return s->graph || parser_fail(p, "`authority` takes a process, or --dot for a graph");
 	}
 	if (is_digit(parser_peek(p))) {
 		s->literal = NEW(p, struct shell_value);
@@ -371,6 +379,45 @@ static bool authority(struct parser *p, struct shell_statement *s)
 	}
 	(void)parser_accept(p, '@');
 	return !shell_is_name_start(parser_peek(p)) || parser_name(p, &s->topic[0], "");
+}
+
+static bool statement(struct parser *p, struct shell_statement *s);
+
+/* One statement, or several in braces. */
+static bool trace_body(struct parser *p, struct shell_statement **tail)
+{
+	bool braces = parser_accept(p, '{');
+
+	do {
+		while (braces && parser_accept(p, ';'))
+			;
+		parser_want(p, SHELL_WANT_STATEMENT, NULL);
+		if (braces && parser_accept(p, '}'))
+			return true;
+		if (parser_at_end(p))
+			return parser_fail(p, braces ? "a } is missing here" : "`trace` takes what to run: trace timer.now");
+		*tail = NEW(p, struct shell_statement);
+		if (!*tail || !statement(p, *tail))
+			return false;
+		tail = &(*tail)->next;
+		if (braces && parser_peek(p) != '}' && parser_peek(p) != ';')
+			return parser_fail(p, "a ; or } is missing here");
+	} while (braces);
+	return true;
+}
+
+static bool trace(struct parser *p, struct shell_statement *s)
+{
+	bool ok;
+
+	s->kind = SHELL_TRACE;
+	if (p->traced)
+		return parser_fail_at(p, s->at, "a trace holds no other trace");
+	s->payload = option(p, "--payload");
+	p->traced = true;
+	ok = trace_body(p, &s->body);
+	p->traced = false;
+	return ok;
 }
 
 /* A statement that begins with a command's name; the name is consumed. */
@@ -399,6 +446,8 @@ static bool command(struct parser *p, struct shell_statement *s, struct shell_wo
 		return reach(p, s);
 	if (shell_word_is(w, "authority"))
 		return authority(p, s);
+	if (shell_word_is(w, "trace"))
+		return trace(p, s);
 	s->kind = shell_word_is(w, "caps") ? SHELL_CAPS : shell_word_is(w, "tour") ? SHELL_TOUR : SHELL_HISTORY;
 	return true;
 }
@@ -489,6 +538,7 @@ static const char *more_after(const struct shell_statement *s)
 	case SHELL_TOUR: return "this command takes nothing; write ; between statements";
 	case SHELL_HELP: return "`help` takes one name, or name.method";
 	case SHELL_LITERAL:
+	case SHELL_TRACE:
 	case SHELL_EXIT: break;
 	}
 	return "this does not belong to the statement before; write ; between statements";

@@ -45,6 +45,8 @@ static const struct tour_step steps[] = {
 	  "services.list" },
 	{ "At last: who holds what? The kernel knows who holds the account:\n", "holders @acct" },
 	{ "And who can get at the bank, by itself or through others:\n", "reach bank" },
+	{ "And who calls whom? Printing a line, followed from here to the driver:\n",
+	  "trace console.write(text = \"hi\")" },
 	{ "When nobody holds it any more, the account is closed:\n", "drop acct; drop gift" },
 };
 

@@ -252,6 +252,7 @@ def test_tour_shows_around(shell):
         r"logger\s+running\s+\d+\s+2\s+was killed",
         r"shell.*Account",
         r"shell.*Bank",
+        r"serial: ByteSink.write +ok",
     ):
         shell.expect("-- Enter goes on")
         shell.send("\r")

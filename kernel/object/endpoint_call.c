@@ -194,7 +194,7 @@ NO_BUFFER static void deliver_call(struct endpoint *endpoint, const struct deliv
 			.session_high = endpoint->reference.high, .epoch = session->epoch,
 			.sequence = call->entry.deadline_ns,
 			.reply_words = call->entry.reply_words, .reply_caps = call->entry.reply_caps };
-	trace_delivery(call, to);
+	trace_delivery(call, entry, from, to);
 	if (count) {
 		trace_transfers(call, from, to, delivery->items, count);
 		receiver->reserved = (uint8_t)(receiver->reserved - transfer_deliver(delivery->items, count,

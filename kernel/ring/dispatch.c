@@ -127,13 +127,13 @@ void call_refuse_entry(struct ring *ring, const struct ring_entry *entry, status
 	struct question *question = &ring->questions[entry->question];
 	struct question_release release;
 
+	trace_refusal(ring, entry, status);
 	if (unlikely(question->kind == QUESTION_HELD)) {
 		question_drop_transfer(question);
 		question_complete(question, &outcome, false, &release);
 		question_release(&release);
 		return;
 	}
-	trace_refusal(ring, entry, status);
 	if (entry->reply_caps)
 		cap_table_unreserve(&ring->process->caps, entry->reply_caps);
 	if (unlikely(entry->flags & ENTRY_KEEP))

@@ -104,6 +104,8 @@ void trace_record_call(struct question *call, const struct process *server)
 	struct ring *ring = call->ring;
 	struct trace_record record = record_of_entry(ring, &call->entry, TRACE_KIND_CALL);
 
+	if (!is_call(call))
+		return;      /* a forward: the call has its number already */
 	call->trace_call = __atomic_add_fetch(&last_call, 1, __ATOMIC_RELAXED);
 	record.call = call->trace_call;
 	record.other = server ? server->id : 0;
@@ -119,14 +121,15 @@ void trace_record_refusal(struct ring *ring, const struct ring_entry *entry, sta
 	record_write(&record, NULL, 0);
 }
 
-void trace_record_delivery(const struct question *call, struct ring *server)
+void trace_record_delivery(const struct question *call, const struct ring_entry *entry, struct ring *from, struct ring *server)
 {
 	struct trace_record record = { .kind = TRACE_KIND_DELIVERY, .process = server->process->id,
-			.call = number_of(call->trace_call), .other = call->ring->process->id,
-			.interface = call->entry.interface, .method = call->entry.method,
-			.words = call->entry.msg_words, .capabilities = call->entry.cap_count };
+			.call = number_of(call->trace_call), .other = from->process->id, .interface = entry->interface,
+			.method = entry->method, .words = entry->msg_words, .capabilities = entry->cap_count };
 
 	record.within = record.call;
+	if (from != call->ring && from->trace_within == call->trace_call)
+		from->trace_within = 0;      /* who forwards a call serves it no more */
 	server->trace_within = record.call;
 	record_write(&record, NULL, 0);
 }

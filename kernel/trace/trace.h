@@ -26,7 +26,8 @@ static inline bool trace_is_on(void)
 
 void trace_record_call(struct question *call, const struct process *server) COLD;
 void trace_record_refusal(struct ring *ring, const struct ring_entry *entry, status_t status) COLD;
-void trace_record_delivery(const struct question *call, struct ring *server) COLD;
+void trace_record_delivery(const struct question *call, const struct ring_entry *entry, struct ring *from,
+		struct ring *server) COLD;
 void trace_record_answer(const struct question *call, struct ring *server, const uint64_t *message,
 		const struct ring_completion *outcome) COLD;
 void trace_record_completion(struct question *question, const struct ring_completion *outcome) COLD;
@@ -37,7 +38,7 @@ void trace_record_switch(const struct thread *from, const struct thread *to) COL
 void trace_record_fault(const struct thread *thread, uint32_t vector, uint64_t address) COLD;
 void trace_record_process(const struct process *process, enum trace_kind kind) COLD;
 
-/* A call has its question. `server`: who received last at its endpoint, or NULL. */
+/* A call (or what is no call: then nothing) has its question. `server`: who received last at its endpoint, or NULL. */
 static inline void trace_call(struct question *call, const struct process *server)
 {
 	if (trace_is_on())
@@ -51,10 +52,12 @@ static inline void trace_refusal(struct ring *ring, const struct ring_entry *ent
 		trace_record_refusal(ring, entry, status);
 }
 
-static inline void trace_delivery(const struct question *call, struct ring *server)
+/* `entry`, `from`: the caller's, or those of who forwards the call. */
+static inline void trace_delivery(const struct question *call, const struct ring_entry *entry, struct ring *from,
+		struct ring *server)
 {
 	if (trace_is_on())
-		trace_record_delivery(call, server);
+		trace_record_delivery(call, entry, from, server);
 }
 
 /* `server`: the ring of who answers; NULL: the kernel. The message may be in memory that a program can change. */

@@ -21,7 +21,7 @@ enum TraceKind {
   call @1;           # A call was accepted: interface, method, words, capabilities, question. detail: 1 if a process serves
                      # it, which is other, as far as one is known to run; 0 if the kernel does.
   refused @2;        # A call never began: as call, and the status.
-  delivery @3;       # A server received the call: process is the server, other the caller.
+  delivery @3;       # A server received the call: process is the server, other the caller, or who forwarded it.
   answer @4;         # The call was answered: process is the server, other the caller; status, words, capabilities.
   completion @5;     # An operation ended for the process that began it: status, question; call if it was one.
   transfer @6;       # A capability went from process to other with the call: interface; detail: 1 moved, 0 copied.

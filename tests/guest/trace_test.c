@@ -184,6 +184,48 @@ static void a_call_is_followed_to_the_server_and_what_it_calls(void)
 	CHECK_EQUAL(release(endpoint), STATUS_OK);
 }
 
+/* To another server, at once or when that receives: one number from the caller to who answers. */
+static void a_forwarded_call_keeps_its_number(void)
+{
+	uint32_t first = endpoint_new(), second = endpoint_new();
+	uint32_t export = export_new(first, TAG, false), other = export_new(second, TAG, false);
+
+	for (uint32_t later = 0; later < 2; later++) {
+		struct trace_ref trace = trace_of_all();
+		struct ring_entry forward = { .op = CAP_OP_FORWARD, .target = other, .interface = TEST_INTERFACE, .method = 1,
+			.question = Q0 + 3 };
+		uint64_t number;
+
+		start(entry_recv(first, Q0 + 1));
+		start(entry_call(export, Q0));
+		forward.deadline_ns = (uint64_t)first << 32 | finish(Q0 + 1).id;
+		if (!later)
+			start(entry_recv(second, Q0 + 2));
+		start(forward);
+		if (later)
+			start(entry_recv(second, Q0 + 2));
+		CHECK_EQUAL(finish(Q0 + 3).status, STATUS_OK);
+		CHECK_EQUAL(perform(entry_return(second, finish(Q0 + 2).id)).status, STATUS_OK);
+		CHECK_EQUAL(finish(Q0).status, STATUS_OK);
+		(void)now_ns();
+		stop_and_read(trace);
+		number = event_of(TRACE_KIND_CALL, TEST_INTERFACE, 0)->call;
+		CHECK(number != 0);
+		CHECK_EQUAL(event_of(TRACE_KIND_CALL, TEST_INTERFACE, 1)->call, 0);
+		CHECK_EQUAL(event_of(TRACE_KIND_DELIVERY, TEST_INTERFACE, 0)->call, number);
+		CHECK_EQUAL(event_of(TRACE_KIND_DELIVERY, TEST_INTERFACE, 1)->call, number);
+		CHECK_EQUAL(event_of(TRACE_KIND_DELIVERY, TEST_INTERFACE, 1)->method, 1);
+		CHECK_EQUAL(event_of(TRACE_KIND_ANSWER, TEST_INTERFACE, 0)->call, number);
+		CHECK_EQUAL(event_of(TRACE_KIND_COMPLETION, TEST_INTERFACE, 0)->call, number);
+		CHECK_EQUAL(event_of(TRACE_KIND_CALL, TIMER_INTERFACE_ID, 0)->within, 0);
+		client_release(trace.ref);
+	}
+	CHECK_EQUAL(release(other), STATUS_OK);
+	CHECK_EQUAL(release(export), STATUS_OK);
+	CHECK_EQUAL(release(second), STATUS_OK);
+	CHECK_EQUAL(release(first), STATUS_OK);
+}
+
 /* A call of a time of tracing before, and one that began while nobody traced, have no number. */
 static void numbers_do_not_outlive_the_tracing(void)
 {
@@ -537,6 +579,7 @@ static void each_allocation_may_fail(void)
 static const struct test tests[] = {
 	{ "a kernel call is seen from beginning to end", a_kernel_call_is_seen_from_beginning_to_end },
 	{ "a call is followed to the server and what it calls", a_call_is_followed_to_the_server_and_what_it_calls },
+	{ "a forwarded call keeps its number", a_forwarded_call_keeps_its_number },
 	{ "numbers do not outlive the tracing", numbers_do_not_outlive_the_tracing },
 	{ "refusals and transfers are events", refusals_and_transfers_are_events },
 	{ "processes, switches and faults are events", processes_switches_and_faults_are_events },

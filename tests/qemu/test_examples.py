@@ -52,5 +52,6 @@ def test_every_capability_that_a_person_holds_has_help(shell):
     for line in shell.shell("caps").lines:
         name, interface = line.split()[:2]
         answer = shell.shell(f"help {name}")
-        assert answer.ok and answer.lines[0] == f"{name}: {interface}"
-        assert answer.lines[1].startswith("  ") and answer.lines[1].strip(), f"{name} says nothing"
+        assert answer.ok and f"{name}: {interface}" in answer.lines      # behind the command of that name, if any
+        says = answer.lines[answer.lines.index(f"{name}: {interface}") + 1]
+        assert says.startswith("  ") and says.strip(), f"{name} says nothing"

@@ -93,3 +93,21 @@ def test_a_trace_by_hand_is_read_by_number_and_ends_with_its_name(shell):
     assert shell.shell("t.stop; t.info").ok
     free = shell.shell("drop t").ok
     assert free and not shell.shell("t.info").ok
+
+
+TIMES = re.compile(r" +\d+(?:\.\d)? (?:ns|us|ms|s)\b| +$")
+
+
+def test_the_page_about_tracing_can_be_typed(shell):
+    with open("docs/tracing.md", encoding="utf-8") as file:
+        page = file.read()
+    shown = None
+    for language, text in re.findall(r"^```(shell|text)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL):
+        if language == "text":
+            assert [TIMES.sub("", line) for line in text.splitlines()] == [TIMES.sub("", line) for line in shown]
+            continue
+        for line in text.splitlines():
+            answer = shell.shell(line)
+            assert answer.ok, (line, answer)
+            shown = answer.lines
+    assert shown is not None

@@ -249,7 +249,8 @@ static void long_and_broken_messages_are_bounded(void **state)
 	events[3].payload = message_words[1];
 	recorded(events, ARRAY_LEN(events));
 	assert_true(run("trace --payload timer.now"));
-	assert_non_null(strstr(double_output, "    <- (text = \"a text that is much longer than the screen is wide, and so i...\n"));
+	assert_non_null(strstr(double_output, "    <- (text = \"a text that is much longer than "
+			"the screen is wide, and so i...\n"));
 	assert_non_null(strstr(double_output, "    <- (500 words, more than a trace keeps)\n"));
 	assert_non_null(strstr(double_output, "    <- (not readable)\n"));
 	fits_eighty_columns();

@@ -314,6 +314,10 @@ void shell_complete(void *shell, const char *line, uint32_t bytes, uint32_t curs
 		if (sh->ops->programs)
 			sh->ops->programs(sh->arg, out);
 		break;
+	case SHELL_WANT_TRACED:
+		add_word(&c, "--payload", " ");
+		statements(&c);
+		break;
 	case SHELL_WANT_LAUNCH_WORD:
 		add_word(&c, "with", " {");
 		add_word(&c, "args", " [");

@@ -343,8 +343,8 @@ static status_t process_(void *self, struct call *call, uint64_t interface_id, u
 static status_t trace_read_(void *self, struct call *call, struct trace_read_params_reader in,
 		struct trace_read_results_builder *out)
 {
-	uint64_t position = MAX(trace_read_params_get_position(in), sys->trace_lost);
 	uint64_t end = sys->trace_lost + sys->trace_count;
+	uint64_t position = MIN(MAX(trace_read_params_get_position(in), sys->trace_lost), end);
 	uint32_t count = (uint32_t)MIN(TRACE_PAGE, end - position);
 	struct capnp_list_builder list = trace_read_results_init_events(*out, count);
 
@@ -400,9 +400,13 @@ static status_t trace_process_(void *self, struct call *call, struct trace_proce
 static status_t trace_payload_(void *self, struct call *call, struct payload_trace_payload_params_reader in,
 		struct payload_trace_payload_results_builder *out)
 {
-	const struct double_event *event = &sys->trace[payload_trace_payload_params_get_position(in) - sys->trace_lost];
-	struct capnp_list_builder words = payload_trace_payload_results_init_words(*out, event->payload_words);
+	uint64_t index = payload_trace_payload_params_get_position(in) - sys->trace_lost;
+	const struct double_event *event = &sys->trace[index];
+	struct capnp_list_builder words;
 
+	if (index >= sys->trace_count)
+		return STATUS_OK;
+	words = payload_trace_payload_results_init_words(*out, event->payload_words);
 	for (uint32_t i = 0; i < event->payload_words; i++)
 		capnp_list_set_u64(words, i, event->payload[i]);
 	payload_trace_payload_results_set_found(*out, true);

@@ -425,6 +425,10 @@ static void completion_knows_names_methods_fields_and_words(void **state)
 	assert_string_equal(completions("reach b"), "bank");
 	assert_string_equal(completions("authority h"), "hello ");
 	assert_string_equal(completions("authority.rev"), "revoke( revokeDerived(");
+	assert_string_equal(completions("trace --"), "--payload ");
+	assert_string_equal(completions("trace ti"), "timer");
+	assert_string_equal(completions("trace --payload { timer.now; po"), "poweroff ");
+	assert_string_equal(completions("trace timer.n"), "now");
 	assert_string_equal(completions("run h"), "hello ");
 	assert_string_equal(completions("run hello w"), "with {");
 	assert_string_equal(completions("run hello with { log: @c"), "console");

@@ -138,6 +138,7 @@ enum shell_wanted {
 	SHELL_WANT_INTERFACE,
 	SHELL_WANT_PROGRAM,
 	SHELL_WANT_PROCESS,
+	SHELL_WANT_TRACED,		/* what `trace` takes: a statement, or --payload first */
 	SHELL_WANT_LAUNCH_WORD,		/* with, args, env */
 	SHELL_WANT_GRANT,		/* the name of a grant */
 	SHELL_WANT_TOPIC,

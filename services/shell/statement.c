@@ -391,7 +391,8 @@ static bool trace_body(struct parser *p, struct shell_statement **tail)
 	do {
 		while (braces && parser_accept(p, ';'))
 			;
-		parser_want(p, SHELL_WANT_STATEMENT, NULL);
+		if (braces)
+			parser_want(p, SHELL_WANT_STATEMENT, NULL);
 		if (braces && parser_accept(p, '}'))
 			return true;
 		if (parser_at_end(p))
@@ -413,7 +414,10 @@ static bool trace(struct parser *p, struct shell_statement *s)
 	s->kind = SHELL_TRACE;
 	if (p->traced)
 		return parser_fail_at(p, s->at, "a trace holds no other trace");
+	parser_want(p, SHELL_WANT_TRACED, NULL);
 	s->payload = option(p, "--payload");
+	if (s->payload)
+		parser_want(p, SHELL_WANT_STATEMENT, NULL);
 	p->traced = true;
 	ok = trace_body(p, &s->body);
 	p->traced = false;

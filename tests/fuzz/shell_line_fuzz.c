@@ -26,6 +26,18 @@ static const struct double_row rows[] = {
 	{ 4, 2, 41, "process", PROCESS_HANDLE_INTERFACE_ID, 0x41, 0, 0, 3, false },
 };
 
+/* What is recorded, whatever is traced: calls within the first timer.now, a process, a fault. */
+static const struct double_event events[] = {
+	{ .kind = 1, .call = 1, .interface_id = TIMER_INTERFACE_ID, .process = DOUBLE_SHELL, .detail = 1 },
+	{ .kind = 3, .call = 1, .process = 3, .time_ns = 1500 },
+	{ .kind = 1, .call = 2, .within = 1, .interface_id = BANK_INTERFACE_ID, .process = 3, .words = 9, .time_ns = 2000 },
+	{ .kind = 6, .call = 2, .interface_id = ACCOUNT_INTERFACE_ID, .process = 3, .other = 200, .time_ns = 2100 },
+	{ .kind = 5, .call = 2, .status = 2, .time_ns = 3000 },
+	{ .kind = 9, .process = 5, .other = DOUBLE_SHELL, .time_ns = 3500 },
+	{ .kind = 8, .process = 5, .status = 14, .time_ns = 3600 },
+	{ .kind = 5, .call = 1, .time_ns = 4000000 },
+};
+
 static struct schema schema;
 
 static void open_schemas(void)
@@ -60,6 +72,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 	double_init(&system_);
 	shell_init(&sh, &schema, &system_.transport, &double_ops, &system_);
 	double_grant_all(&system_, &sh);
+	double_grant_tracer(&system_, &sh, true);
+	system_.trace = events;
+	system_.trace_count = ARRAY_LEN(events);
 	system_.rows = rows;
 	system_.row_count = ARRAY_LEN(rows);
 	while (at < count) {

@@ -69,6 +69,8 @@ static void record_write(struct trace_record *record, const uint64_t *payload, u
 {
 	uint32_t processor = arch_cpu()->number;
 
+	if (!(trace_kinds & KIND_BIT(record->kind)))
+		return;
 	record->time_ns = arch_time_ns();
 	record->processor = (uint8_t)processor;
 	spin_lock(&trace_lock);

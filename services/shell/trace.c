@@ -27,6 +27,7 @@
 #define INDENT_MAX        24u
 #define LEFT_BYTES        120u
 #define TIMES_COLUMNS     10u		/* of each of the three */
+#define COLUMNS_TIMED     60u		/* a narrower terminal shows no times */
 #define MESSAGE_BYTES     400u
 
 /* A call that the shell made: how its events are known. */
@@ -539,11 +540,14 @@ static void print_line(struct tree *t, const char *left, const char *status, con
 		const char *took)
 {
 	bool fits = strlen(left) <= t->left_columns;
+	int columns = (int)t->left_columns - (fits ? 0 : 3);
 	char line[2 * LEFT_BYTES];
-	size_t used = format_into(line, sizeof(line), "%-*.*s%s  %-*s%*s%*s%*s", (int)t->left_columns - (fits ? 0 : 3),
-			(int)t->left_columns - (fits ? 0 : 3), left, fits ? "" : "...", (int)t->status_columns, status,
-			(int)TIMES_COLUMNS, at, (int)TIMES_COLUMNS, waited, (int)TIMES_COLUMNS, took);
+	size_t used = format_into(line, sizeof(line), "%-*.*s%s  %-*s", columns, columns, left, fits ? "" : "...",
+			(int)t->status_columns, status);
 
+	if (t->sh->columns >= COLUMNS_TIMED)
+		used += format_into(line + used, sizeof(line) - used, "%*s%*s%*s", (int)TIMES_COLUMNS, at,
+				(int)TIMES_COLUMNS, waited, (int)TIMES_COLUMNS, took);
 	while (used > 0 && line[used - 1] == ' ')
 		used--;
 	shell_print(t->sh, "%.*s\n", (int)used, line);
@@ -656,7 +660,7 @@ static void measure(struct tree *t)
 		t->left_columns = MAX(t->left_columns, put_left(t, &t->nodes[i], left));
 		t->status_columns = MAX(t->status_columns, (uint32_t)strlen(status_of(&t->nodes[i])));
 	}
-	fixed = 3 + t->status_columns + 3 * TIMES_COLUMNS;
+	fixed = 3 + t->status_columns + (t->sh->columns >= COLUMNS_TIMED ? 3 * TIMES_COLUMNS : 0);
 	t->left_columns = MIN(t->left_columns, t->sh->columns > fixed + 12 ? t->sh->columns - fixed : 12);
 }
 

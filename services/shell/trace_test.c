@@ -256,6 +256,23 @@ static void long_and_broken_messages_are_bounded(void **state)
 	fits_eighty_columns();
 }
 
+static void a_narrow_terminal_shows_no_times(void **state)
+{
+	static const struct double_event events[] = {
+		CALL(2, 0, TIMER_INTERFACE_ID, TIMER_METHOD_NOW, SHELL, 20, 1, 1000),
+		CALL(3, 2, TERMINAL_SESSION_INTERFACE_ID, TERMINAL_SESSION_METHOD_READ_KEYS, 20, 21, 1, 2000),
+		COMPLETION(2, STATUS_OK, 4000),
+	};
+
+	recorded(events, ARRAY_LEN(events));
+	sh.columns = 40;
+	says("trace timer.now",
+		"monotonicNs = 7123456789 ns\n"
+		"shell calls                      status\n"
+		"process-20: Timer.now            ok\n"
+		"  process-21: TerminalSessio...  waits\n");
+}
+
 /* --- Bounds ------------------------------------------------------------------------------------- */
 
 static void what_does_not_fit_is_counted(void **state)
@@ -343,6 +360,7 @@ int main(void)
 		TEST(programs_that_are_started_and_end),
 		TEST(messages_are_decoded_and_what_is_sensitive_is_not_shown),
 		TEST(long_and_broken_messages_are_bounded),
+		TEST(a_narrow_terminal_shows_no_times),
 		TEST(what_does_not_fit_is_counted),
 		TEST(any_events_make_some_tree),
 		TEST(tracing_needs_a_tracer),

@@ -14,6 +14,7 @@ MACHINE_KERNEL := $(filter-out kernel/core/start.c kernel/mm/slab.c,$(KERNEL_UPP
 MACHINE_FAST   := tests/host/machine.c tests/host/machine_slab.c kernel/mm/slab.c $(MACHINE_KERNEL)
 MACHINE_SAFE   := tests/host/machine.c tests/host/machine_heap.c $(MACHINE_KERNEL)
 MACHINE_CFLAGS := -O2 -Ikernel -DCAPOS_HOST=1 -DCONFIG_DEBUG=1
+MACHINE_LDFLAGS := -Wl,--wrap=endpoint_fast
 MACHINE_NARROW := -DCAP_GENERATION_BITS=3 -DSERVICE_GENERATION_BITS=3
 
 $(HOST)/machine/%.o: %.c | gen
@@ -33,10 +34,10 @@ define machine_test
 HOST_TESTS += $$(HOST)/machine/bin/$(1) $$(HOST)/machine-safe/bin/$(1)-sanitized
 $$(HOST)/machine/bin/$(1): $$(call machine_objects,machine,$(2) $$(MACHINE_FAST))
 	@mkdir -p $$(@D)
-	$$(CC) $$^ -lcmocka -o $$@
+	$$(CC) $$(MACHINE_LDFLAGS) $$^ -lcmocka -o $$@
 $$(HOST)/machine-safe/bin/$(1)-sanitized: $$(call machine_objects,machine-safe,$(2) $$(MACHINE_SAFE))
 	@mkdir -p $$(@D)
-	$$(CC) $$(SANITIZE) $$^ -lcmocka -o $$@
+	$$(CC) $$(SANITIZE) $$(MACHINE_LDFLAGS) $$^ -lcmocka -o $$@
 endef
 machine_objects = $(patsubst %.c,$(HOST)/$(1)/%.o,$(patsubst $(O)/%,%,$(2)))
 

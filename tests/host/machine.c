@@ -26,6 +26,7 @@ static struct cpu processor;
 struct cpu *arch_host_cpu = &processor;
 uint8_t *arch_host_memory;
 void (*machine_on_panic)(void);
+bool machine_no_fast;
 
 static uint64_t now_ns = 1;
 static uint64_t timer_ns = UINT64_MAX;
@@ -275,6 +276,17 @@ void arch_console_write(const char *chars, size_t count)
 {
 }
 
+/* --- The direct way of calls -------------------------------------------------------------------- */
+
+/* The linker puts this between dispatch.c and endpoint_fast.c (option --wrap). */
+bool __real_endpoint_fast(struct ring *ring, const struct ring_entry *entry);
+bool __wrap_endpoint_fast(struct ring *ring, const struct ring_entry *entry);
+
+bool __wrap_endpoint_fast(struct ring *ring, const struct ring_entry *entry)
+{
+	return !machine_no_fast && __real_endpoint_fast(ring, entry);
+}
+
 /* --- For tests ---------------------------------------------------------------------------------- */
 
 void machine_boot(uint64_t pages)
@@ -336,7 +348,10 @@ void machine_tick(void)
 	if (now_ns < timer_ns)
 		return;
 	timer_ns = UINT64_MAX;
-	(void)kernel_interrupt(ARCH_VECTOR_TIMER);
+	if (processor.current)
+		(void)kernel_interrupt(ARCH_VECTOR_TIMER);
+	else
+		kernel_interrupt_idle(ARCH_VECTOR_TIMER);
 }
 
 int64_t machine_result(const struct thread *thread)

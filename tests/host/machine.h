@@ -45,6 +45,9 @@ void machine_pass(uint64_t ns);
 /* Takes ended processes apart until none is left. */
 void machine_reap(void);
 
+/* The direct way of calls (kernel/object/endpoint_fast.c) is not taken while this is set. */
+extern bool machine_no_fast;
+
 /* --- What there is ------------------------------------------------------------------------------ */
 
 /* The kernel's own walk through all that it has: panics on a contradiction. */

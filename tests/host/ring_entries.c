@@ -51,6 +51,7 @@ struct ring_completion played_take(struct played *played)
 	MODEL_ASSERT(completion->user_data == played->entry->user_data,
 			"before the completion of 0x%lx stands that of 0x%lx, status %d, id 0x%x, detail 0x%lx",
 			played->entry->user_data, completion->user_data, completion->status, completion->id, completion->detail);
+	course_add(process, completion);
 	return *completion;
 }
 

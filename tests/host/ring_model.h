@@ -230,6 +230,7 @@ struct model {
 	uint64_t        compares;
 	uint64_t        entries;          /* taken by the kernel */
 	uint64_t        refused;
+	uint64_t        course;           /* a hash of every completion, in the order in which they were accounted for */
 	uint64_t        outcomes[17][64]; /* refusals by operation (16: others) and status + 32; STATUS_OK: accepted */
 	uint64_t        delivered, answered, events;
 	struct mproc   *entered;          /* whose batch is played; only to be compared */

@@ -145,10 +145,12 @@ static bool settle_process(struct mproc *process)
 	bool any = false;
 
 	if (sync_has_completed(process) && completion_consume(process, reply_slot(process), true)) {
+		course_add(process, reply_slot(process));
 		process->sync_due = false;
 		any = true;
 	}
 	while ((completion = queue_next(process)) && completion_consume(process, completion, false)) {
+		course_add(process, completion);
 		process->cq_seen++;
 		any = true;
 	}

@@ -12,6 +12,10 @@
 #include "kernel/mm/slab.h"
 #include "kernel/object/ledger.h"
 
+/*@ requires valid: chunks_valid(table) && slot_there(table, slot);
+  @ assigns \nothing;
+  @ ensures entry: \result == entry_at(table, slot) && \valid(\result);
+ */
 static struct cap_entry *slot_entry(const struct cap_table *table, uint32_t slot)
 {
 	return &table->chunks[slot / CAP_CHUNK_ENTRIES]->entries[slot % CAP_CHUNK_ENTRIES];
@@ -19,13 +23,31 @@ static struct cap_entry *slot_entry(const struct cap_table *table, uint32_t slot
 
 static uint32_t entry_id(uint32_t slot, const struct cap_entry *entry)
 {
-	return (uint32_t)entry->generation << CAP_SLOT_BITS | slot;
+	return cap_id(slot, entry->generation);
 }
 
+/*@ requires valid: chunks_valid(table) && slot_there(table, slot) && slot_there(table, table->free_tail);
+  @ requires used: slot != 0 && slot != table->free_tail;
+  @ requires fits: table->free_count < 65536;
+  @ assigns entry_at(table, slot)->state, entry_at(table, slot)->next_free, entry_at(table, table->free_tail)->next_free,
+  @     table->free_head, table->free_tail, table->free_count;
+  @ ensures free: entry_at(table, slot)->state == CAP_FREE;
+  @ ensures end: entry_at(table, slot)->next_free == 0;
+  @ ensures last: table->free_tail == slot;
+  @ ensures behind: \old(table->free_tail) != 0 ==>
+  @     entry_at(table, \old(table->free_tail))->next_free == slot && table->free_head == \old(table->free_head);
+  @ ensures alone: \old(table->free_tail) == 0 ==> table->free_head == slot;
+  @ ensures counted: table->free_count == \old(table->free_count) + 1;
+ */
 static void free_slot_append(struct cap_table *table, uint32_t slot)
 {
 	struct cap_entry *entry = slot_entry(table, slot);
 
+	/*@ assert other: slot / CAP_CHUNK_ENTRIES != table->free_tail / CAP_CHUNK_ENTRIES ||
+	  @     slot % CAP_CHUNK_ENTRIES != table->free_tail % CAP_CHUNK_ENTRIES; */
+	/*@ assert chunks: slot / CAP_CHUNK_ENTRIES != table->free_tail / CAP_CHUNK_ENTRIES ==>
+	  @     \separated(table->chunks[slot / CAP_CHUNK_ENTRIES], table->chunks[table->free_tail / CAP_CHUNK_ENTRIES]); */
+	/*@ assert apart: entry != entry_at(table, table->free_tail); */
 	entry->state = CAP_FREE;
 	entry->next_free = 0;
 	if (table->free_tail)
@@ -111,6 +133,11 @@ void cap_table_fini(struct cap_table *table)
 
 /* Slots with grants that nobody counts on. There can be fewer grants than slots: waits and capabilities on their way keep
  * grants in use whose entries are gone. */
+/*@ requires valid: \valid_read(table);
+  @ requires promised: table->reserved <= table->free_count && table->reserved <= table->free_grant_count;
+  @ assigns \nothing;
+  @ ensures rest: \result + table->reserved == \min(table->free_count, table->free_grant_count);
+ */
 static uint32_t unpromised(const struct cap_table *table)
 {
 	return MIN(table->free_count, READ_ONCE(table->free_grant_count)) - table->reserved;
@@ -147,6 +174,19 @@ NO_BUFFER void cap_table_unreserve(struct cap_table *table, uint32_t count)
 }
 
 /* Takes the oldest free slot, which a reservation promised. */
+/*@ requires valid: chunks_valid(table) && \valid(slot) && \separated(slot, table, table->chunks + (0 .. table->chunk_count - 1));
+  @ requires apart: \forall integer i; 0 <= i < table->chunk_count ==> \separated(slot, table->chunks[i]);
+  @ requires promised: 0 < table->reserved <= table->free_count;
+  @ requires head: slot_there(table, table->free_head) && entry_at(table, table->free_head)->state == CAP_FREE;
+  @ requires fits: table->live < 65536;
+  @ assigns *slot, table->free_head, table->free_tail, table->free_count, table->reserved, table->live;
+  @ ensures oldest: *slot == \old(table->free_head) && \result == entry_at(table, *slot);
+  @ ensures next: table->free_head == \result->next_free;
+  @ ensures empty: table->free_head == 0 ==> table->free_tail == 0;
+  @ ensures rest: table->free_head != 0 ==> table->free_tail == \old(table->free_tail);
+  @ ensures counted: table->free_count == \old(table->free_count) - 1 && table->reserved == \old(table->reserved) - 1 &&
+  @     table->live == \old(table->live) + 1;
+ */
 static struct cap_entry *take_slot(struct cap_table *table, uint32_t *slot)
 {
 	struct cap_entry *entry;
@@ -191,6 +231,29 @@ uint32_t cap_table_insert(struct cap_table *table, struct object *object, struct
 	return id;
 }
 
+/* The entry is free: the last of its kind in the queue, under an id that no one has been given yet. */
+/*@ requires valid: chunks_valid(table) && slot_there(table, slot) && slot_there(table, table->free_tail);
+  @ requires used: slot != 0 && slot != table->free_tail && entry == entry_at(table, slot);
+  @ requires generation: entry->generation < CAP_GENERATIONS;
+  @ requires counts: counts_right(table) && table->live > 0;
+  @ assigns *entry, entry_at(table, table->free_tail)->next_free,
+  @     table->free_head, table->free_tail, table->free_count, table->live;
+  @ ensures free: entry->state == CAP_FREE;
+  @ ensures emptied: entry->object == \null && entry->facet == \null && entry->grant == \null;
+  @ ensures next_id: entry->generation == (\old(entry->generation) + 1) % CAP_GENERATIONS;
+  @ ensures last: table->free_tail == slot;
+  @ ensures counts: counts_right(table);
+ */
+static void slot_empty(struct cap_table *table, struct cap_entry *entry, uint32_t slot)
+{
+	entry->object = NULL;
+	entry->facet = NULL;
+	entry->grant = NULL;
+	entry->generation = cap_generation_next(entry->generation);
+	table->live--;
+	free_slot_append(table, slot);
+}
+
 /* Empties an entry; the caller drops what it held after unlocking. */
 static void clear_slot(struct cap_table *table, struct cap_entry *entry, uint32_t slot, struct object **object,
 		struct facet **facet)
@@ -200,12 +263,7 @@ static void clear_slot(struct cap_table *table, struct cap_entry *entry, uint32_
 	spin_lock(&grant_lock);
 	grant_unuse_locked(entry->grant);
 	spin_unlock(&grant_lock);
-	entry->object = NULL;
-	entry->facet = NULL;
-	entry->grant = NULL;
-	entry->generation = (uint16_t)((entry->generation + 1) & CAP_GENERATION_MASK);
-	table->live--;
-	free_slot_append(table, slot);
+	slot_empty(table, entry, slot);
 }
 
 /* Empties the entry of an id; its hold on *object goes to the caller. */
@@ -220,7 +278,7 @@ static status_t remove_in_state(struct cap_table *table, uint32_t id, enum cap_s
 		spin_unlock(&table->lock);
 		return STATUS_BAD_CAPABILITY;
 	}
-	clear_slot(table, entry, id & CAP_SLOT_MASK, object, &facet);
+	clear_slot(table, entry, cap_id_slot(id), object, &facet);
 	spin_unlock(&table->lock);
 	ledger_refund(table->ledger, RESOURCE_CLASS_SLOTS, 1);
 	facet_put(facet);
@@ -266,6 +324,13 @@ status_t cap_table_copy(struct cap_table *table, uint32_t id, struct facet *face
 	return STATUS_OK;
 }
 
+/*@ requires valid: chunks_valid(table);
+  @ assigns entry_at(table, id % CAP_SLOTS)->state;
+  @ ensures changed: \result == STATUS_OK ==> slot_there(table, id % CAP_SLOTS) &&
+  @     entry_at(table, id % CAP_SLOTS)->generation == id / CAP_SLOTS &&
+  @     \old(entry_at(table, id % CAP_SLOTS)->state) == from && entry_at(table, id % CAP_SLOTS)->state == (uint8_t)to;
+  @ ensures refused: \result == STATUS_OK || \result == STATUS_BAD_CAPABILITY;
+ */
 static status_t change_state(struct cap_table *table, uint32_t id, enum cap_state from, enum cap_state to)
 {
 	struct cap_entry *entry;

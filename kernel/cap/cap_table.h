@@ -16,15 +16,56 @@
 #include "kernel/object/object.h"
 
 #define CAP_SLOT_BITS 20
-#define CAP_SLOT_MASK ((1u << CAP_SLOT_BITS) - 1)
+#define CAP_SLOTS (1u << CAP_SLOT_BITS)
 #ifndef CAP_GENERATION_BITS
 #define CAP_GENERATION_BITS 12      /* narrowed by the tests */
 #endif
-#define CAP_GENERATION_MASK ((1u << CAP_GENERATION_BITS) - 1)
+#define CAP_GENERATIONS (1u << CAP_GENERATION_BITS)
 #define CAP_CHUNK_ENTRIES 128
 #define CAP_CHUNKS_MAX 512          /* 65 536 capabilities a process */
 #define GRANT_PLACE_BITS 16         /* of a grant's id */
 #define GRANT_PLACE_MASK ((1u << GRANT_PLACE_BITS) - 1)
+
+/* --- Ids ---------------------------------------------------------------------------------------- */
+
+/*@ requires range: slot < CAP_SLOTS && generation < CAP_GENERATIONS;
+  @ assigns \nothing;
+  @ ensures slot: \result % CAP_SLOTS == slot;
+  @ ensures generation: \result / CAP_SLOTS == generation;
+ */
+static inline uint32_t cap_id(uint32_t slot, uint32_t generation)
+{
+	return generation * CAP_SLOTS + slot;
+}
+
+/*@ assigns \nothing;
+  @ ensures slot: \result == id % CAP_SLOTS;
+ */
+static inline uint32_t cap_id_slot(uint32_t id)
+{
+	return id % CAP_SLOTS;
+}
+
+/*@ assigns \nothing;
+  @ ensures generation: \result == id / CAP_SLOTS;
+ */
+static inline uint32_t cap_id_generation(uint32_t id)
+{
+	return id / CAP_SLOTS;
+}
+
+/* What a slot's generation becomes when it is emptied: it comes back after all the others. */
+/*@ requires range: generation < CAP_GENERATIONS;
+  @ assigns \nothing;
+  @ ensures next: \result == (generation + 1) % CAP_GENERATIONS;
+  @ ensures distance: \forall integer k; 0 <= k < CAP_GENERATIONS - 1 ==> (\result + k) % CAP_GENERATIONS != generation;
+ */
+static inline uint16_t cap_generation_next(uint16_t generation)
+{
+	return (uint16_t)((generation + 1u) % CAP_GENERATIONS);
+}
+
+/* --- Tables ------------------------------------------------------------------------------------- */
 
 enum cap_state {
 	CAP_FREE,
@@ -65,6 +106,24 @@ struct cap_table {
 	uint32_t          free_grant_count; /* under grant_lock; >= reserved. Only inserting makes it fewer */
 };
 
+/*
+ * What the proofs mean by a table that is well formed (docs/proofs.md): its chunks are there, each apart from the others, the
+ * ends of the free list are slots, and nothing is counted that is not there.
+ */
+/*@ predicate chunks_valid(struct cap_table *t) =
+  @   \valid(t) && t->chunk_count <= CAP_CHUNKS_MAX && \valid_read(t->chunks + (0 .. t->chunk_count - 1)) &&
+  @   (\forall integer i; 0 <= i < t->chunk_count ==> \valid(t->chunks[i]) && \separated(t, t->chunks[i]) &&
+  @       \separated(t->chunks + (0 .. t->chunk_count - 1), t->chunks[i])) &&
+  @   (\forall integer i, j; 0 <= i < t->chunk_count && 0 <= j < t->chunk_count && i != j ==>
+  @       \separated(t->chunks[i], t->chunks[j])) &&
+  @   \separated(t, t->chunks + (0 .. t->chunk_count - 1));
+  @ predicate slot_there(struct cap_table *t, integer slot) = 0 <= slot < t->chunk_count * CAP_CHUNK_ENTRIES;
+  @ predicate counts_right(struct cap_table *t) =
+  @   t->reserved <= t->free_count && t->live + t->free_count == t->chunk_count * CAP_CHUNK_ENTRIES - 1;
+  @ logic struct cap_entry *entry_at(struct cap_table *t, integer slot) =
+  @   &t->chunks[slot / CAP_CHUNK_ENTRIES]->entries[slot % CAP_CHUNK_ENTRIES];
+ */
+
 status_t cap_table_init(struct cap_table *table, struct ledger *ledger, uint32_t process_id) MUST_USE;
 /* Looks at up to `budget` slots from *cursor (start with 0) and drops what they hold; true when the table is empty.
  * For teardown; no thread of the process runs any more. */
@@ -86,15 +145,22 @@ uint32_t cap_table_insert(struct cap_table *table, struct object *object, struct
 		struct grant *parent, uint32_t granter);
 
 /* The entry of an id if slot and generation match, whatever its state; NULL otherwise. */
+/*@ requires valid: chunks_valid(table);
+  @ assigns \nothing;
+  @ ensures found: \result != \null ==> slot_there(table, id % CAP_SLOTS) && \valid(\result) &&
+  @     \result == entry_at(table, id % CAP_SLOTS) && \result->generation == id / CAP_SLOTS;
+  @ ensures missed: \result == \null ==> !slot_there(table, id % CAP_SLOTS) ||
+  @     entry_at(table, id % CAP_SLOTS)->generation != id / CAP_SLOTS;
+ */
 static inline struct cap_entry *cap_table_find(const struct cap_table *table, uint32_t id)
 {
-	uint32_t slot = id & CAP_SLOT_MASK;
+	uint32_t slot = cap_id_slot(id);
 	struct cap_entry *entry;
 
 	if (unlikely(slot / CAP_CHUNK_ENTRIES >= table->chunk_count))
 		return NULL;
 	entry = &table->chunks[slot / CAP_CHUNK_ENTRIES]->entries[slot % CAP_CHUNK_ENTRIES];
-	return likely(entry->generation == id >> CAP_SLOT_BITS) ? entry : NULL;
+	return likely(entry->generation == cap_id_generation(id)) ? entry : NULL;
 }
 
 /* The entry of a live id whose grant is not revoked: OK; BAD_CAPABILITY for null, stale, unknown or moving ids;

@@ -287,7 +287,7 @@ uint32_t mgrant_revoke(struct mgrant *root, bool self)
 
 struct mcap *mcap_find(struct mproc *process, uint32_t id)
 {
-	uint32_t slot = id & CAP_SLOT_MASK;
+	uint32_t slot = id % CAP_SLOTS;
 
 	if (slot == 0 || slot >= MODEL_SLOTS || process->slots[slot].state == CAP_FREE || process->slots[slot].id != id)
 		return NULL;
@@ -297,7 +297,7 @@ struct mcap *mcap_find(struct mproc *process, uint32_t id)
 void mcap_insert(struct mproc *process, uint32_t id, struct mobj *object, const struct mfacet *facet, struct mgrant *grant,
 		struct mgrant *parent, uint32_t granter)
 {
-	uint32_t slot = id & CAP_SLOT_MASK;
+	uint32_t slot = id % CAP_SLOTS;
 	struct mcap *cap = &process->slots[slot];
 	const struct cap_entry *entry = process->kernel_lives ? cap_table_find(&process->kernel->caps, id) : NULL;
 
@@ -305,7 +305,7 @@ void mcap_insert(struct mproc *process, uint32_t id, struct mobj *object, const 
 	MODEL_ASSERT(cap->state == CAP_FREE, "id 0x%x is handed out, but its slot holds 0x%x", id, cap->id);
 	process->inserted++;
 	if (cap->id != 0) {
-		MODEL_ASSERT(id >> CAP_SLOT_BITS == (((cap->id >> CAP_SLOT_BITS) + 1) & CAP_GENERATION_MASK),
+		MODEL_ASSERT(id / CAP_SLOTS == (cap->id / CAP_SLOTS + 1) % CAP_GENERATIONS,
 				"slot %u went from id 0x%x to 0x%x", slot, cap->id, id);
 		MODEL_ASSERT(process->inserted > cap->freed_at, "slot %u was used again before the slots that were free", slot);
 	}

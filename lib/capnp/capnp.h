@@ -196,15 +196,18 @@ struct capnp_cap capnp_any_cap(struct capnp_any any);
 /* That of a struct of no size, which points to itself so that it is not null. */
 #define CAPNP_EMPTY_STRUCT_POINTER UINT64_C(0xfffffffc)
 
+/* The root pointer of a message whose root stands right behind it. */
+#define CAPNP_ROOT_POINTER(data_words, pointer_count)                                           \
+	((data_words) + (pointer_count) == 0 ? CAPNP_EMPTY_STRUCT_POINTER :                     \
+			CAPNP_STRUCT_POINTER(0, data_words, pointer_count))
+
 /* The root as a struct that mostly has this size and stands right behind its pointer: then it takes
  * one comparison. */
 static inline struct capnp_struct_reader capnp_root_struct(struct capnp_message *message,
 		uint32_t data_words, uint32_t pointer_count)
 {
-	const uint64_t expected = data_words + pointer_count == 0 ? CAPNP_EMPTY_STRUCT_POINTER :
-			CAPNP_STRUCT_POINTER(0, data_words, pointer_count);
-
-	if (message->count > data_words + pointer_count && message->words[0] == expected)
+	if (message->count > data_words + pointer_count &&
+	    message->words[0] == CAPNP_ROOT_POINTER(data_words, pointer_count))
 		return (struct capnp_struct_reader){ (const uint8_t *)(message->words + 1), message,
 			data_words * 8, pointer_count };
 	return capnp_any_struct(capnp_root(message));
@@ -400,8 +403,7 @@ static inline struct capnp_struct_builder capnp_init_root_struct(struct capnp_bu
 
 	if (builder->capacity <= words || builder->status != CAPNP_OK)
 		return capnp_init_struct(capnp_init_root(builder), data_words, pointer_count);
-	builder->words[0] = words == 0 ? CAPNP_EMPTY_STRUCT_POINTER :
-			CAPNP_STRUCT_POINTER(0, data_words, pointer_count);
+	builder->words[0] = CAPNP_ROOT_POINTER(data_words, pointer_count);
 	__builtin_memset(builder->words + 1, 0, words * 8ull);
 	builder->used = words + 1;
 	return (struct capnp_struct_builder){ (uint8_t *)(builder->words + 1), builder, data_words * 8,

@@ -32,6 +32,10 @@ STATIC_ASSERT(CAPNP_TOO_LARGE == STATUS_TOO_LARGE);
 /* No capability can be in the results: the transport need not keep room for any. */
 #define CLIENT_PLAIN_RESULTS 0x100u
 
+/* The longest messages of a scalar call (see below): its parameters, and what it offers for results. */
+#define CLIENT_SCALAR_PARAMS_WORDS  16u
+#define CLIENT_SCALAR_RESULTS_WORDS CAPNP_REPLY_WORDS_DEFAULT
+
 struct transport;
 struct client_call;
 
@@ -62,6 +66,26 @@ struct client_begin {
 	uint32_t reply_words;           /* offered for the results */
 };
 
+/*
+ * A method whose parameters and results are nothing but scalars. Blocking calls of such methods take
+ * a way of their own: the parameters are built where the transport sends them from, one function
+ * asks, and the results are read at fixed offsets. See client_scalar_params.
+ */
+struct client_scalar_method {
+	uint64_t interface_id;
+	uint64_t results_root;          /* the results' root pointer, from a server of the same age */
+	uint16_t method;
+	uint16_t flags;                 /* CAPNP_METHOD_* */
+	uint16_t params_words;          /* of data */
+	uint16_t results_words;         /* of data */
+};
+
+/* Messages of the one scalar call that a thread can be in; between calls nobody's. */
+struct client_scalars {
+	uint64_t params[CLIENT_SCALAR_PARAMS_WORDS];
+	uint64_t results[CLIENT_SCALAR_RESULTS_WORDS];
+};
+
 /* Runs once when the answer is there; ends the call with client_done. */
 typedef void client_then_fn(void *arg, struct client_call *call);
 
@@ -88,6 +112,10 @@ struct transport_ops {
 	 * transport has no shorter way than these three. */
 	status_t (*ask)(struct transport *transport, uint32_t question, uint64_t deadline_ns,
 			struct capnp_message **results);
+	/* Sends the scalar parameters, waits, and has the results stand in the transport's scalars as
+	 * client_scalar_fit leaves them. client_ask_in_parts does it for any transport. */
+	status_t (*ask_scalars)(struct transport *transport, struct client_ref target,
+			const struct client_scalar_method *method);
 	/* Whether wait would not wait. */
 	bool (*is_answered)(struct transport *transport, uint32_t question);
 	/* The answer's message after wait: results, or the Exception; NULL when there is none. */
@@ -109,6 +137,7 @@ struct transport_ops {
 
 struct transport {
 	const struct transport_ops *ops;
+	struct client_scalars *scalars;
 };
 
 /* --- References ------------------------------------------------------------------------------ */
@@ -352,6 +381,78 @@ static inline void client_done(struct client_call *call)
 	if (call->question != CLIENT_NO_QUESTION)
 		call->transport->ops->done(call->transport, call->question);
 	call->question = CLIENT_NO_QUESTION;
+}
+
+/* --- Scalar calls ---------------------------------------------------------------------------- */
+
+/* The parameters of a scalar call, zero, to be set right before it is asked. */
+static inline struct capnp_struct_builder client_scalar_params(struct transport *transport,
+		uint32_t data_words)
+{
+	uint64_t *words = transport->scalars->params;
+
+	words[0] = CAPNP_ROOT_POINTER(data_words, 0);
+	__builtin_memset(words + 1, 0, data_words * 8ull);
+	return (struct capnp_struct_builder){ (uint8_t *)(words + 1), NULL, data_words * 8, 0 };
+}
+
+/* The results after ask_scalars answered STATUS_OK, to be read before the next call. */
+static inline struct capnp_struct_reader client_scalar_results(const struct transport *transport,
+		uint32_t data_words)
+{
+	return (struct capnp_struct_reader){ (const uint8_t *)(transport->scalars->results + 1), NULL,
+		data_words * 8, 0 };
+}
+
+/* Sees to it that the root of a message in words of our own (room for CLIENT_SCALAR_RESULTS_WORDS, of which
+ * the message is `count`) is a struct of at least `data_words`, right behind its pointer. Most are;
+ * what an older server left out becomes zero. */
+static inline status_t client_scalar_fit(uint64_t *words, uint32_t count, uint32_t data_words)
+{
+	struct capnp_message message;
+	struct capnp_struct_reader root;
+	uint32_t bytes;
+
+	capnp_message_init(&message, words, count, NULL, 0);
+	root = capnp_any_struct(capnp_root(&message));
+	if (message.status != CAPNP_OK)
+		return message.status;
+	bytes = root.data_bytes < data_words * 8 ? root.data_bytes : data_words * 8;
+	if (bytes != 0)
+		__builtin_memmove(words + 1, root.data, bytes);
+	__builtin_memset((uint8_t *)(words + 1) + bytes, 0, data_words * 8ull - bytes);
+	words[0] = CAPNP_ROOT_POINTER(data_words, 0);
+	return STATUS_OK;
+}
+
+/* A scalar call as any other: for transports that have no shorter way. */
+static inline status_t client_ask_in_parts(struct transport *transport, struct client_ref target,
+		const struct client_scalar_method *method)
+{
+	struct client_begin what = { .target = target, .interface_id = method->interface_id,
+		.method = method->method, .flags = method->flags | CLIENT_PLAIN_RESULTS,
+		.params_words = 1u + method->params_words, .reply_words = CLIENT_SCALAR_RESULTS_WORDS };
+	struct client_call call = client_call_begin(&what);
+	struct capnp_builder *params = client_params(&call);
+	uint64_t *results = transport->scalars->results;
+
+	if (params != NULL) {
+		params->used = what.params_words;
+		__builtin_memcpy(params->words, transport->scalars->params, what.params_words * 8ull);
+	}
+	client_send(&call);
+	if (client_wait(&call) == STATUS_OK) {
+		const struct capnp_message *message = transport->ops->results(transport, call.question);
+		uint32_t count = message != NULL ? message->count : 0;
+
+		if (count > CLIENT_SCALAR_RESULTS_WORDS)
+			count = CLIENT_SCALAR_RESULTS_WORDS;
+		if (count != 0)
+			__builtin_memcpy(results, message->words, count * 8ull);
+		call.status = client_scalar_fit(results, count, method->results_words);
+	}
+	client_done(&call);
+	return call.status;
 }
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * Ring client. The only file that touches the ring's indices and calls cap_enter.
+ * Ring client. Only this file and ring.h touch the ring's indices and call cap_enter.
  *
  * The pairs of barriers: sq_tail is released here and acquired by the kernel after the entries
  * are filled; cq_tail is acquired here after the kernel has filled completions; cq_head is
@@ -55,18 +55,14 @@ void ring_make_room(struct ring *ring)
 		ring_submit(ring);
 }
 
-status_t ring_sync(struct ring *ring)
+COLD status_t ring_enter_again(struct ring *ring)
 {
 	int64_t status;
 
-	ring->entries[(ring->sq_tail - 1) & ring->sq_mask].flags |= ENTRY_SYNC;
-	hand_over(ring);
-	status = cap_enter(0, 0, 0);
-	/* Earlier entries may lack completion credits, which reading completions gives back. */
-	while (unlikely(!queue_is_empty(ring))) {
+	do {
 		ring_reap(ring);
 		status = cap_enter(0, 0, 0);
-	}
+	} while (!queue_is_empty(ring));
 	return (status_t)status;
 }
 

@@ -22,6 +22,7 @@
 #include "abi/compiler.h"
 #include "abi/ring_index.h"
 #include "abi/status.h"
+#include "abi/syscall.h"
 #include "capos/ring.capnp.h"
 #include "rt/arena.h"
 
@@ -104,9 +105,29 @@ static inline struct ring_entry *ring_entry(struct ring *ring, uint8_t op,
 	return entry;
 }
 
-/* Makes the entry that was filled last SYNC, hands everything over and waits for that one.
- * Answers its outcome; the completion is in the reply slot (ring_reply). */
-status_t ring_sync(struct ring *ring);
+/* Reads completions and enters until the kernel has taken every entry. */
+status_t ring_enter_again(struct ring *ring);
+
+/* Hands everything over and waits for the entry that was filled last, which is SYNC. Answers its
+ * outcome; the completion is in the reply slot (ring_reply). */
+static inline status_t ring_enter_sync(struct ring *ring)
+{
+	int64_t status;
+
+	STORE_RELEASE(&ring->header->sq_tail, ring->sq_tail);
+	status = cap_enter(0, 0, 0);
+	/* Earlier entries may lack completion credits, which reading completions gives back. */
+	if (unlikely(ring->sq_tail != LOAD_ACQUIRE(&ring->header->sq_head)))
+		return ring_enter_again(ring);
+	return (status_t)status;
+}
+
+/* The same, having made that entry SYNC. */
+static inline status_t ring_sync(struct ring *ring)
+{
+	ring->entries[(ring->sq_tail - 1) & ring->sq_mask].flags |= ENTRY_SYNC;
+	return ring_enter_sync(ring);
+}
 
 /* The outcome of the last ring_sync; valid until the next. */
 static inline const struct ring_completion *ring_reply(const struct ring *ring)

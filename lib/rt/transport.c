@@ -25,6 +25,7 @@
 /* Spans up to this size stay with their question. */
 #define SPAN_KEPT_WORDS 256u
 #define DESCRIPTOR_WORDS ((uint32_t)(sizeof(struct cap_descriptor) / 8))
+#define SCALARS_WORDS ((uint32_t)(sizeof(struct client_scalars) / 8))
 #define RECORD_WORDS ((uint32_t)(sizeof(struct cap_record) / 8))
 
 static struct ring_transport main_transport;
@@ -320,6 +321,64 @@ static status_t transport_ask(struct transport *transport, uint32_t number, uint
 	return question->status;
 }
 
+/* --- Scalar calls --------------------------------------------------------------------------- */
+
+static COLD status_t scalar_call_failed(const struct ring *ring, status_t status)
+{
+	const struct ring_completion *reply = ring_reply(ring);
+
+	if ((reply->flags & COMPLETION_EXCEPTION) == 0)
+		detail_note(reply->detail);
+	return status;
+}
+
+/* One entry, of which only what differs from call to call is new, and one system call. A place in an
+ * answer is called in the general way. */
+static status_t transport_ask_scalars(struct transport *transport, struct client_ref target,
+		const struct client_scalar_method *method)
+{
+	struct ring_transport *self = transport_of(transport);
+	struct ring *ring = self->ring;
+	uint64_t *results = transport->scalars->results;
+	struct ring_entry *entry;
+	status_t status;
+	uint32_t words;
+
+	if (unlikely(client_ref_is_pipelined(target)))
+		return client_ask_in_parts(transport, target, method);
+	entry = ring_put(ring, &self->scalar_call);
+	entry->method = method->method;
+	entry->target = target.target;
+	entry->interface = method->interface_id;
+	entry->msg_words = (uint16_t)(1 + method->params_words);
+	status = ring_enter_sync(ring);
+	if (unlikely(status != STATUS_OK))
+		return scalar_call_failed(ring, status);
+	words = ring_reply(ring)->msg_words;
+	if (likely(words > method->results_words && results[0] == method->results_root))
+		return STATUS_OK;
+	return client_scalar_fit(results, MIN(words, CLIENT_SCALAR_RESULTS_WORDS), method->results_words);
+}
+
+/* Their question and their words are kept from the start. */
+static void scalar_calls_prepare(struct ring_transport *self, struct ring *ring)
+{
+	uint16_t question = ring_question_take(ring);
+	uint32_t off = 0;
+	bool has_span = ring_span_take(ring, SCALARS_WORDS, &off);
+
+	ASSERT(has_span && question != RING_NO_QUESTION);
+	self->transport.scalars = (struct client_scalars *)(void *)ring_words_at(ring, off);
+	self->scalar_call = (struct ring_entry){
+		.op = CAP_OP_CALL,
+		.flags = ENTRY_SYNC,
+		.question = question,
+		.msg_off = off,
+		.reply_off = off + CLIENT_SCALAR_PARAMS_WORDS,
+		.reply_words = CLIENT_SCALAR_RESULTS_WORDS,
+	};
+}
+
 static bool transport_is_answered(struct transport *transport, uint32_t number)
 {
 	struct ring *ring = transport_of(transport)->ring;
@@ -467,6 +526,7 @@ static const struct transport_ops ring_transport_ops = {
 	.send = transport_send,
 	.wait = transport_wait,
 	.ask = transport_ask,
+	.ask_scalars = transport_ask_scalars,
 	.is_answered = transport_is_answered,
 	.results = transport_results,
 	.take = transport_take,
@@ -481,4 +541,5 @@ void ring_transport_init(struct ring *ring)
 {
 	main_transport.transport.ops = &ring_transport_ops;
 	main_transport.ring = ring;
+	scalar_calls_prepare(&main_transport, ring);
 }

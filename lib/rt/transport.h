@@ -44,6 +44,7 @@ struct question {
 struct ring_transport {
 	struct transport transport;
 	struct ring *ring;
+	struct ring_entry scalar_call;          /* what scalar calls have in common, SYNC */
 	struct question questions[RING_QUESTIONS_MAX];
 };
 

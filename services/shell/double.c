@@ -565,7 +565,7 @@ static status_t t_copy(struct transport *transport, uint32_t target, uint32_t *c
 static const struct transport_ops transport_ops = {
 	.begin = t_begin, .params = t_params, .put = t_put, .send = t_send, .wait = t_wait,
 	.is_answered = t_is_answered, .results = t_results, .take = t_take, .done = t_done, .copy = t_copy,
-	.release = t_release,
+	.release = t_release, .ask_scalars = client_ask_in_parts,
 };
 
 /* --- The shell's process ---------------------------------------------------------------------- */
@@ -656,6 +656,7 @@ void double_init(struct double_system *d)
 	memset(questions, 0, sizeof(questions));
 	double_output[0] = 0;
 	d->transport.ops = &transport_ops;
+	d->transport.scalars = &d->scalars;
 	sys = d;
 }
 

@@ -51,6 +51,7 @@ struct double_event {
 
 struct double_system {
 	struct transport transport;
+	struct client_scalars scalars;
 	struct double_object object[DOUBLE_OBJECTS_MAX];	/* capability id is 1 + index */
 	char console[1024];		/* what was printed on the console */
 	uint32_t powered_off;		/* 1 + the status */

@@ -298,6 +298,75 @@ static const char *wrong_interface_is_unimplemented(struct worker_ref root)
 	return NULL;
 }
 
+/* Asks for a sum as a client that knows `results_words` words of results; the words that they come to
+ * hold something else before. */
+static status_t add_as_of_age(struct worker_ref root, uint16_t results_words)
+{
+	const struct client_scalar_method method = { .interface_id = WORKER_INTERFACE_ID,
+		.method = WORKER_METHOD_ADD, .params_words = WORKER_ADD_PARAMS_DATA_WORDS,
+		.results_words = results_words,
+		.results_root = CAPNP_ROOT_POINTER((uint32_t)results_words, 0) };
+	struct transport *transport = root.ref.transport;
+	struct worker_add_params_builder params;
+
+	for (uint32_t i = 0; i < CLIENT_SCALAR_PARAMS_WORDS; i++)
+		transport->scalars->params[i] = UINT64_MAX;
+	for (uint32_t i = 0; i < CLIENT_SCALAR_RESULTS_WORDS; i++)
+		transport->scalars->results[i] = UINT64_MAX;
+	params.s = client_scalar_params(transport, WORKER_ADD_PARAMS_DATA_WORDS);
+	worker_add_params_set_left(params, 5);
+	return transport->ops->ask_scalars(transport, root.ref, &method);
+}
+
+static const char *scalar_results_of_another_age(struct worker_ref root)
+{
+	const struct transport *transport = root.ref.transport;
+	struct capnp_struct_reader results = client_scalar_results(transport, 3);
+
+	/* A parameter that was not set is zero, not what stood there. */
+	CHECK(add_as_of_age(root, WORKER_ADD_RESULTS_DATA_WORDS) == STATUS_OK);
+	CHECK(capnp_get_i64(results, 0) == 5);
+	/* An older server: what it does not know is zero. */
+	CHECK(add_as_of_age(root, 3) == STATUS_OK);
+	CHECK(capnp_get_i64(results, 0) == 5);
+	CHECK(capnp_get_u64(results, 8) == 0 && capnp_get_u64(results, 16) == 0);
+	/* A newer server: what we do not know does no harm. */
+	CHECK(add_as_of_age(root, 0) == STATUS_OK);
+	return NULL;
+}
+
+static const char *scalar_call_on_a_place_in_an_answer(struct worker_ref root)
+{
+	struct worker_child_call child = worker_child_start(root, capnp_text("place"));
+	int64_t sum = 0;
+
+	CHECK(worker_add(worker_child_child(&child), 20, 22, &sum) == STATUS_OK && sum == 42);
+	worker_child_done(&child);
+	child = worker_child_start(root, capnp_text("a name that is longer than any worker's may be"));
+	CHECK(worker_add(worker_child_child(&child), 20, 22, &sum) != STATUS_OK);
+	worker_child_done(&child);
+	return NULL;
+}
+
+/* While scalar calls come and go, messages of started calls stay as they are. */
+static const char *scalar_calls_between_others(struct worker_ref root)
+{
+	struct worker_add_call first = worker_add_start(root, 1, 2);
+	struct worker_name_call name = worker_name_start(root);
+	int64_t sum = 0;
+
+	for (int64_t i = 0; i < 100; i++)
+		CHECK(worker_add(root, i, i, &sum) == STATUS_OK && sum == 2 * i);
+	CHECK(worker_name_wait(&name) == STATUS_OK);
+	CHECK(worker_add(root, -1, -1, NULL) == STATUS_OK);
+	CHECK(capnp_text_equals(worker_name_results_get_name(worker_name_results(&name)), "root"));
+	CHECK(worker_add_wait(&first) == STATUS_OK);
+	CHECK(worker_add_results_get_sum(worker_add_results(&first)) == 3);
+	worker_name_done(&name);
+	worker_add_done(&first);
+	return NULL;
+}
+
 const struct client_case client_cases[] = {
 	{ "blocking call", blocking_call },
 	{ "started calls overlap", started_calls_overlap },
@@ -318,6 +387,9 @@ const struct client_case client_cases[] = {
 	{ "stream calls have no results", stream_calls_have_no_results },
 	{ "deferred answer comes", deferred_answer_comes },
 	{ "callback runs once", callback_runs_once },
+	{ "scalar results of another age", scalar_results_of_another_age },
+	{ "scalar call on a place in an answer", scalar_call_on_a_place_in_an_answer },
+	{ "scalar calls between others", scalar_calls_between_others },
 	{ "null reference fails", null_reference_fails },
 	{ "wrong interface is unimplemented", wrong_interface_is_unimplemented },
 };

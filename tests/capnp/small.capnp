@@ -44,4 +44,6 @@ interface Store @0xb7c2d9e0f1a35847 extends(Named) {
   put @0 (number :UInt32, text :Text) -> (outcome :Outcome);
   # Puts one.
   open @1 (item :Item) -> (store :Store) $replyWords(16);
+  count @2 (above :UInt32) -> (items :UInt32);
+  # Scalars both ways.
 }

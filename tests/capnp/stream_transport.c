@@ -240,6 +240,7 @@ struct question {
 static struct question questions[QUESTIONS_MAX];
 static int32_t held;
 static struct transport transport;
+static struct client_scalars scalars;
 
 static void target_send(enum frame_kind kind, uint32_t target)
 {
@@ -452,6 +453,7 @@ static const struct transport_ops ops = {
 	.put = near_put,
 	.send = near_send,
 	.wait = near_wait,
+	.ask_scalars = client_ask_in_parts,
 	.is_answered = near_is_answered,
 	.results = near_results,
 	.take = near_take,
@@ -472,6 +474,7 @@ struct worker_ref stream_connect(void)
 	to_near.count = 0;
 	held = 1;
 	transport.ops = &ops;
+	transport.scalars = &scalars;
 	return (struct worker_ref){ client_ref_of(&transport, export_add(worker_make(capnp_text("root")))) };
 }
 

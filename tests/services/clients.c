@@ -172,7 +172,7 @@ static bool survives_crowd(struct client_ref target, uint64_t interface_id, uint
 /* Callers who offer much room for an answer take nothing from those who wait with them. */
 static void test_large_offers(void)
 {
-	static const uint32_t offers[] = { 4, 900, 600, 500, 400, 100, 4, 4, 4, 4, 4, 4, 4, 4, 4 };
+	static const uint32_t offers[] = { 4, 800, 600, 500, 400, 100, 4, 4, 4, 4, 4, 4, 4, 4, 4 };
 	struct log_reader_ref reader = RT_GRANT(log_reader, "logs");
 	struct client_call follow[ARRAY_LEN(offers)];
 	struct client_call write;

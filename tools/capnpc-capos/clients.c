@@ -8,6 +8,9 @@
 
 #define ANCESTORS_MAX 64
 #define PLAIN_DEPTH 8
+/* CLIENT_SCALAR_* of lib/capnp/client.h */
+#define SCALAR_PARAMS_WORDS 16
+#define SCALAR_RESULTS_WORDS CAPNP_REPLY_WORDS_DEFAULT
 
 /* A method being written. */
 struct method {
@@ -86,6 +89,13 @@ static bool struct_is_plain(struct schema_node node, uint32_t depth)
 	return true;
 }
 
+/* Whether the struct is scalars and nothing else, few enough for a scalar call of clients. */
+static bool struct_is_scalar(struct schema_node node, uint32_t words_max)
+{
+	return schema_struct_pointer_count(node) == 0 && struct_is_flat(node, false) &&
+			schema_struct_data_words(node) < words_max;
+}
+
 /* The C type of a capability: a typed reference, or any. */
 static const char *ref_type(struct schema_type type)
 {
@@ -115,7 +125,8 @@ static const char *flat_type(struct schema_type type)
 static const char *flat_name(struct schema_member field)
 {
 	static const char *const used[] = { "self", "started", "params", "status", "message",
-		"results" };
+		"method", "results",
+		"transport" };
 	const char *name = name_field(field);
 
 	for (size_t i = 0; i < sizeof(used) / sizeof(used[0]); i++)
@@ -322,17 +333,30 @@ static bool has_scalar_outs(const struct method *m)
 	return false;
 }
 
-static void blocking_emit(const struct method *m)
+/* The first line of the blocking form. */
+static void blocking_open(const struct method *m)
 {
-	bool reads = has_scalar_outs(m);
-
 	emit("\n");
 	emit_doc(schema_member_doc(m->node, m->member.index), "");
 	emit("static inline status_t %s(struct %s_ref self", m->name, m->owner);
 	flat_params_emit(m);
 	if (!m->is_stream)
 		flat_outs_emit(m);
-	emit(")\n{\n\tstruct %s_call started = %s_prepare(self", m->name, m->name);
+	emit(")\n{\n");
+}
+
+static void outs_emit(const struct method *m)
+{
+	for (uint32_t i = 0; !m->is_stream && i < schema_field_count(m->results); i++)
+		out_emit(m, schema_field_at(m->results, i));
+}
+
+static void blocking_emit(const struct method *m)
+{
+	bool reads = has_scalar_outs(m);
+
+	blocking_open(m);
+	emit("\tstruct %s_call started = %s_prepare(self", m->name, m->name);
 	flat_arguments_emit(m);
 	emit(");\n\tstruct capnp_message *message;\n\tstatus_t status = client_ask(&started.call, &message);\n");
 	if (reads)
@@ -340,9 +364,58 @@ static void blocking_emit(const struct method *m)
 				"\t\t\t%s_POINTERS) };\n", name_node(m->results),
 				name_node_upper(m->results), name_node_upper(m->results));
 	emit("\n");
-	for (uint32_t i = 0; !m->is_stream && i < schema_field_count(m->results); i++)
-		out_emit(m, schema_field_at(m->results, i));
+	outs_emit(m);
 	emit("\t%s_done(&started);\n\treturn status;\n}\n", m->name);
+}
+
+/* Whether the blocking form can be a scalar call. */
+static bool method_is_scalar(const struct method *m)
+{
+	return struct_is_scalar(m->params, SCALAR_PARAMS_WORDS) &&
+			(m->is_stream || struct_is_scalar(m->results, SCALAR_RESULTS_WORDS)) &&
+			method_reply_words(m->member) <= SCALAR_RESULTS_WORDS;
+}
+
+static void scalar_method_emit(const struct method *m)
+{
+	const char *upper = name_node_upper(m->node);
+	const char *words = m->is_stream ? "0" :
+			name_format("%s_DATA_WORDS", name_node_upper(m->results));
+
+	emit("\tstatic const struct client_scalar_method method = { .interface_id = %s_INTERFACE_ID,\n"
+			"\t\t.method = %s_METHOD_%s, .flags = %s,\n"
+			"\t\t.params_words = %s_DATA_WORDS,\n\t\t.results_words = %s,\n"
+			"\t\t.results_root = CAPNP_ROOT_POINTER(%s, 0) };\n", upper, upper,
+			name_upper(schema_member_name(m->member)),
+			m->is_stream ? "CAPNP_METHOD_STREAM" : "0", name_node_upper(m->params), words, words);
+}
+
+/* The blocking form where nothing but scalars goes and comes. */
+static void scalar_blocking_emit(const struct method *m)
+{
+	const char *params = name_node(m->params);
+	bool reads = has_scalar_outs(m);
+
+	blocking_open(m);
+	scalar_method_emit(m);
+	emit("\tstruct transport *transport = self.ref.transport;\n\tstruct %s_builder params;\n", params);
+	if (reads)
+		emit("\tstruct %s_reader results;\n", name_node(m->results));
+	emit("\tstatus_t status;\n\n\tif (transport == NULL)\n\t\treturn STATUS_BAD_CAPABILITY;\n"
+			"\tparams.s = client_scalar_params(transport, %s_DATA_WORDS);\n",
+			name_node_upper(m->params));
+	for (uint32_t i = 0; i < schema_field_count(m->params); i++) {
+		struct schema_member field = schema_field_at(m->params, i);
+
+		if (schema_type_kind(schema_field_type(field)) != SCHEMA_VOID)
+			emit("\t%s_set_%s(params, %s);\n", params, name_member(field), flat_name(field));
+	}
+	emit("\tstatus = transport->ops->ask_scalars(transport, self.ref, &method);\n");
+	if (reads)
+		emit("\tresults.s = client_scalar_results(transport, %s_DATA_WORDS);\n",
+				name_node_upper(m->results));
+	outs_emit(m);
+	emit("\treturn status;\n}\n");
 }
 
 static void method_emit(struct schema_node node, uint32_t index)
@@ -364,7 +437,9 @@ static void method_emit(struct schema_node node, uint32_t index)
 		return;
 	prepare_emit(&m);
 	start_emit(&m);
-	if (m.is_stream || struct_is_flat(m.results, false))
+	if (method_is_scalar(&m))
+		scalar_blocking_emit(&m);
+	else if (m.is_stream || struct_is_flat(m.results, false))
 		blocking_emit(&m);
 }
 

@@ -7,7 +7,7 @@
 
 #define ANCESTORS_MAX 64
 
-static uint32_t method_reply_words(struct schema_member method)
+uint32_t method_reply_words(struct schema_member method)
 {
 	struct capnp_struct_reader value;
 

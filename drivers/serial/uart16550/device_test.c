@@ -184,11 +184,13 @@ static const struct transport_ops ports_ops = {
 	.params = ports_params,
 	.send = ports_send,
 	.wait = ports_wait,
+	.ask_scalars = client_ask_in_parts,
 	.results = ports_results,
 	.done = ports_done,
 };
 
-static struct transport ports_transport = { .ops = &ports_ops };
+static struct client_scalars ports_scalars;
+static struct transport ports_transport = { .ops = &ports_ops, .scalars = &ports_scalars };
 
 /* --- Tests ------------------------------------------------------------------------------------------ */
 

@@ -58,6 +58,23 @@ struct capnp_struct_reader capnp_any_struct(struct capnp_any any)
 	return s;
 }
 
+void capnp_fit_root(struct capnp_message *message, uint32_t data_words)
+{
+	uint64_t *words = (uint64_t *)(uintptr_t)message->words;
+	struct capnp_struct_reader root = capnp_any_struct(capnp_root(message));
+	uint32_t bytes = root.data_bytes < data_words * 8 ? root.data_bytes : data_words * 8;
+
+	/* An element of the message that follows the pointer stays where it is if it is long enough. */
+	if (root.data == (const uint8_t *)(words + 1) && bytes == data_words * 8)
+		return;
+	if (bytes != 0)
+		__builtin_memmove(words + 1, root.data, bytes);
+	__builtin_memset((uint8_t *)(words + 1) + bytes, 0, data_words * 8ull - bytes);
+	words[0] = CAPNP_ROOT_POINTER(data_words, 0);
+	if (message->count <= data_words)
+		message->count = data_words + 1;
+}
+
 static struct capnp_list list_follow_composite(struct capnp_any any, struct pointer p)
 {
 	struct capnp_list list = { NULL, any.message, 0, 0, 0, 0, CAPNP_VOID };

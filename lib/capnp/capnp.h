@@ -5,7 +5,7 @@
  * with several segments and packed files are brought into this form by capnp_file.h.
  *
  * Always true:
- *  - Nothing is allocated. Nothing but memcpy, memset and memcmp is needed.
+ *  - Nothing is allocated. Nothing but memcpy, memmove, memset and memcmp is needed.
  *  - A reader never leaves its message: each pointer is checked when it is followed, each scalar
  *    against the size that the struct really has, so older and newer structs both read.
  *  - A malformed pointer reads as the empty value and latches CAPNP_BAD_MESSAGE in the message.
@@ -149,16 +149,22 @@ struct capnp_list {
 	uint16_t size;                  /* enum capnp_size, as on the wire */
 };
 
+/* Prepares to read another message that came to stand in the same place. */
+static inline void capnp_message_restart(struct capnp_message *message, uint32_t count, uint32_t cap_count)
+{
+	message->budget = (uint64_t)count * CAPNP_BUDGET_FACTOR;
+	message->count = count;
+	message->cap_count = cap_count;
+	message->status = CAPNP_OK;
+}
+
 /* Prepares to read `count` words at `words` (8-byte aligned) that someone else wrote. */
 static inline void capnp_message_init(struct capnp_message *message, const uint64_t *words,
 		uint32_t count, const struct capnp_cap_slot *caps, uint32_t cap_count)
 {
 	message->words = words;
 	message->caps = caps;
-	message->budget = (uint64_t)count * CAPNP_BUDGET_FACTOR;
-	message->count = count;
-	message->cap_count = cap_count;
-	message->status = CAPNP_OK;
+	capnp_message_restart(message, count, cap_count);
 }
 
 /* As capnp_message_init, for our own words (constants, our builder, the boot package's schemas):
@@ -211,6 +217,26 @@ static inline struct capnp_struct_reader capnp_root_struct(struct capnp_message 
 		return (struct capnp_struct_reader){ (const uint8_t *)(message->words + 1), message,
 			data_words * 8, pointer_count };
 	return capnp_any_struct(capnp_root(message));
+}
+
+/* Structs of scalars up to this size, with their pointer, are read and built without checks of each
+ * field. */
+#define CAPNP_SCALARS_WORDS 16u
+
+/* Sees to it that the root is a struct of at least `data_words` right behind its pointer. What an older
+ * writer left out becomes zero, as all of it does where the root is no struct. The words must be ours
+ * to change, with room for one more than `data_words`. */
+void capnp_fit_root(struct capnp_message *message, uint32_t data_words);
+
+/* The root as a struct of nothing but scalars, fitted if need be: exactly `data_words`, whatever its
+ * writer's age, so that no getter has anything left to check. */
+static inline struct capnp_struct_reader capnp_root_scalars(struct capnp_message *message,
+		uint32_t data_words)
+{
+	if (message->count <= data_words || message->words[0] != CAPNP_ROOT_POINTER(data_words, 0))
+		capnp_fit_root(message, data_words);
+	return (struct capnp_struct_reader){ (const uint8_t *)(message->words + 1), message,
+		data_words * 8, 0 };
 }
 
 static inline bool capnp_any_is_null(struct capnp_any any)
@@ -400,13 +426,16 @@ static inline struct capnp_struct_builder capnp_init_root_struct(struct capnp_bu
 		uint32_t data_words, uint32_t pointer_count)
 {
 	uint32_t words = data_words + pointer_count;
+	uint64_t *at = builder->words;
 
-	if (builder->capacity <= words || builder->status != CAPNP_OK)
-		return capnp_init_struct(capnp_init_root(builder), data_words, pointer_count);
-	builder->words[0] = CAPNP_ROOT_POINTER(data_words, pointer_count);
-	__builtin_memset(builder->words + 1, 0, words * 8ull);
+	if (builder->capacity <= words || builder->status != CAPNP_OK) {
+		(void)capnp_init_struct(capnp_init_root(builder), data_words, pointer_count);
+		return (struct capnp_struct_builder){ NULL, builder, 0, 0 };
+	}
+	*at++ = CAPNP_ROOT_POINTER(data_words, pointer_count);
+	__builtin_memset(at, 0, words * 8ull);
 	builder->used = words + 1;
-	return (struct capnp_struct_builder){ (uint8_t *)(builder->words + 1), builder, data_words * 8,
+	return (struct capnp_struct_builder){ (uint8_t *)at, builder, data_words * 8,
 		pointer_count };
 }
 

@@ -312,6 +312,59 @@ static void lists_upgrade_to_structs_and_back(void **state)
 	assert_int_equal(message.status, CAPNP_OK);
 }
 
+/* A root of scalars at an odd place, too short, and each that is not to be trusted. */
+static void scalar_roots_are_fitted(void **state)
+{
+	static const uint64_t odd[] = { CAPNP_STRUCT_POINTER(2, 2, 1), 1, 2, 30, 40, 0 };
+	struct capnp_struct_reader r;
+
+	(void)state;
+	memcpy(words, odd, sizeof(odd));
+	r = capnp_root_scalars(open_words(words, 6), 3);
+	assert_int_equal(message.status, CAPNP_OK);
+	assert_int_equal(words[0], CAPNP_ROOT_POINTER(3, 0));
+	assert_int_equal(r.data_bytes, 24);
+	assert_int_equal(capnp_get_u64(r, 0), 30);
+	assert_int_equal(capnp_get_u64(r, 8), 40);
+	assert_int_equal(capnp_get_u64(r, 16), 0);
+	/* An older writer's: what follows the message is not read. */
+	words[0] = CAPNP_ROOT_POINTER(1, 0);
+	r = capnp_root_scalars(open_words(words, 2), 2);
+	assert_int_equal(capnp_get_u64(r, 0), 30);
+	assert_int_equal(capnp_get_u64(r, 8), 0);
+	/* A newer writer's stays as it is. */
+	words[0] = CAPNP_STRUCT_POINTER(0, 2, 1);
+	r = capnp_root_scalars(open_words(words, 4), 1);
+	assert_int_equal(capnp_get_u64(r, 0), 30);
+	assert_int_equal(words[0], CAPNP_STRUCT_POINTER(0, 2, 1));
+	/* One that begins with its own pointer. */
+	words[0] = CAPNP_STRUCT_POINTER(0x3fffffff, 3, 0);
+	r = capnp_root_scalars(open_words(words, 4), 3);
+	assert_int_equal(message.status, CAPNP_OK);
+	assert_int_equal(capnp_get_u64(r, 8), 30);
+	/* No message at all. */
+	r = capnp_root_scalars(open_words(words, 0), 3);
+	assert_int_equal(message.status, CAPNP_OK);
+	assert_int_equal(capnp_get_u64(r, 0) | capnp_get_u64(r, 8) | capnp_get_u64(r, 16), 0);
+}
+
+static void scalar_roots_that_lie_are_zero(void **state)
+{
+	static const uint64_t roots[] = { CAPNP_STRUCT_POINTER(0, 2, 0), CAPNP_STRUCT_POINTER(7, 1, 0),
+		1 | UINT64_C(5) << 32 | UINT64_C(1) << 35, 3, 2 };
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(roots) / sizeof(roots[0]); i++) {
+		struct capnp_struct_reader r;
+
+		words[0] = roots[i];
+		words[1] = words[2] = UINT64_MAX;
+		r = capnp_root_scalars(open_words(words, 2), 2);
+		assert_int_equal(message.status, CAPNP_BAD_MESSAGE);
+		assert_int_equal(capnp_get_u64(r, 0) | capnp_get_u64(r, 8), 0);
+	}
+}
+
 /* --- What does not fit ----------------------------------------------------------------------- */
 
 static void overflow_latches_and_drops(void **state)
@@ -621,6 +674,8 @@ int main(void)
 		TEST(generic_fields_hold_anything),
 		TEST(copies_are_deep),
 		TEST(old_message_reads_as_new_struct),
+		TEST(scalar_roots_are_fitted),
+		TEST(scalar_roots_that_lie_are_zero),
 		TEST(new_message_reads_as_old_struct),
 		TEST(lists_upgrade_to_structs_and_back),
 		TEST(overflow_latches_and_drops),

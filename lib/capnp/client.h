@@ -33,7 +33,7 @@ STATIC_ASSERT(CAPNP_TOO_LARGE == STATUS_TOO_LARGE);
 #define CLIENT_PLAIN_RESULTS 0x100u
 
 /* The longest messages of a scalar call (see below): its parameters, and what it offers for results. */
-#define CLIENT_SCALAR_PARAMS_WORDS  16u
+#define CLIENT_SCALAR_PARAMS_WORDS  CAPNP_SCALARS_WORDS
 #define CLIENT_SCALAR_RESULTS_WORDS CAPNP_REPLY_WORDS_DEFAULT
 
 struct transport;
@@ -404,25 +404,14 @@ static inline struct capnp_struct_reader client_scalar_results(const struct tran
 		data_words * 8, 0 };
 }
 
-/* Sees to it that the root of a message in words of our own (room for CLIENT_SCALAR_RESULTS_WORDS, of which
- * the message is `count`) is a struct of at least `data_words`, right behind its pointer. Most are;
- * what an older server left out becomes zero. */
-static inline status_t client_scalar_fit(uint64_t *words, uint32_t count, uint32_t data_words)
+/* Brings results that are not as expected into place: see capnp_fit_root. */
+static inline status_t client_scalar_fit(struct transport *transport, uint32_t count, uint32_t data_words)
 {
 	struct capnp_message message;
-	struct capnp_struct_reader root;
-	uint32_t bytes;
 
-	capnp_message_init(&message, words, count, NULL, 0);
-	root = capnp_any_struct(capnp_root(&message));
-	if (message.status != CAPNP_OK)
-		return message.status;
-	bytes = root.data_bytes < data_words * 8 ? root.data_bytes : data_words * 8;
-	if (bytes != 0)
-		__builtin_memmove(words + 1, root.data, bytes);
-	__builtin_memset((uint8_t *)(words + 1) + bytes, 0, data_words * 8ull - bytes);
-	words[0] = CAPNP_ROOT_POINTER(data_words, 0);
-	return STATUS_OK;
+	capnp_message_init(&message, transport->scalars->results, count, NULL, 0);
+	capnp_fit_root(&message, data_words);
+	return message.status;
 }
 
 /* A scalar call as any other: for transports that have no shorter way. */
@@ -449,7 +438,7 @@ static inline status_t client_ask_in_parts(struct transport *transport, struct c
 			count = CLIENT_SCALAR_RESULTS_WORDS;
 		if (count != 0)
 			__builtin_memcpy(results, message->words, count * 8ull);
-		call.status = client_scalar_fit(results, count, method->results_words);
+		call.status = client_scalar_fit(transport, count, method->results_words);
 	}
 	client_done(&call);
 	return call.status;

@@ -3,8 +3,8 @@
  * lib/rt for services, a test.
  *
  * A dispatch function opens the parameters, prepares the results and calls the handler from the
- * server's table. A handler returns STATUS_OK (the results are the answer), a failure, or STATUS_OK
- * after telling the host that it answers later.
+ * server's table; it does not if the results cannot fit. A handler returns STATUS_OK (the results are
+ * the answer), a failure, or STATUS_OK after telling the host that it answers later.
  *
  * The host checks, when the handler returned STATUS_OK and before it sends: call_params()->status
  * (the parameters were malformed where somebody looked) and call_results()->status (the results did
@@ -18,7 +18,8 @@
 
 struct call;
 
-/* The parameters of a call. Valid until the handler returns, or until the answer of a call that is
+/* The parameters of a call, in words that are the host's own and at least CAPNP_SCALARS_WORDS, however
+ * short the message is. Valid until the handler returns, or until the answer of a call that is
  * answered later, as the host says. */
 struct capnp_message *call_params(struct call *call);
 

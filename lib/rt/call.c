@@ -13,20 +13,33 @@
 
 #define DESCRIPTORS_WORDS (SERVER_MESSAGE_CAPS * (uint32_t)(sizeof(struct cap_descriptor) / 8))
 
-void call_open(struct call *call, const struct recv_header *header, uint32_t id)
+void call_reset(struct call *call)
 {
-	call->tag = header->tag;
-	call->id = id;
-	call->state = CALL_HANDLING;
-	call->reply_words = header->reply_words;
-	call->reply_caps = header->reply_caps;
-	call->has_results = false;
+	struct server *server = call->server;
+
 	call->failed_in_words = false;
 	call->is_refusal = false;
 	call->cancelled = false;
 	call->span_words = 0;
-	call->results.cap_count = 0;
 	call->on_cancel = NULL;
+	capnp_builder_init(&call->results, ring_words_at(ring_self(), server->results_off), 0,
+			call->result_slots, 0);
+	call->state = CALL_FREE;
+	call->next_free = server->free_calls;
+	server->free_calls = call;
+}
+
+/* The results of most calls fit in the server's own span, where the builder of a free call stands. */
+void call_open(struct call *call, const struct recv_header *header, uint32_t id)
+{
+	uint32_t words = header->reply_words;
+
+	call->id = id;
+	call->state = CALL_HANDLING;
+	call->has_results = call->is_plain = words <= SERVER_RESULTS_WORDS;
+	call->results.capacity = words;
+	call->results.cap_max = MIN(header->reply_caps, SERVER_MESSAGE_CAPS);
+	call->results.used = 0;
 }
 
 static COLD void release_given(struct call *call)
@@ -42,6 +55,7 @@ static COLD void release_given(struct call *call)
 
 void call_drop_results(struct call *call)
 {
+	call->is_plain = false;
 	if (call->results.cap_count != 0)
 		release_given(call);
 	if (call->span_words != 0)
@@ -53,14 +67,9 @@ void call_drop_results(struct call *call)
 
 void call_close(struct call *call)
 {
-	struct server *server = call->server;
-
 	DEBUG_ASSERT(call->state != CALL_FREE);
-	if (unlikely(call->results.cap_count != 0 || call->span_words != 0))
-		call_drop_results(call);
-	call->state = CALL_FREE;
-	call->next_free = server->free_calls;
-	server->free_calls = call;
+	call_drop_results(call);
+	call_reset(call);
 }
 
 struct capnp_message *call_params(struct call *call)
@@ -88,37 +97,51 @@ static COLD uint32_t results_take_span(struct call *call, uint32_t words, uint32
 	return words;
 }
 
-/* The server's own span while the handler runs; otherwise one of the call's. */
-static void results_open(struct call *call)
+static uint32_t reply_words(const struct call *call)
 {
-	uint32_t words = MIN(call->reply_words, MESSAGE_WORDS_MAX);
+	uint32_t words = call->state == CALL_HANDLING ? call->server->header->reply_words : call->reply_words;
+
+	return MIN(words, MESSAGE_WORDS_MAX);
+}
+
+static uint32_t reply_caps(const struct call *call)
+{
+	uint32_t caps = call->state == CALL_HANDLING ? call->server->header->reply_caps : call->reply_caps;
+
+	return MIN(caps, SERVER_MESSAGE_CAPS);
+}
+
+/* The server's own span while the handler runs; otherwise one of the call's. */
+static COLD void results_open(struct call *call)
+{
+	uint32_t words = reply_words(call);
 	uint32_t off = call->server->results_off;
 
-	if (unlikely(call->state != CALL_HANDLING || words > SERVER_RESULTS_WORDS))
+	call->is_plain = false;
+	if (call->state != CALL_HANDLING || words > SERVER_RESULTS_WORDS)
 		words = results_take_span(call, words, &off);
 	capnp_builder_init(&call->results, ring_words_at(ring_self(), off), words,
-			call->result_slots, MIN(call->reply_caps, SERVER_MESSAGE_CAPS));
+			call->result_slots, reply_caps(call));
 	call->has_results = true;
 }
 
 struct capnp_builder *call_results(struct call *call)
 {
 	DEBUG_ASSERT(call->state == CALL_HANDLING || call->state == CALL_DEFERRED);
-	if (!call->has_results)
+	if (unlikely(!call->has_results))
 		results_open(call);
 	return &call->results;
 }
 
+/* The header that the call arrived with stands until its handler returns. */
 uint64_t call_tag(const struct call *call)
 {
-	return call->tag;
+	return call->state == CALL_HANDLING ? call->server->header->tag : call->tag;
 }
 
-/* The header that the call arrived with stands until its handler returns. */
 struct call_session call_session(const struct call *call)
 {
-	const struct recv_header *header = (const void *)ring_words_at(
-			ring_self(), call->server->receive_off);
+	const struct recv_header *header = call->server->header;
 
 	if (call->state != CALL_HANDLING)
 		return call->session;
@@ -172,6 +195,7 @@ static struct capnp_cap result_add(struct call *call, struct client_ref ref, enu
 
 	if (slot.id == 0)
 		return CAPNP_CAP_NULL;
+	call->is_plain = false;
 	cap = capnp_builder_add_cap(call_results(call), slot);
 	if (capnp_cap_is_null(cap) && kind == SLOT_MOVE)
 		rt_release(slot.id);
@@ -208,13 +232,17 @@ void call_defer(struct call *call)
 {
 	ASSERT(call->state == CALL_HANDLING);
 	call_drop_results(call);
+	call->tag = call_tag(call);
 	call->session = call_session(call);
+	call->reply_words = call->server->header->reply_words;
+	call->reply_caps = call->server->header->reply_caps;
 	call->state = CALL_DEFERRED;
 	call->server->deferred++;
 }
 
 void call_on_cancel(struct call *call, void (*fn)(struct call *call, void *context), void *context)
 {
+	call->is_plain = false;
 	call->on_cancel = fn;
 	call->context = context;
 }

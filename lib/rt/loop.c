@@ -167,23 +167,13 @@ static void loop_sleep(struct loop *loop)
 	fire_timers(loop, now_ns);
 }
 
-static void loop_receive_sync(struct loop *loop)
-{
-	struct server *server = loop->sync_server;
-	struct ring *ring = ring_self();
-
-	loop->sync_server = NULL;
-	(void)ring_sync(ring);
-	server_received(server, ring_reply(ring));
-}
-
 status_t loop_run(struct loop *loop)
 {
 	struct ring *ring = ring_self();
 
 	while (!loop->stopped) {
 		if (loop->sync_server != NULL)
-			loop_receive_sync(loop);
+			server_serve_alone(loop);
 		else if (ring_run_ready(ring))
 			continue;
 		else if (ring->awaited == 0 && loop->timers == NULL)

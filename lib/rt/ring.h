@@ -25,6 +25,7 @@
 #include "abi/syscall.h"
 #include "capos/ring.capnp.h"
 #include "rt/arena.h"
+#include "rt/panic.h"
 
 #define RING_QUESTIONS_MAX 64u
 #define RING_NO_QUESTION   UINT16_MAX
@@ -76,15 +77,24 @@ static inline struct ring *ring_self(void)
 /* Enters the kernel until there is room for an entry. */
 void ring_make_room(struct ring *ring);
 
+/* Where the next entry goes. */
+static inline struct ring_entry *ring_next(struct ring *ring)
+{
+	uint32_t tail = ring->sq_tail;
+	uint32_t mask = ring->sq_mask;
+
+	if (unlikely(ring_index_count(LOAD_ACQUIRE(&ring->header->sq_head), tail) > mask))
+		ring_make_room(ring);
+	ring->sq_tail = tail + 1;
+	return &ring->entries[tail & mask];
+}
+
 /* Adds a finished entry whose operation is in its user data, not done and without `ready`, and
  * answers where it stands. */
 static inline struct ring_entry *ring_put(struct ring *ring, const struct ring_entry *entry)
 {
-	struct ring_entry *place;
+	struct ring_entry *place = ring_next(ring);
 
-	if (unlikely(ring_index_count(LOAD_ACQUIRE(&ring->header->sq_head), ring->sq_tail) > ring->sq_mask))
-		ring_make_room(ring);
-	place = &ring->entries[ring->sq_tail++ & ring->sq_mask];
 	*place = *entry;
 	return place;
 }
@@ -94,11 +104,8 @@ static inline struct ring_entry *ring_put(struct ring *ring, const struct ring_e
 static inline struct ring_entry *ring_entry(struct ring *ring, uint8_t op,
 		struct ring_operation *operation)
 {
-	struct ring_entry *entry;
+	struct ring_entry *entry = ring_next(ring);
 
-	if (unlikely(ring_index_count(LOAD_ACQUIRE(&ring->header->sq_head), ring->sq_tail) > ring->sq_mask))
-		ring_make_room(ring);
-	entry = &ring->entries[ring->sq_tail++ & ring->sq_mask];
 	*entry = (struct ring_entry){ .op = op, .user_data = (uint64_t)(uintptr_t)operation };
 	if (operation != NULL)
 		operation->done = false;
@@ -114,6 +121,7 @@ static inline status_t ring_enter_sync(struct ring *ring)
 {
 	int64_t status;
 
+	DEBUG_ASSERT((ring->entries[(ring->sq_tail - 1) & ring->sq_mask].flags & ENTRY_SYNC) != 0);
 	STORE_RELEASE(&ring->header->sq_tail, ring->sq_tail);
 	status = cap_enter(0, 0, 0);
 	/* Earlier entries may lack completion credits, which reading completions gives back. */

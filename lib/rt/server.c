@@ -18,14 +18,10 @@
 #define DESCRIPTORS_WORDS (SERVER_MESSAGE_CAPS * (uint32_t)(sizeof(struct cap_descriptor) / 8))
 #define RECEIVE_WORDS (HEADER_WORDS + RECORDS_WORDS + SERVER_MESSAGE_WORDS)
 
-static void receive_ready(struct ring_operation *operation)
-{
-	struct server *server = container_of(operation, struct server, receive);
+static void receive_ready(struct ring_operation *operation);
 
-	server_received(server, &operation->completion);
-}
-
-/* The entry that is to arm the receive, filled except for what else it does. */
+/* The entry that is to arm the receive, filled except for what else it does. Where nothing else is
+ * waited for it is SYNC, and nothing comes behind it. */
 static struct ring_entry *receive_entry(struct server *server, uint8_t op)
 {
 	struct ring *ring = ring_self();
@@ -34,16 +30,19 @@ static struct ring_entry *receive_entry(struct server *server, uint8_t op)
 	struct ring_entry *entry = ring_entry(ring, op, alone ? NULL : &server->receive);
 
 	DEBUG_ASSERT(!server->armed);
+	if (CONFIG_DEBUG)
+		server->armed = true;
 	entry->target = server->endpoint;
 	entry->question = server->question;
 	entry->reply_off = server->receive_off;
 	entry->reply_words = SERVER_MESSAGE_WORDS;
 	entry->reply_caps = SERVER_MESSAGE_CAPS;
-	server->armed = true;
-	if (alone)
+	if (alone) {
+		entry->flags = ENTRY_SYNC;
 		loop->sync_server = server;
-	else
-		ring_set_ready(ring, &server->receive, receive_ready);
+		return entry;
+	}
+	ring_set_ready(ring, &server->receive, receive_ready);
 	return entry;
 }
 
@@ -138,21 +137,17 @@ static COLD void return_alone(struct call *call, status_t status)
 	ring_set_ready(ring, &call->operation, call_returned);
 }
 
-/* What most calls come to, where nothing else is waited for: one entry, of which only the answer is
- * new, and which is SYNC. The words are the server's own or, as in return_and_receive, kept. */
+/* What most calls come to, where nothing else is waited for: one entry, of which only the answer's size
+ * is new. The call is as free as it was. */
 static inline void answer_at_once(struct server *server, struct call *call)
 {
-	struct ring *ring = ring_self();
-	struct ring_entry *entry = ring_put(ring, &server->rearm);
-	uint32_t used = call->results.used;
+	struct ring_entry *entry = ring_put(ring_self(), &server->rearm);
 
 	entry->interface = call->id;
-	entry->msg_words = (uint16_t)used;
-	entry->msg_off = (uint32_t)(call->results.words - ring->words);
-	server->sent_off = call->span_off;
-	server->sent_words = call->span_words;
+	entry->msg_words = (uint16_t)call->results.used;
 	server->returning_id = call->id;
-	server->armed = true;
+	if (CONFIG_DEBUG)
+		server->armed = true;
 	server->loop->sync_server = server;
 	call->state = CALL_FREE;
 	call->next_free = server->free_calls;
@@ -203,36 +198,31 @@ static COLD void refuse(struct server *server, uint32_t call_id, status_t status
 
 /* --- What arrives --------------------------------------------------------------------------- */
 
-static const struct recv_header *header_of(const struct server *server)
+static COLD void params_read_records(struct server *server, uint32_t count)
 {
-	return (const struct recv_header *)(const void *)ring_words_at(ring_self(),
-			server->receive_off);
+	const void *records = server->params.words - RECORDS_WORDS;
+
+	ASSERT(count <= SERVER_MESSAGE_CAPS);
+	records_read(records, server->param_slots, count);
 }
 
-static COLD void params_read_records(struct server *server, const uint64_t *records, uint32_t count)
+/* The kernel delivers no more than the receive offered. */
+static inline void params_open(struct server *server, uint32_t words)
 {
-	records_read((const struct cap_record *)(const void *)records, server->param_slots, count);
-}
+	uint32_t count = server->header->cap_count;
 
-static inline void params_open(struct server *server, const struct recv_header *header, uint32_t words)
-{
-	const uint64_t *records = ring_words_at(ring_self(), server->receive_off + HEADER_WORDS);
-	uint32_t count = MIN(header->cap_count, SERVER_MESSAGE_CAPS);
-
+	ASSERT(words <= SERVER_MESSAGE_WORDS);
 	if (unlikely(count != 0))
-		params_read_records(server, records, count);
-	capnp_message_init(&server->params, records + RECORDS_WORDS,
-			MIN(words, SERVER_MESSAGE_WORDS), server->param_slots, count);
+		params_read_records(server, count);
+	capnp_message_restart(&server->params, words, count);
 }
 
 /* What most calls come to: results that fit, without capabilities, and nothing else to wait for. */
 static inline bool is_plain_answer(const struct server *server, const struct call *call,
 		status_t status)
 {
-	return status == STATUS_OK && call->state == CALL_HANDLING && call->has_results &&
-			(call->results.status | server->params.status) == STATUS_OK &&
-			call->results.cap_count == 0 && call->results.used != 0 &&
-			loop_is_alone(server->loop, ring_self());
+	return (status | call->results.status | server->params.status) == STATUS_OK && call->is_plain &&
+			call->results.used != 0 && loop_is_alone(server->loop, ring_self());
 }
 
 static COLD void handler_done(struct server *server, struct call *call, status_t status)
@@ -254,14 +244,14 @@ static COLD void call_refuse_overload(struct server *server, uint32_t call_id)
 	refuse(server, call_id, STATUS_OVERLOADED);
 }
 
-static void handle_call(struct server *server, const struct recv_header *header,
+static inline void handle_call(struct server *server, const struct recv_header *header,
 		const struct ring_completion *completion)
 {
-	struct server_object *object = server_object_find(server, header->tag);
+	const struct server_object *object = server_object_find(server, header->tag);
 	struct call *call = server->free_calls;
 	status_t status = STATUS_DISCONNECTED;
 
-	params_open(server, header, completion->msg_words);
+	params_open(server, completion->msg_words);
 	if (unlikely(call == NULL)) {
 		call_refuse_overload(server, completion->id);
 		return;
@@ -341,11 +331,12 @@ static COLD void sent_span_give(struct server *server)
 	server->sent_words = 0;
 }
 
-void server_received(struct server *server, const struct ring_completion *completion)
+static HOT_INLINE inline void server_received(struct server *server, const struct ring_completion *completion)
 {
-	const struct recv_header *header = header_of(server);
+	const struct recv_header *header = server->header;
 
-	server->armed = false;
+	if (CONFIG_DEBUG)
+		server->armed = false;
 	if (unlikely(server->sent_words != 0))
 		sent_span_give(server);
 	if (unlikely(completion->status != STATUS_OK))
@@ -354,6 +345,26 @@ void server_received(struct server *server, const struct ring_completion *comple
 		handle_call(server, header, completion);
 	else
 		handle_event(server, header, completion->id);
+}
+
+static void receive_ready(struct ring_operation *operation)
+{
+	struct server *server = container_of(operation, struct server, receive);
+
+	server_received(server, &operation->completion);
+}
+
+void server_serve_alone(struct loop *loop)
+{
+	struct ring *ring = ring_self();
+
+	do {
+		struct server *server = loop->sync_server;
+
+		loop->sync_server = NULL;
+		(void)ring_enter_sync(ring);
+		server_received(server, ring_reply(ring));
+	} while (loop->sync_server != NULL);
 }
 
 /* --- Starting ------------------------------------------------------------------------------- */
@@ -397,22 +408,25 @@ status_t loop_serve(struct loop *loop, struct server *server, uint32_t endpoint)
 	server->closed = false;
 	server->armed = false;
 	server->sent_words = 0;
+	server->header = (const void *)ring_words_at(ring, server->receive_off);
+	capnp_message_init(&server->params,
+			ring_words_at(ring, server->receive_off + HEADER_WORDS + RECORDS_WORDS), 0,
+			server->param_slots, 0);
 	server->free_calls = NULL;
 	server->deferred = 0;
 	server->rearm = (struct ring_entry){
 		.op = CAP_OP_RETURN,
-		.flags = ENTRY_REARM,
+		.flags = ENTRY_REARM | ENTRY_SYNC,
 		.target = endpoint,
 		.question = server->question,
+		.msg_off = server->results_off,
 		.reply_off = server->receive_off,
 		.reply_words = SERVER_MESSAGE_WORDS,
 		.reply_caps = SERVER_MESSAGE_CAPS,
 	};
 	for (i = 0; i < SERVER_CALLS; i++) {
 		server->calls[i].server = server;
-		server->calls[i].state = CALL_FREE;
-		server->calls[i].next_free = server->free_calls;
-		server->free_calls = &server->calls[i];
+		call_reset(&server->calls[i]);
 	}
 	/* Not SYNC: a refusal is to be seen here. */
 	loop->stopped = true;

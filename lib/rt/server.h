@@ -210,12 +210,14 @@ struct call {
 	struct ring_operation operation;        /* of a return that is waited for */
 	struct server *server;
 	struct call *next_free;
-	uint64_t tag;
-	struct call_session session;            /* of a deferred call */
+	uint64_t tag;                           /* of a deferred call */
+	struct call_session session;            /* likewise */
 	uint32_t id;
 	enum call_state state;
-	uint16_t reply_words;                   /* what the caller offers */
+	uint16_t reply_words;                   /* what the caller of a deferred call offers */
 	uint8_t reply_caps;
+	bool is_plain;                          /* nothing but results without capabilities in the
+	                                         * server's own span, so far */
 	bool has_results;                       /* the builder is ready */
 	bool failed_in_words;                   /* the results are an Exception */
 	bool is_refusal;                        /* the return carries nothing but a code */
@@ -236,14 +238,15 @@ struct server {
 	uint32_t returning_id; /* the call of the last return with re-arm; 0: a refusal */
 	uint32_t receive_off;                   /* words; span of the one receive */
 	uint32_t results_off;                   /* words; span of results that are sent at once */
+	const struct recv_header *header;       /* of what was received */
 	uint32_t sent_off;                      /* a larger one, until the kernel has read it */
 	uint32_t sent_words;
 	uint16_t question;
-	bool armed;
+	bool armed;                             /* kept in debug builds */
 	bool closed;
 	struct call *free_calls;
 	uint32_t deferred;                      /* calls in state CALL_DEFERRED */
-	struct ring_entry rearm;                /* a return that receives again, without the answer */
+	struct ring_entry rearm;                /* SYNC return that receives again, but for the answer */
 	struct capnp_message params;            /* of the call being handled */
 	struct capnp_cap_slot param_slots[SERVER_MESSAGE_CAPS];
 	struct call calls[SERVER_CALLS];

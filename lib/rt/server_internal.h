@@ -18,6 +18,9 @@ struct server_object *server_object_find(const struct server *server, uint64_t t
 /* object.c: ends the export after a no-holders event, unless it was handed out again. */
 void server_object_retire(struct server *server, uint64_t tag, uint64_t sequence);
 
+/* call.c: makes a call free, as it is before its first use. */
+void call_reset(struct call *call);
+
 /* call.c: prepares a free call for what the receive header says. */
 void call_open(struct call *call, const struct recv_header *header, uint32_t id);
 
@@ -36,14 +39,13 @@ void server_return(struct call *call, status_t status, bool rearm);
 /* server.c: lets the kernel read the answers under way, so that their words are free again. */
 void server_settle(struct server *server);
 
-/* server.c: takes what a receive completed with. */
-void server_received(struct server *server, const struct ring_completion *completion);
+/* server.c: serves loop->sync_server for as long as nothing else is waited for. */
+void server_serve_alone(struct loop *loop);
 
 /* Whether nothing but one receive will be waited for. */
 static inline bool loop_is_alone(const struct loop *loop, const struct ring *ring)
 {
-	return ring->awaited == 0 && loop->timers == NULL && !loop->stopped &&
-			loop->sync_server == NULL;
+	return (ring->awaited | (uintptr_t)loop->timers | loop->stopped | (uintptr_t)loop->sync_server) == 0;
 }
 
 #endif

@@ -357,7 +357,7 @@ static status_t transport_ask_scalars(struct transport *transport, struct client
 	words = ring_reply(ring)->msg_words;
 	if (likely(words > method->results_words && results[0] == method->results_root))
 		return STATUS_OK;
-	return client_scalar_fit(results, MIN(words, CLIENT_SCALAR_RESULTS_WORDS), method->results_words);
+	return client_scalar_fit(transport, MIN(words, CLIENT_SCALAR_RESULTS_WORDS), method->results_words);
 }
 
 /* Their question and their words are kept from the start. */

@@ -67,34 +67,6 @@ static void cancelled_call_says_so(void **state)
 	worker_later_done(&call);
 }
 
-/* One message with its root at an odd place, then with each root that is not to be trusted. */
-static void scalar_results_are_brought_into_place(void **state)
-{
-	uint64_t words[CLIENT_SCALAR_RESULTS_WORDS] = { CAPNP_STRUCT_POINTER(2, 2, 1), 1, 2, 30, 40, 0 };
-	uint64_t none[CLIENT_SCALAR_RESULTS_WORDS] = { CAPNP_STRUCT_POINTER(0, 1, 0), 7 };
-
-	(void)state;
-	assert_int_equal(client_scalar_fit(words, 6, 3), STATUS_OK);
-	assert_int_equal(words[0], CAPNP_ROOT_POINTER(3, 0));
-	assert_int_equal(words[1], 30);
-	assert_int_equal(words[2], 40);
-	assert_int_equal(words[3], 0);
-	/* Beyond the message. */
-	words[0] = CAPNP_STRUCT_POINTER(0, 2, 0);
-	assert_int_equal(client_scalar_fit(words, 2, 2), STATUS_BAD_MESSAGE);
-	/* A list. */
-	words[0] = 1 | UINT64_C(5) << 32 | UINT64_C(1) << 35;
-	assert_int_equal(client_scalar_fit(words, 2, 1), STATUS_BAD_MESSAGE);
-	/* A struct that begins with its own pointer. */
-	words[0] = CAPNP_STRUCT_POINTER(0x3fffffff, 3, 0);
-	assert_int_equal(client_scalar_fit(words, 4, 3), STATUS_OK);
-	assert_int_equal(words[0], CAPNP_ROOT_POINTER(3, 0));
-	assert_int_equal(words[2], 30);
-	/* No message at all. */
-	assert_int_equal(client_scalar_fit(none, 0, 1), STATUS_OK);
-	assert_int_equal(none[1], 0);
-}
-
 static void interfaces_describe_themselves(void **state)
 {
 	(void)state;
@@ -115,7 +87,6 @@ int main(void)
 		cmocka_unit_test(questions_run_out_as_overload),
 		cmocka_unit_test(done_before_the_answer_cancels),
 		cmocka_unit_test(cancelled_call_says_so),
-		cmocka_unit_test(scalar_results_are_brought_into_place),
 		cmocka_unit_test(interfaces_describe_themselves),
 	};
 

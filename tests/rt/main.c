@@ -336,6 +336,39 @@ static void test_many_at_once(void)
 	tap(right, "calls through one reference start in order");
 }
 
+/* Has 5 added by a client that knows `data_words` of the parameters and offers `reply_words`. */
+static status_t add_as_of_age(uint32_t data_words, uint32_t reply_words)
+{
+	struct client_begin what = { .target = counter.ref, .interface_id = COUNTER_INTERFACE_ID,
+		.method = COUNTER_METHOD_ADD, .flags = CLIENT_PLAIN_RESULTS,
+		.params_words = data_words + 1, .reply_words = reply_words };
+	struct client_call call = client_call_begin(&what);
+	struct capnp_struct_builder params =
+			capnp_init_root_struct(client_params(&call), data_words, 0);
+	status_t status;
+
+	for (uint32_t i = 0; i < data_words; i++)
+		capnp_set_u64(params, i * 8, i == 0 ? 5 : UINT64_MAX);
+	client_send(&call);
+	status = client_wait(&call);
+	client_done(&call);
+	return status;
+}
+
+static void test_ages(void)
+{
+	uint64_t before = 0;
+	uint64_t value = 0;
+	int right = counter_add(counter, 0, &before) == STATUS_OK;
+
+	right &= add_as_of_age(0, 8) == STATUS_OK && counter_add(counter, 0, &value) == STATUS_OK;
+	tap(right && value == before, "a parameter that an older client does not know is zero");
+	right &= add_as_of_age(3, 8) == STATUS_OK && counter_add(counter, 0, &value) == STATUS_OK;
+	tap(right && value == before + 5, "parameters of a newer client do no harm");
+	right &= add_as_of_age(1, 1) == STATUS_FAILED && counter_add(counter, 0, &value) == STATUS_OK;
+	tap(right && value == before + 5, "a call whose results cannot fit does nothing");
+}
+
 static void test_deferral(void)
 {
 	struct counter_reach_call reach;
@@ -542,6 +575,7 @@ static void run_tests(void)
 	test_peer_starts();
 	test_calls();
 	test_many_at_once();
+	test_ages();
 	test_deferral();
 	test_cancel();
 	test_objects();

@@ -9,7 +9,7 @@
 #define ANCESTORS_MAX 64
 #define PLAIN_DEPTH 8
 /* CLIENT_SCALAR_* of lib/capnp/client.h */
-#define SCALAR_PARAMS_WORDS 16
+#define SCALAR_PARAMS_WORDS CAPNP_SCALARS_WORDS
 #define SCALAR_RESULTS_WORDS CAPNP_REPLY_WORDS_DEFAULT
 
 /* A method being written. */

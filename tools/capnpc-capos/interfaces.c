@@ -139,24 +139,33 @@ static void server_struct_emit(struct schema_node node)
 	emit("};\n");
 }
 
+static bool params_are_scalars(struct schema_node params)
+{
+	return schema_struct_pointer_count(params) == 0 &&
+			schema_struct_data_words(params) < CAPNP_SCALARS_WORDS;
+}
+
+/* Calls the handler; results that do not fit are known before anything has happened. */
 static void dispatch_case_emit(struct schema_node node, struct schema_member method)
 {
+	struct schema_node params = schema_method_params(method);
+	bool has_results = !schema_method_is_stream(method);
 	const char *name = method_c(method);
-	const char *params = name_node(schema_method_params(method));
 
 	emit("\tcase %s_METHOD_%s: {\n", name_node_upper(node), name_upper(schema_member_name(method)));
-	if (schema_method_is_stream(method)) {
-		emit("\t\tif (server->%s == NULL)\n\t\t\treturn STATUS_UNIMPLEMENTED;\n", name);
-		emit("\t\treturn server->%s(self, call, %s_get_root(call_params(call)));\n\t}\n", name,
-				params);
-		return;
-	}
-	emit("\t\tstruct %s_builder out;\n\n", name_node(schema_method_results(method)));
-	emit("\t\tif (server->%s == NULL)\n\t\t\treturn STATUS_UNIMPLEMENTED;\n", name);
-	emit("\t\tout = %s_init_root(call_results(call));\n",
-			name_node(schema_method_results(method)));
-	emit("\t\treturn server->%s(self, call, %s_get_root(call_params(call)), &out);\n\t}\n", name,
-			params);
+	emit("\t\tstruct %s_reader in;\n", name_node(params));
+	if (has_results)
+		emit("\t\tstruct %s_builder out;\n", name_node(schema_method_results(method)));
+	emit("\n\t\tif (server->%s == NULL)\n\t\t\treturn STATUS_UNIMPLEMENTED;\n", name);
+	if (has_results)
+		emit("\t\tout = %s_init_root(call_results(call));\n\t\tif (out.s.data == NULL)\n"
+				"\t\t\treturn STATUS_OK;\n", name_node(schema_method_results(method)));
+	if (params_are_scalars(params))
+		emit("\t\tin.s = capnp_root_scalars(call_params(call), %s_DATA_WORDS);\n",
+				name_node_upper(params));
+	else
+		emit("\t\tin = %s_get_root(call_params(call));\n", name_node(params));
+	emit("\t\treturn server->%s(self, call, in%s);\n\t}\n", name, has_results ? ", &out" : "");
 }
 
 static void dispatch_own_emit(struct schema_node node)

@@ -104,12 +104,30 @@ static struct capnp_list list_follow_composite(struct capnp_any any, struct poin
 	return list;
 }
 
+/* A list of `count` elements that are no structs. */
+static inline struct capnp_list list_follow_flat(struct capnp_any any, int32_t offset, uint32_t count,
+		enum capnp_size size)
+{
+	struct capnp_list list = { NULL, any.message, 0, 0, 0, 0, CAPNP_VOID };
+	uint32_t bits = size_bits(size);
+	const uint64_t *at = span_claim(any, offset, ((uint64_t)count * bits + 63) / 64,
+			size == CAPNP_VOID ? count : 0);
+
+	if (at == NULL)
+		return list;
+	list.data = (const uint8_t *)at;
+	list.count = count;
+	list.step_bits = bits;
+	list.size = (uint16_t)size;
+	list.pointer_count = size == CAPNP_POINTER;
+	list.data_bytes = size == CAPNP_POINTER ? 0 : bits / 8;
+	return list;
+}
+
 struct capnp_list capnp_any_list_any(struct capnp_any any)
 {
 	struct capnp_list list = { NULL, any.message, 0, 0, 0, 0, CAPNP_VOID };
-	const uint64_t *at;
 	struct pointer p;
-	uint64_t bits;
 
 	if (capnp_any_is_null(any))
 		return list;
@@ -120,17 +138,7 @@ struct capnp_list capnp_any_list_any(struct capnp_any any)
 	}
 	if (p.size == CAPNP_COMPOSITE)
 		return list_follow_composite(any, p);
-	bits = (uint64_t)p.count * size_bits(p.size);
-	at = span_claim(any, p.offset, (bits + 63) / 64, p.size == CAPNP_VOID ? p.count : 0);
-	if (at == NULL)
-		return list;
-	list.data = (const uint8_t *)at;
-	list.count = p.count;
-	list.step_bits = size_bits(p.size);
-	list.size = (uint16_t)p.size;
-	list.pointer_count = p.size == CAPNP_POINTER;
-	list.data_bytes = p.size == CAPNP_POINTER ? 0 : size_bits(p.size) / 8u;
-	return list;
+	return list_follow_flat(any, p.offset, p.count, p.size);
 }
 
 /* Whether a list found on the wire can serve where elements of size `expected` are read. Larger
@@ -214,6 +222,17 @@ struct capnp_cap capnp_any_cap(struct capnp_any any)
 		return CAPNP_CAP_NULL;
 	}
 	return (struct capnp_cap){ p.count };
+}
+
+void capnp_list_gather(struct capnp_list list, uint32_t first, uint32_t count, void *to, uint32_t bytes)
+{
+	uint8_t *out = to;
+	uint32_t own = list.data_bytes < bytes ? list.data_bytes : bytes;
+
+	__builtin_memset(out, 0, (uint64_t)count * bytes);
+	for (uint32_t i = 0; i < count; i++)
+		__builtin_memcpy(out + (uint64_t)i * bytes,
+				list.data + (uint64_t)(first + i) * (list.step_bits / 8), own);
 }
 
 /* --- Building -------------------------------------------------------------------------------- */

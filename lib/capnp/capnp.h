@@ -266,8 +266,40 @@ static inline bool capnp_has(struct capnp_struct_reader s, uint32_t index)
 	return !capnp_any_is_null(capnp_pointer(s, index));
 }
 
-/* Scalars of a struct, by byte offset; zero where the struct is too short to have it. */
+/* Copies the first `bytes` bytes of `count` elements from `first` on, side by side; what the elements do
+ * not have is zero. */
+void capnp_list_gather(struct capnp_list list, uint32_t first, uint32_t count, void *to, uint32_t bytes);
+
+/* Scalars of a struct, by byte offset; zero where the struct is too short to have it. And of a list: one
+ * by one, or as arrays (`struct capnp_u64s`), whose elements are the compiler's to unroll.
+ *
+ * capnp_list_u64s gives elements from `first` on: all that there are, in place, or, of a list that a
+ * newer writer made one of structs, as many as `pad` has room for, copied there. At least one, unless
+ * `first` is beyond the last:
+ *
+ *	for (first = 0; first < list.count; first += part.count) {
+ *		part = capnp_list_u64s(list, first, pad, ARRAY_LEN(pad));
+ *		for (i = 0; i < part.count; i++)
+ *			sum += part.at[i];
+ *	}
+ */
 #define CAPNP_DEFINE_GET(name, type)                                                            \
+	struct capnp_##name##s {                                                                \
+		const type *at;                                                                 \
+		uint32_t count;                                                                 \
+	};                                                                                      \
+	static inline struct capnp_##name##s capnp_list_##name##s(struct capnp_list list,       \
+			uint32_t first, type *pad, uint32_t pad_count)                          \
+	{                                                                                       \
+		uint32_t count = first < list.count ? list.count - first : 0;                   \
+                                                                                                \
+		if (list.step_bits == sizeof(type) * 8 && list.data_bytes == sizeof(type))      \
+			return (struct capnp_##name##s){                                        \
+				(const type *)(const void *)list.data + first, count };         \
+		count = count < pad_count ? count : pad_count;                                  \
+		capnp_list_gather(list, first, count, pad, sizeof(type));                       \
+		return (struct capnp_##name##s){ pad, count };                                  \
+	}                                                                                       \
 	static inline type capnp_get_##name(struct capnp_struct_reader s, uint32_t offset)      \
 	{                                                                                       \
 		type value = 0;                                                                 \
@@ -494,8 +526,20 @@ static inline struct capnp_list capnp_list_as_reader(struct capnp_list_builder l
 		list.step_bits, list.data_bytes, list.pointer_count, list.size };
 }
 
-/* Scalars of a struct, by byte offset. */
+/* Scalars of a struct, by byte offset. And of a list: one by one, or all as an array, which is empty if
+ * the list could not be made or is one of another type. */
 #define CAPNP_DEFINE_SET(name, type)                                                            \
+	struct capnp_##name##s_builder {                                                        \
+		type *at;                                                                       \
+		uint32_t count;                                                                 \
+	};                                                                                      \
+	static inline struct capnp_##name##s_builder capnp_list_##name##s_builder(              \
+			struct capnp_list_builder list)                                         \
+	{                                                                                       \
+		if (list.step_bits != sizeof(type) * 8 || list.data_bytes != sizeof(type))      \
+			list.count = 0;                                                         \
+		return (struct capnp_##name##s_builder){ (type *)(void *)list.data, list.count }; \
+	}                                                                                       \
 	static inline void capnp_set_##name(struct capnp_struct_builder s, uint32_t offset,     \
 			type value)                                                             \
 	{                                                                                       \

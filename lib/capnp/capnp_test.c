@@ -312,6 +312,85 @@ static void lists_upgrade_to_structs_and_back(void **state)
 	assert_int_equal(message.status, CAPNP_OK);
 }
 
+/* Sums a list of UInt32 by arrays of at most two elements; *parts is how many there were. */
+static uint64_t sum_in_parts(struct capnp_list list, uint32_t *parts)
+{
+	struct capnp_u32s part;
+	uint32_t pad[2];
+	uint64_t sum = 0;
+
+	*parts = 0;
+	for (uint32_t first = 0; first < list.count; first += part.count, ++*parts) {
+		part = capnp_list_u32s(list, first, pad, 2);
+		assert_in_range(part.count, 1, list.count - first);
+		for (uint32_t i = 0; i < part.count; i++)
+			sum += part.at[i];
+	}
+	return sum;
+}
+
+static void lists_are_read_as_arrays(void **state)
+{
+	struct list_old_builder b = list_old_init_root(&builder);
+	struct capnp_u32s_builder items = capnp_list_u32s_builder(list_old_init_items(b, 5));
+	struct capnp_list list;
+	uint32_t parts;
+
+	(void)state;
+	assert_int_equal(items.count, 5);
+	for (uint32_t i = 0; i < items.count; i++) {
+		assert_int_equal(items.at[i], 0);
+		items.at[i] = i + 1;
+	}
+	list = list_old_get_items(list_old_get_root(reopen()));
+	assert_int_equal(sum_in_parts(list, &parts), 15);
+	assert_int_equal(parts, 1);
+	assert_ptr_equal(capnp_list_u32s(list, 2, NULL, 0).at, items.at + 2);
+	assert_int_equal(capnp_list_u32s(list, 2, NULL, 0).count, 3);
+	assert_int_equal(capnp_list_u32s(list, 5, NULL, 0).count, 0);
+	assert_int_equal(capnp_list_u32s(list, 6, NULL, 0).count, 0);
+}
+
+/* Elements that became structs are copied together, those that are shorter are filled up. */
+static void lists_of_another_age_are_read_as_arrays(void **state)
+{
+	struct list_new_builder b = list_new_init_root(&builder);
+	struct capnp_list_builder items = list_new_init_items(b, 5);
+	struct capnp_list list;
+	uint32_t parts;
+	uint64_t pad[5];
+
+	(void)state;
+	for (uint32_t i = 0; i < 5; i++)
+		item_set_value(item_builder_at(items, i), i + 1);
+	list = list_old_get_items(list_old_get_root(reopen()));
+	assert_int_equal(sum_in_parts(list, &parts), 15);
+	assert_int_equal(parts, 3);
+	assert_int_equal(capnp_list_u64s(list, 3, pad, 5).count, 2);
+	assert_int_equal(pad[0], 4);
+	assert_int_equal(pad[1], 5);
+	assert_int_equal(capnp_list_u64s(list, 5, pad, 5).count, 0);
+	/* What is asked for is wider than what there is. */
+	list = capnp_list_as_reader(list_old_init_items(list_old_init_root(&builder), 2));
+	assert_int_equal(capnp_list_u64s(list, 0, pad, 5).count, 2);
+	assert_int_equal(pad[0] | pad[1], 0);
+}
+
+static void arrays_of_what_was_not_built_are_empty(void **state)
+{
+	struct list_new_builder b = list_new_init_root(&builder);
+	struct capnp_list_builder items = list_new_init_items(b, 3);
+
+	(void)state;
+	/* Structs are no array of numbers. */
+	assert_int_equal(capnp_list_u32s_builder(items).count, 0);
+	assert_int_equal(capnp_list_u16s_builder(list_old_init_items(list_old_init_root(&builder), 3)).count, 0);
+	/* No room. */
+	items = list_old_init_items(list_old_init_root(&builder), WORDS * 2);
+	assert_int_equal(capnp_list_u32s_builder(items).count, 0);
+	assert_int_equal(builder.status, CAPNP_TOO_LARGE);
+}
+
 /* A root of scalars at an odd place, too short, and each that is not to be trusted. */
 static void scalar_roots_are_fitted(void **state)
 {
@@ -674,6 +753,9 @@ int main(void)
 		TEST(generic_fields_hold_anything),
 		TEST(copies_are_deep),
 		TEST(old_message_reads_as_new_struct),
+		TEST(lists_are_read_as_arrays),
+		TEST(lists_of_another_age_are_read_as_arrays),
+		TEST(arrays_of_what_was_not_built_are_empty),
 		TEST(scalar_roots_are_fitted),
 		TEST(scalar_roots_that_lie_are_zero),
 		TEST(new_message_reads_as_old_struct),

@@ -272,6 +272,14 @@ static inline status_t client_ask(struct client_call *call, struct capnp_message
 	return call->status;
 }
 
+/* The same for results that are read later, until client_done. */
+static inline status_t client_send_and_wait(struct client_call *call)
+{
+	struct capnp_message *results;
+
+	return client_ask(call, &results);
+}
+
 static inline bool client_is_answered(const struct client_call *call)
 {
 	return call->status != STATUS_OK ||

@@ -10,7 +10,7 @@
 #define TAG_OBJECT (1ull << 63)
 
 /* Results of at most this many words are built in the server's own span. */
-#define SERVER_RESULTS_WORDS 128u
+#define SERVER_RESULTS_WORDS 192u
 
 /* object.c: the object that a call or event for `tag` is about; NULL if there is none. */
 struct server_object *server_object_find(const struct server *server, uint64_t tag);

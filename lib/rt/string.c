@@ -133,23 +133,29 @@ NO_LOOP_IDIOM void *memset(void *to, int value, size_t count)
 	uint8_t *out = to;
 	uint64_t pattern = (uint8_t)value * 0x0101010101010101u;
 	vector wide = { pattern, pattern };
-	size_t at;
+	uint8_t *last;
+	size_t blocks;
 
 	if (count <= 16) {
 		set_short(out, pattern, count);
 		return to;
 	}
+	last = out + count - 16;
 	PLAIN_LOOP
-	for (at = 0; at + 64 < count; at += 64) {
-		VECTOR(out + at) = wide;
-		VECTOR(out + at + 16) = wide;
-		VECTOR(out + at + 32) = wide;
-		VECTOR(out + at + 48) = wide;
+	for (blocks = (count - 16) / 128; blocks != 0; blocks--, out += 128) {
+		VECTOR(out) = wide;
+		VECTOR(out + 16) = wide;
+		VECTOR(out + 32) = wide;
+		VECTOR(out + 48) = wide;
+		VECTOR(out + 64) = wide;
+		VECTOR(out + 80) = wide;
+		VECTOR(out + 96) = wide;
+		VECTOR(out + 112) = wide;
 	}
 	PLAIN_LOOP
-	for (; at + 16 < count; at += 16)
-		VECTOR(out + at) = wide;
-	VECTOR(out + count - 16) = wide;
+	for (; out < last; out += 16)
+		VECTOR(out) = wide;
+	VECTOR(last) = wide;
 	return to;
 }
 

@@ -23,7 +23,7 @@
 #include "rt/slots.h"
 
 /* Spans up to this size stay with their question. */
-#define SPAN_KEPT_WORDS 256u
+#define SPAN_KEPT_WORDS 320u
 #define DESCRIPTOR_WORDS ((uint32_t)(sizeof(struct cap_descriptor) / 8))
 #define SCALARS_WORDS ((uint32_t)(sizeof(struct client_scalars) / 8))
 #define RECORD_WORDS ((uint32_t)(sizeof(struct cap_record) / 8))

@@ -200,6 +200,8 @@ static void common_emit(const struct method *m)
 			"\tclient_send(&started->call);\n}\n", m->name, m->name);
 	emit("\nstatic inline status_t %s_wait(struct %s_call *started)\n{\n"
 			"\treturn client_wait(&started->call);\n}\n", m->name, m->name);
+	emit("\n/* Both in one. */\nstatic inline status_t %s_ask(struct %s_call *started)\n{\n"
+			"\treturn client_send_and_wait(&started->call);\n}\n", m->name, m->name);
 	emit("\nstatic inline void %s_then(struct %s_call *started, client_then_fn *then, void *arg)\n{\n"
 			"\tclient_then(&started->call, then, arg);\n}\n", m->name, m->name);
 	emit("\nstatic inline void %s_done(struct %s_call *started)\n{\n"
@@ -214,7 +216,7 @@ static void common_emit(const struct method *m)
 
 static bool suffix_is_taken(const char *name)
 {
-	static const char *const taken[] = { "begin", "begin_sized", "send", "wait", "then", "done",
+	static const char *const taken[] = { "begin", "begin_sized", "send", "wait", "ask", "then", "done",
 		"results", "prepare", "start", "call" };
 
 	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)

@@ -288,6 +288,12 @@ struct capnp_any_builder capnp_init_root(struct capnp_builder *builder)
 	return (struct capnp_any_builder){ builder_alloc(builder, 1), builder };
 }
 
+void capnp_refuse_root(struct capnp_builder *builder)
+{
+	builder->used = 0;
+	builder_refuse(builder, CAPNP_TOO_LARGE);
+}
+
 /* The low half of a pointer at `from` to words at `to`, with its two kind bits. */
 static uint64_t pointer_offset(const uint64_t *from, const uint64_t *to, uint32_t kind)
 {

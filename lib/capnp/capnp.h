@@ -29,6 +29,9 @@
 #define CAPNP_BAD_MESSAGE ((int32_t)-5)
 #define CAPNP_TOO_LARGE   ((int32_t)-6)
 
+/* What happens so rarely that it is not to cost its callers registers. */
+#define CAPNP_RARE __attribute__((noinline, cold))
+
 /* Levels that code which follows pointers recursively allows (copy, text, canonical form). */
 #define CAPNP_DEPTH_MAX   64u
 
@@ -226,14 +229,15 @@ static inline struct capnp_struct_reader capnp_root_struct(struct capnp_message 
 /* Sees to it that the root is a struct of at least `data_words` right behind its pointer. What an older
  * writer left out becomes zero, as all of it does where the root is no struct. The words must be ours
  * to change, with room for one more than `data_words`. */
-void capnp_fit_root(struct capnp_message *message, uint32_t data_words);
+void capnp_fit_root(struct capnp_message *message, uint32_t data_words) CAPNP_RARE;
 
 /* The root as a struct of nothing but scalars, fitted if need be: exactly `data_words`, whatever its
  * writer's age, so that no getter has anything left to check. */
 static inline struct capnp_struct_reader capnp_root_scalars(struct capnp_message *message,
 		uint32_t data_words)
 {
-	if (message->count <= data_words || message->words[0] != CAPNP_ROOT_POINTER(data_words, 0))
+	if (__builtin_expect(message->count <= data_words ||
+			    message->words[0] != CAPNP_ROOT_POINTER(data_words, 0), 0))
 		capnp_fit_root(message, data_words);
 	return (struct capnp_struct_reader){ (const uint8_t *)(message->words + 1), message,
 		data_words * 8, 0 };
@@ -453,6 +457,9 @@ struct capnp_any_builder capnp_init_root(struct capnp_builder *builder);
 struct capnp_struct_builder capnp_init_struct(struct capnp_any_builder any, uint32_t data_words,
 		uint32_t pointer_count);
 
+/* Latches that the root does not fit, and starts the message afresh. */
+void capnp_refuse_root(struct capnp_builder *builder) CAPNP_RARE;
+
 /* The same with a struct as root, in one step. */
 static inline struct capnp_struct_builder capnp_init_root_struct(struct capnp_builder *builder,
 		uint32_t data_words, uint32_t pointer_count)
@@ -460,8 +467,8 @@ static inline struct capnp_struct_builder capnp_init_root_struct(struct capnp_bu
 	uint32_t words = data_words + pointer_count;
 	uint64_t *at = builder->words;
 
-	if (builder->capacity <= words || builder->status != CAPNP_OK) {
-		(void)capnp_init_struct(capnp_init_root(builder), data_words, pointer_count);
+	if (__builtin_expect(builder->capacity <= words || builder->status != CAPNP_OK, 0)) {
+		capnp_refuse_root(builder);
 		return (struct capnp_struct_builder){ NULL, builder, 0, 0 };
 	}
 	*at++ = CAPNP_ROOT_POINTER(data_words, pointer_count);

@@ -14,6 +14,7 @@
 #define CAPNP_SERVER_H
 
 #include "capnp/capnp.h"
+#include "compiler.h"
 #include "status.h"
 
 struct call;

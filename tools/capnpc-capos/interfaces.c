@@ -145,38 +145,50 @@ static bool params_are_scalars(struct schema_node params)
 			schema_struct_data_words(params) < CAPNP_SCALARS_WORDS;
 }
 
-/* Calls the handler; results that do not fit are known before anything has happened. */
-static void dispatch_case_emit(struct schema_node node, struct schema_member method)
+/* What calls the handler of a method; results that do not fit are known before anything has happened. One
+ * function each: handlers are inlined here, and none is to cost the others registers and stack. */
+static void serve_emit(struct schema_node node, struct schema_member method)
 {
 	struct schema_node params = schema_method_params(method);
 	bool has_results = !schema_method_is_stream(method);
+	const char *owner = name_node(node);
 	const char *name = method_c(method);
 
-	emit("\tcase %s_METHOD_%s: {\n", name_node_upper(node), name_upper(schema_member_name(method)));
-	emit("\t\tstruct %s_reader in;\n", name_node(params));
+	emit("\nstatic NOINLINE inline status_t %s_serve_%s(const struct %s_server *server, void *self,\n"
+			"\t\tstruct call *call)\n{\n\tstruct %s_reader in;\n", owner, name, owner,
+			name_node(params));
 	if (has_results)
-		emit("\t\tstruct %s_builder out;\n", name_node(schema_method_results(method)));
-	emit("\n\t\tif (server->%s == NULL)\n\t\t\treturn STATUS_UNIMPLEMENTED;\n", name);
+		emit("\tstruct %s_builder out;\n", name_node(schema_method_results(method)));
+	emit("\n\tif (server->%s == NULL)\n\t\treturn STATUS_UNIMPLEMENTED;\n", name);
 	if (has_results)
-		emit("\t\tout = %s_init_root(call_results(call));\n\t\tif (out.s.data == NULL)\n"
-				"\t\t\treturn STATUS_OK;\n", name_node(schema_method_results(method)));
+		emit("\tout = %s_init_root(call_results(call));\n"
+				"\tif (out.s.data == NULL)\n"
+				"\t\treturn STATUS_OK; /* call_results says that they do not fit */\n",
+				name_node(schema_method_results(method)));
 	if (params_are_scalars(params))
-		emit("\t\tin.s = capnp_root_scalars(call_params(call), %s_DATA_WORDS);\n",
+		emit("\tin.s = capnp_root_scalars(call_params(call), %s_DATA_WORDS);\n",
 				name_node_upper(params));
 	else
-		emit("\t\tin = %s_get_root(call_params(call));\n", name_node(params));
-	emit("\t\treturn server->%s(self, call, in%s);\n\t}\n", name, has_results ? ", &out" : "");
+		emit("\tin = %s_get_root(call_params(call));\n", name_node(params));
+	emit("\treturn server->%s(self, call, in%s);\n}\n", name, has_results ? ", &out" : "");
 }
 
 static void dispatch_own_emit(struct schema_node node)
 {
-	const char *name = name_node(node);
+	const char *owner = name_node(node);
 	uint32_t count = schema_method_count(node);
 
-	emit("\nstatic inline status_t %s_dispatch_own(const struct %s_server *server, void *self,\n"
-			"\t\tstruct call *call, uint16_t method)\n{\n\tswitch (method) {\n", name, name);
 	for (uint32_t i = 0; i < count; i++)
-		dispatch_case_emit(node, schema_method_at(node, i));
+		serve_emit(node, schema_method_at(node, i));
+	emit("\nstatic inline status_t %s_dispatch_own(const struct %s_server *server, void *self,\n"
+			"\t\tstruct call *call, uint16_t method)\n{\n\tswitch (method) {\n", owner, owner);
+	for (uint32_t i = 0; i < count; i++) {
+		struct schema_member method = schema_method_at(node, i);
+
+		emit("\tcase %s_METHOD_%s:\n\t\treturn %s_serve_%s(server, self, call);\n",
+				name_node_upper(node), name_upper(schema_member_name(method)), owner,
+				method_c(method));
+	}
 	emit("\tdefault:\n\t\treturn STATUS_UNIMPLEMENTED;\n\t}\n}\n");
 }
 

@@ -15,6 +15,7 @@
 #include "kernel/core/panic.h"
 #include "kernel/mm/frame.h"
 #include "kernel/mm/slab.h"
+#include "kernel/object/session.h"
 #include "kernel/ring/dispatch.h"
 #include "kernel/sched/cpu.h"
 #include "kernel/sched/sched.h"
@@ -309,7 +310,7 @@ struct process *machine_process(const char *name, const uint64_t limit[LEDGER_CL
 	struct process *process;
 	uint64_t detail;
 
-	if (process_create(name, strlen(name), 0, ledger_root(), limit, &process, &detail) != STATUS_OK ||
+	if (process_create(name, strlen(name), 0, session_system(), ledger_root(), limit, &process, &detail) != STATUS_OK ||
 			process_start(process, USER_BASE, USER_BASE, 0, &detail) != STATUS_OK)
 		panic("process %s could not be made", name);
 	if (!machine_thread())

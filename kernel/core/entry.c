@@ -126,17 +126,38 @@ static struct crash_info *crash_record(const struct thread *thread, const struct
 	return crash;
 }
 
+/* A page of paged memory is missed; false if it will never come. */
+static bool wait_for_page(struct thread *thread, const struct page_miss *miss, const struct arch_fault *fault)
+{
+	struct crash_info *crash = crash_record(thread, fault);
+	enum page_wait_outcome outcome;
+
+	if (crash)
+		crash->kind = CRASH_KIND_PAGE_MISSING;
+	outcome = page_wait_begin(thread, miss, crash);
+	if (outcome == PAGE_IS_THERE)
+		crash_info_destroy(crash);
+	if (outcome == PAGE_NEVER)
+		process_end(thread->process, PROCESS_STATE_CRASHED, 0, crash);
+	return outcome != PAGE_NEVER;
+}
+
 struct arch_context *kernel_fault(const struct arch_fault *fault)
 {
 	struct thread *thread = arch_cpu()->current;
 	struct process *process = thread->process;
+	enum vm_fault answer = VM_FAULT_CRASH;
+	struct page_miss miss = { 0 };
 	enum access wanted = fault->execute ? ACCESS_READ_EXECUTE : fault->write ? ACCESS_READ_WRITE : ACCESS_READ;
 
-	if (fault->kind == CRASH_KIND_ACCESS_FAULT && vm_fault(process->vm, fault->address, wanted) == VM_FAULT_RESOLVED)
+	if (fault->kind == CRASH_KIND_ACCESS_FAULT)
+		answer = vm_fault(process->vm, fault->address, wanted, &miss);
+	if (answer == VM_FAULT_RESOLVED || (answer == VM_FAULT_MISSING && wait_for_page(thread, &miss, fault)))
 		return sched_resume();
 	trace_fault(thread, fault->vector, fault->address);
 	log_line(LOG_INFO, "process %u (%s) crashed: exception %u at 0x%lx, address 0x%lx.", process->id, process->name,
 			fault->vector, fault->instruction, fault->address);
-	process_end(process, PROCESS_STATE_CRASHED, 0, crash_record(thread, fault));
+	if (answer == VM_FAULT_CRASH)
+		process_end(process, PROCESS_STATE_CRASHED, 0, crash_record(thread, fault));
 	return sched_resume();
 }

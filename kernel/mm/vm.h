@@ -15,6 +15,7 @@
 
 struct grant;
 struct memory_object;
+struct page_miss;
 struct vm_region;
 
 /* Pages that one commit, protect or map covers at most (16 MiB), and backed pages that one unmap
@@ -68,9 +69,10 @@ void vm_end_revoked(void);
  * The object's lock is held, and no space's is needed. */
 void vm_show_page(struct memory_object *object, uint64_t index);
 
-enum vm_fault { VM_FAULT_RESOLVED, VM_FAULT_CRASH };
-/* A page fault in user mode at `address`. */
-enum vm_fault vm_fault(struct vm *vm, uint64_t address, enum access wanted);
+enum vm_fault { VM_FAULT_RESOLVED, VM_FAULT_MISSING, VM_FAULT_CRASH };
+/* A page fault in user mode at `address`. MISSING: *miss says which page has to be waited for; its
+ * object is counted. */
+enum vm_fault vm_fault(struct vm *vm, uint64_t address, enum access wanted, struct page_miss *miss);
 
 /* Gives back up to `budget` pages of everything mapped; true when nothing is left. Sets `ended`. */
 bool vm_teardown(struct vm *vm, uint32_t budget);

@@ -112,6 +112,10 @@ void region_cut(struct vm *vm, struct vm_region *region, uint64_t start, uint64_
 /* Joins neighbours of the same kind from just below `start` to just above `end`. */
 void regions_merge(struct vm *vm, uint64_t start, uint64_t end, struct region_list *ended);
 
+/* Whether a page of a region may be in the page tables: of paged memory, when it has been supplied. */
+bool page_is_there(const struct vm_region *region, uint64_t address);
+/* Pages of paged memory come into the page tables one by one. */
+bool region_is_paged(const struct vm_region *region);
 /* Maps a page whose table has been prepared. */
 void page_map(struct vm *vm, uint64_t address, uint64_t physical, enum access access,
 		enum arch_memory memory);

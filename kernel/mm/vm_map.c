@@ -5,6 +5,7 @@
 #include "kernel/mm/vm_internal.h"
 
 #include "kernel/object/memory_object.h"
+#include "kernel/object/pager.h"
 
 static const struct vm_arguments map_arguments = {
 	.offset = 1, .bytes = 2, .address = 3, .access = 4
@@ -22,9 +23,12 @@ static void map_perform(struct vm *vm, struct vm_region *region)
 	uint64_t index = region->offset / PAGE_SIZE;
 
 	object_get(&region->object->object);
-	for (uint64_t address = region->start; address < region->end; address += PAGE_SIZE)
-		page_map(vm, address, memory_object_page(region->object, index++),
-				page_access(region, address), memory);
+	for (uint64_t address = region->start; address < region->end; address += PAGE_SIZE) {
+		if (page_is_there(region, address))
+			page_map(vm, address, memory_object_page(region->object, index),
+					page_access(region, address), memory);
+		index++;
+	}
 	region_enter(vm, region);
 }
 
@@ -226,26 +230,47 @@ static bool access_allows(enum access access, enum access wanted)
 	return wanted == access || (wanted == ACCESS_READ && access != ACCESS_NONE);
 }
 
-/* A fault at a mapped object's page that the region allows, by backing. */
-static enum vm_fault mapped_fault(struct memory_object *object, uint64_t index, enum access wanted)
+/* A page of a pager's that is there is mapped when it is touched. */
+static enum vm_fault paged_fault(
+		struct vm *vm, const struct vm_region *region, uint64_t page, struct page_miss *miss)
 {
+	uint64_t index = region_page_index(region, page), physical;
+	enum access access;
+
+	if (!paging_is_there(region->object, index)) {
+		object_get(&region->object->object);
+		*miss = (struct page_miss){ region->object, index };
+		return VM_FAULT_MISSING;
+	}
+	if (!arch_space_lookup(&vm->space, page, &physical, &access))
+		page_map(vm, page, memory_object_page(region->object, index),
+				(enum access)region->access, ARCH_MEMORY_NORMAL);
+	return VM_FAULT_RESOLVED;
+}
+
+/* A fault at a mapped object's page that the region allows, by backing. */
+static enum vm_fault mapped_fault(struct vm *vm, const struct vm_region *region, uint64_t page,
+		enum access wanted, struct page_miss *miss)
+{
+	struct memory_object *object = region->object;
+
 	switch (object->backing) {
 	case MEMORY_ANONYMOUS:
 		/* Without sharing, pages are as the region says since the mapping was made. */
 		if (!object->sharing)
 			return VM_FAULT_CRASH;
 		if (wanted == ACCESS_READ_WRITE)
-			memory_object_page_own(object, index);
+			memory_object_page_own(object, region_page_index(region, page));
 		return VM_FAULT_RESOLVED;
 	case MEMORY_DEVICE:
 		return VM_FAULT_CRASH;
 	case MEMORY_PAGER:
-		break;
+		return paged_fault(vm, region, page, miss);
 	}
 	panic("a memory object with backing %d", (int)object->backing);
 }
 
-enum vm_fault vm_fault(struct vm *vm, uint64_t address, enum access wanted)
+enum vm_fault vm_fault(struct vm *vm, uint64_t address, enum access wanted, struct page_miss *miss)
 {
 	enum vm_fault answer = VM_FAULT_CRASH;
 	const struct vm_region *region;
@@ -255,7 +280,8 @@ enum vm_fault vm_fault(struct vm *vm, uint64_t address, enum access wanted)
 	if (region && region->start <= address && region->kind == REGION_MAPPED &&
 			access_allows((enum access)region->access, wanted)) {
 		region_lock(region);
-		answer = mapped_fault(region->object, region_page_index(region, address), wanted);
+		answer = mapped_fault(vm, region, ALIGN_DOWN(address, (uint64_t)PAGE_SIZE), wanted,
+				miss);
 		region_unlock(region);
 	}
 	spin_unlock(&vm->lock);

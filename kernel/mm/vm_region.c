@@ -13,6 +13,7 @@
 #include "kernel/mm/frame.h"
 #include "kernel/mm/slab.h"
 #include "kernel/object/memory_object.h"
+#include "kernel/object/pager.h"
 
 static struct slab_cache region_cache = SLAB_CACHE("vm region", struct vm_region);
 
@@ -195,6 +196,17 @@ NO_BUFFER void page_map(struct vm *vm, uint64_t address, uint64_t physical, enum
 	ASSERT(status == STATUS_OK);
 }
 
+bool region_is_paged(const struct vm_region *region)
+{
+	return region->kind == REGION_MAPPED && region->object->backing == MEMORY_PAGER;
+}
+
+bool page_is_there(const struct vm_region *region, uint64_t address)
+{
+	return !region_is_paged(region) ||
+			paging_is_there(region->object, region_page_index(region, address));
+}
+
 enum access page_access(const struct vm_region *region, uint64_t address)
 {
 	if (region->access == ACCESS_READ_WRITE && region->kind == REGION_MAPPED &&
@@ -218,7 +230,7 @@ static void region_unback(
 		uint64_t physical;
 		bool mapped = arch_space_unmap(&vm->space, address, &physical);
 
-		ASSERT(mapped);
+		ASSERT(mapped || region_is_paged(region));
 		if (region->kind == REGION_COMMITTED)
 			frame_free(physical, 0);
 	}
@@ -280,8 +292,11 @@ static void page_check(struct vm *vm, const struct vm_region *region, uint64_t a
 {
 	uint64_t physical;
 	enum access access;
+	bool mapped = arch_space_lookup(&vm->space, address, &physical, &access);
 
-	ASSERT(arch_space_lookup(&vm->space, address, &physical, &access));
+	if (!mapped && region_is_paged(region))
+		return;
+	ASSERT(mapped && page_is_there(region, address));
 	if (region->kind != REGION_MAPPED) {
 		ASSERT((uint32_t)access == region->access);
 		return;

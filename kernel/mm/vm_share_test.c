@@ -29,13 +29,13 @@ static void a_clone_shares_until_written(void **state)
 		uint32_t writer = i % 2 ? i : 8 + i, other = i % 2 ? 8 + i : i;
 
 		assert_int_equal(leaves[writer].access, ACCESS_READ);
-		assert_int_equal(vm_fault(vm, page_address(writer), ACCESS_READ_WRITE),
+		assert_int_equal(vm_fault(vm, page_address(writer), ACCESS_READ_WRITE, NULL),
 				VM_FAULT_RESOLVED);
 		assert_int_equal(leaves[writer].access, ACCESS_READ_WRITE);
 		assert_int_not_equal(leaves[writer].physical, leaves[other].physical);
 		assert_int_equal(frames_live, live + i + 1);
 		/* The other side is alone with its page now, and writes it in place. */
-		assert_int_equal(vm_fault(vm, page_address(other), ACCESS_READ_WRITE),
+		assert_int_equal(vm_fault(vm, page_address(other), ACCESS_READ_WRITE, NULL),
 				VM_FAULT_RESOLVED);
 		assert_int_equal(frames_live, live + i + 1);
 	}
@@ -76,15 +76,15 @@ static void readers_see_what_a_writer_parted_with(void **state)
 			STATUS_OK);
 	model_set(0, 2, (struct page){ PAGE_MAPPED, ACCESS_READ, 0, 0, false, GRANTS, 0 });
 	model_set(4, 1, (struct page){ PAGE_MAPPED, ACCESS_READ_WRITE, 0, 1, true, GRANTS, 0 });
-	assert_int_equal(vm_fault(vm, writer, ACCESS_READ_WRITE), VM_FAULT_RESOLVED);
+	assert_int_equal(vm_fault(vm, writer, ACCESS_READ_WRITE, NULL), VM_FAULT_RESOLVED);
 	assert_int_equal(leaves[4].physical, leaves[1].physical);
 	*(uint64_t *)arch_direct(leaves[4].physical) = contents[0][1] = 6;
 	assert_int_equal(memory_object_write(objects[0], 0, &value, sizeof(value), &detail),
 			STATUS_OK);
 	contents[0][0] = value;
 	assert_model();
-	assert_int_equal(vm_fault(vm, reader, ACCESS_READ_WRITE), VM_FAULT_CRASH);
-	assert_int_equal(vm_fault(vm, reader, ACCESS_READ_EXECUTE), VM_FAULT_CRASH);
+	assert_int_equal(vm_fault(vm, reader, ACCESS_READ_WRITE, NULL), VM_FAULT_CRASH);
+	assert_int_equal(vm_fault(vm, reader, ACCESS_READ_EXECUTE, NULL), VM_FAULT_CRASH);
 }
 
 static void a_sealed_object_is_never_writable(void **state)
@@ -116,7 +116,7 @@ static void a_sealed_object_is_never_writable(void **state)
 	assert_refused(vm_map(vm, objects[0], NULL, true, 0, PAGE_SIZE, &address, ACCESS_READ_WRITE,
 				       &detail),
 			detail, REASON_SEALED);
-	assert_int_equal(vm_fault(vm, page_address(0), ACCESS_READ_WRITE), VM_FAULT_CRASH);
+	assert_int_equal(vm_fault(vm, page_address(0), ACCESS_READ_WRITE, NULL), VM_FAULT_CRASH);
 	/* A clone is another object. */
 	assert_int_equal(memory_object_clone(objects[0], ledger, &objects[3], &detail), STATUS_OK);
 	assert_int_equal(memory_object_write(objects[3], 0, &value, sizeof(value), &detail),
@@ -177,6 +177,56 @@ static void a_clone_is_charged_in_full(void **state)
 	ledger->limit[RESOURCE_CLASS_FRAMES] = 3000;
 }
 
+static enum vm_fault touch(uint64_t address, enum access access, struct page_miss *miss)
+{
+	enum vm_fault answer = vm_fault(vm, address, access, miss);
+
+	vm_check(vm);
+	if (answer == VM_FAULT_MISSING)
+		object_put(&miss->object->object);
+	return answer;
+}
+
+/* Pages of paged memory come one by one, when they are there and touched, and go with their mapping. */
+static void paged_memory_is_mapped_as_it_comes(void **state)
+{
+	uint64_t address = page_address(0), detail;
+	struct page_miss miss;
+
+	(void)state;
+	objects[0]->backing = MEMORY_PAGER;
+	pages_there[1] = true;
+	assert_int_equal(vm_map(vm, objects[0], NULL, true, 0, 4 * PAGE_SIZE, &address, ACCESS_READ,
+					 &detail),
+			STATUS_OK);
+	vm_check(vm);
+	assert_false(leaves[0].mapped);
+	assert_true(leaves[1].mapped);
+	assert_int_equal(touch(page_address(0), ACCESS_READ_WRITE, &miss), VM_FAULT_CRASH);
+	assert_int_equal(touch(page_address(2) + 8, ACCESS_READ, &miss), VM_FAULT_MISSING);
+	assert_ptr_equal(miss.object, objects[0]);
+	assert_int_equal(miss.index, 2);
+	pages_there[2] = true;
+	assert_int_equal(touch(page_address(2) + 8, ACCESS_READ, &miss), VM_FAULT_RESOLVED);
+	assert_true(leaves[2].mapped);
+	assert_int_equal(touch(page_address(2) + 8, ACCESS_READ, &miss), VM_FAULT_RESOLVED);
+	assert_int_equal(vm_protect(vm, address, 4 * PAGE_SIZE, ACCESS_READ_WRITE, &detail),
+			STATUS_OK);
+	vm_check(vm);
+	assert_int_equal(leaves[2].access, ACCESS_READ_WRITE);
+	assert_false(leaves[3].mapped);
+	assert_int_equal(objects[0]->writable_pages, 4);
+	assert_int_equal(touch(page_address(3), ACCESS_READ_WRITE, &miss), VM_FAULT_MISSING);
+	assert_int_equal(vm_unmap(vm, address + PAGE_SIZE, 2 * PAGE_SIZE, &detail), STATUS_OK);
+	vm_check(vm);
+	assert_int_equal(touch(page_address(2), ACCESS_READ, &miss), VM_FAULT_CRASH);
+	assert_int_equal(vm_unmap(vm, address, 4 * PAGE_SIZE, &detail), STATUS_OK);
+	assert_int_equal(objects[0]->writable_pages, 0);
+	assert_int_equal(memory_object_clone(objects[0], ledger, &objects[3], &detail),
+			STATUS_FAILED);
+	assert_model();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -187,6 +237,7 @@ int main(void)
 		TEST_IN_SPACE(one_sealed_object_keeps_its_neighbours_read_only),
 		TEST_IN_SPACE(device_memory_is_neither_cloned_nor_sealed),
 		TEST_IN_SPACE(a_clone_is_charged_in_full),
+		TEST_IN_SPACE(paged_memory_is_mapped_as_it_comes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -237,7 +237,7 @@ static void random_store(void)
 	if (model[page].kind != PAGE_MAPPED)
 		return;
 	if (leaves[page].access != ACCESS_READ_WRITE)
-		assert_int_equal(vm_fault(vm, page_address(page), ACCESS_READ_WRITE),
+		assert_int_equal(vm_fault(vm, page_address(page), ACCESS_READ_WRITE, NULL),
 				allowed ? VM_FAULT_RESOLVED : VM_FAULT_CRASH);
 	assert_int_equal(leaves[page].access == ACCESS_READ_WRITE, allowed);
 	if (!allowed)
@@ -726,9 +726,9 @@ static void faults_are_crashes(void **state)
 	assert_int_equal(
 			vm_map(vm, objects[0], NULL, false, 0, PAGE_SIZE, &address, ACCESS_READ, &detail),
 			STATUS_OK);
-	assert_int_equal(vm_fault(vm, address, ACCESS_READ_WRITE), VM_FAULT_CRASH);
-	assert_int_equal(vm_fault(vm, address + PAGE_SIZE, ACCESS_READ), VM_FAULT_CRASH);
-	assert_int_equal(vm_fault(vm, UINT64_MAX, ACCESS_READ), VM_FAULT_CRASH);
+	assert_int_equal(vm_fault(vm, address, ACCESS_READ_WRITE, NULL), VM_FAULT_CRASH);
+	assert_int_equal(vm_fault(vm, address + PAGE_SIZE, ACCESS_READ, NULL), VM_FAULT_CRASH);
+	assert_int_equal(vm_fault(vm, UINT64_MAX, ACCESS_READ, NULL), VM_FAULT_CRASH);
 }
 
 static void an_ended_space_refuses_everything(void **state)

@@ -19,6 +19,7 @@
 #include "kernel/mm/vm.h"
 #include "kernel/object/ledger.h"
 #include "kernel/object/memory_object.h"
+#include "kernel/object/pager.h"
 
 /* Page tables: one array for the two windows of addresses that the tests use. */
 #define WINDOW_PAGES 128u
@@ -69,6 +70,9 @@ extern bool sealed[OBJECTS];
 extern struct grant *grants[GRANTS]; /* NULL: there is none of this number */
 extern struct ledger *ledger;
 extern struct vm *vm;
+
+/* Which pages of paged memory there are; it has OBJECT_PAGES. */
+extern bool pages_there[OBJECT_PAGES];
 
 int space_create(void **state);
 /* The end gives everything back. */

@@ -137,12 +137,13 @@ void memory_object_destroy(struct object *base)
 	struct ledger *payer = object->payer;
 
 	ASSERT(list_empty(&object->mappings) && object->writable_pages == 0);
-	if (object->backing == MEMORY_ANONYMOUS) {
+	if (object->backing != MEMORY_DEVICE) {
 		uint64_t pages = object->pages;
 
 		frames_free(object, pages);
 		ledger_refund(payer, RESOURCE_CLASS_FRAMES, pages);
 	}
+	heap_free(object->paging, object->paging_bytes);
 	slab_free(&memory_object_cache, object);
 	ledger_put(payer);
 }

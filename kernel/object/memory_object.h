@@ -17,8 +17,10 @@
 enum memory_backing {
 	MEMORY_ANONYMOUS,
 	MEMORY_DEVICE,       /* fixed physical range, not owned */
-	MEMORY_PAGER,        /* asks an endpoint for pages; number reserved */
+	MEMORY_PAGER,        /* anonymous, but pages are there once they are supplied: pager.h */
 };
+
+struct paging;
 
 /*  I fixed after creation   o under lock  */
 struct memory_object {
@@ -33,6 +35,8 @@ struct memory_object {
 	uint64_t            physical;        /* I, DEVICE: start */
 	uint64_t            writable_pages;  /* o, of mappings that may be written now */
 	struct list         mappings;        /* o, regions of address spaces: mm/vm_map.c */
+	struct paging      *paging;          /* I, PAGER: object/pager.c */
+	size_t              paging_bytes;    /* I */
 	struct ledger      *payer;           /* I, counted: frames */
 };
 

@@ -8,6 +8,7 @@
 #include "kernel/object/memory_object.h"
 #include "kernel/object/notification.h"
 #include "kernel/object/roots.h"
+#include "kernel/object/pager.h"
 
 /* Gives a new object to the caller: its one reference becomes the result's hold, or ends it. */
 static status_t new_object_give(struct call *call, struct object *object,
@@ -71,6 +72,35 @@ static status_t method_notification(void *self, struct call *call,
 	return status;
 }
 
+static status_t method_paged_memory(void *self, struct call *call,
+		struct object_factory_paged_memory_params_reader in,
+		struct object_factory_paged_memory_results_builder *out)
+{
+	uint64_t bytes = object_factory_paged_memory_params_get_bytes(in);
+	uint64_t deadline_ns = object_factory_paged_memory_params_get_deadline_ns(in);
+	struct capnp_cap memory_cap, pager_cap;
+	struct memory_object *memory;
+	struct object *pager;
+	status_t status;
+
+	if (bytes == 0)
+		return call_fail_argument(call, 0, MEMORY_OBJECT_BYTES_MAX);
+	if (deadline_ns == 0 || deadline_ns > PAGER_DEADLINE_NS_MAX)
+		return call_fail_argument(call, 1, UINT32_MAX);
+	status = pager_create(call->payer, bytes, deadline_ns, &memory, &pager, &call->detail);
+	if (status != STATUS_OK)
+		return status;
+	status = new_object_give(call, &memory->object, &memory_object_interface, &memory_cap);
+	if (status != STATUS_OK) {
+		object_put(pager);
+		return status;
+	}
+	status = new_object_give(call, pager, &pager_interface, &pager_cap);
+	object_factory_paged_memory_results_set_object(*out, memory_cap);
+	object_factory_paged_memory_results_set_pager(*out, pager_cap);
+	return status;
+}
+
 static status_t object_factory_call(
 		struct object *object, struct call *call, uint64_t interface_id, uint16_t method)
 {
@@ -78,6 +108,7 @@ static status_t object_factory_call(
 		.memory = method_memory,
 		.endpoint = method_endpoint,
 		.notification = method_notification,
+		.paged_memory = method_paged_memory,
 	};
 
 	return object_factory_dispatch(&server, object, call, interface_id, method);

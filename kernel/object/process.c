@@ -141,6 +141,7 @@ static status_t thread_create(struct process *process, struct thread **out, uint
 	thread->id = __atomic_add_fetch(&last_thread_id, 1, __ATOMIC_RELAXED);
 	thread->process = process;
 	list_init(&thread->run_link);
+	list_init(&thread->page_wait.link);
 	thread->ring = ring_create(thread, process);
 	if (!thread->ring)
 		goto undo_context;
@@ -237,6 +238,12 @@ struct crash_info *crash_info_create(void)
 	return slab_alloc(&crash_cache);
 }
 
+void crash_info_destroy(struct crash_info *crash)
+{
+	if (crash)
+		slab_free(&crash_cache, crash);
+}
+
 /* Takes back all that the process waits for; true when nothing of it is left. */
 static bool end_questions(struct process *process)
 {
@@ -309,8 +316,7 @@ void process_end(struct process *process, enum process_state state, int64_t stat
 	}
 	spin_unlock(&process->lock);
 	if (!first) {
-		if (crash)
-			slab_free(&crash_cache, crash);
+		crash_info_destroy(crash);
 		return;
 	}
 	trace_process(process, TRACE_KIND_PROCESS_END);
@@ -318,6 +324,7 @@ void process_end(struct process *process, enum process_state state, int64_t stat
 		init_ended(process);
 	if (process->thread) {
 		sched_remove(process->thread);
+		page_wait_cancel(process->thread);
 		(void)timer_queue_remove(&process->thread->deadline);
 	}
 	/* At once, so that no call is delivered to the dead; but for a call of the kernel's that is just performed. */
@@ -437,8 +444,7 @@ void process_destroy(struct object *object)
 	struct process *process = container_of(object, struct process, object);
 
 	ASSERT(process->phase == PROCESS_ENDED && list_empty(&process->waiters));
-	if (process->crash)
-		slab_free(&crash_cache, process->crash);
+	crash_info_destroy(process->crash);
 	slab_free(&process_cache, process);
 }
 

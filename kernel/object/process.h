@@ -97,6 +97,7 @@ void process_set_init(const struct process *process);
 status_t process_set_session(struct process *process, struct session *session, uint64_t *detail) MUST_USE;
 
 struct crash_info *crash_info_create(void) MUST_USE;   /* NULL: no memory */
+void crash_info_destroy(struct crash_info *crash);     /* may be NULL */
 void process_destroy(struct object *object);
 
 /* One bounded step of taking ended processes apart; true if there is more to do. */

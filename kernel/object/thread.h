@@ -7,6 +7,7 @@
 
 #include "kernel/arch/arch.h"
 #include "kernel/core/list.h"
+#include "kernel/object/pager.h"
 #include "kernel/time/timer_queue.h"
 
 struct process;
@@ -18,6 +19,7 @@ enum thread_state {
 	THREAD_RUNNING,
 	THREAD_WAIT_SYNC,        /* for one question; see ring.sync */
 	THREAD_WAIT_COMPLETIONS, /* for min_complete completions or the deadline */
+	THREAD_WAIT_PAGE,        /* for a page that a pager supplies, or the deadline */
 	THREAD_ENDED,
 };
 
@@ -29,7 +31,8 @@ struct thread {
 	enum thread_state   state;          /* r for waits, s otherwise */
 	uint32_t            min_complete;   /* r */
 	struct list         run_link;       /* s */
-	struct timer_node   deadline;       /* of a wait for completions */
+	struct timer_node   deadline;       /* of a wait for completions or a page */
+	struct page_wait    page_wait;      /* see object/pager.h */
 	uint64_t            ticks;          /* processor time used */
 	uint32_t            id;             /* I */
 };

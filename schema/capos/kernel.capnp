@@ -80,6 +80,17 @@ interface MemoryObject @0xc1a0e5b2d3f40606 extends(MemoryView) $local {
   # are mapped for writing, by whomever: who does not trust its peers seals a clone.
 }
 
+interface Pager @0xc1a0e5b2d3f40616 $local {
+  # The supplying side of paged memory. A program that touches a page which is not there waits for whoever holds
+  # this. If the page is refused, nobody holds the pager, or the memory's deadline passes, the program crashes.
+  next @0 () -> (page :UInt64);
+  # A page that somebody waits for and that was not told yet. Answers when there is one.
+  supply @1 (page :UInt64, source :MemoryView, offset :UInt64 $unit("bytes")) -> (accepted :Bool);
+  # Fills a page with a copy of one of source's. Not accepted: it is there already, and stays as it is.
+  refuse @2 (page :UInt64) -> ();
+  # Who waits for the page now, waits no more. Whoever touches it later asks again.
+}
+
 interface VirtualMemory @0xc1a0e5b2d3f40607 $local {
   # One process' address space. Addresses and sizes are multiples of the page size. One commit, protect or map
   # covers at most 4096 pages, and one unmap as many that have memory.
@@ -104,6 +115,9 @@ interface ObjectFactory @0xc1a0e5b2d3f40608 $local {
   endpoint @1 (messageWords :UInt16, capabilities :UInt8, calls :UInt16) -> (endpoint :Endpoint);
   # messageWords and capabilities: the largest call it takes; calls: how many may be in service at once.
   notification @2 () -> (notification :Notification);
+  pagedMemory @3 (bytes :UInt64 $unit("bytes"), deadlineNs :UInt64 $unit("ns")) -> (object :MemoryObject, pager :Pager);
+  # Memory whose pages come from whoever holds the pager; charged in full. Nobody waits for a page longer than
+  # deadlineNs, at most a minute. It can be mapped, but not read, written, cloned or sealed by method.
 }
 
 struct InterfaceRow {
@@ -210,7 +224,7 @@ struct CrashRecord {
   backtrace @7 :List(UInt64) $hexadecimal;   # return addresses, innermost first, at most 16
 }
 
-enum CrashKind { none @0; accessFault @1; illegalInstruction @2; arithmetic @3; protection @4; breakpoint @5; other @6; }
+enum CrashKind { none @0; accessFault @1; illegalInstruction @2; arithmetic @3; protection @4; breakpoint @5; other @6; pageMissing @7; }
 
 struct Register {
   name @0 :Text;

@@ -19,6 +19,7 @@ GUEST_TEST_SRCS := \
 	ledger_test.c \
 	memory_test.c \
 	share_test.c \
+	pager_test.c \
 	object_test.c \
 	knot_test.c \
 	trace_test.c

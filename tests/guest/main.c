@@ -47,6 +47,7 @@ int main(int argc, char **argv)
 	run(&memory_tests);
 	run(&trace_tests);
 	run(&share_tests);
+	run(&pager_tests);
 	/* Makes page tables, which stay: its ledger is not compared. */
 	tap_run(object_tests.tests, object_tests.count, NULL, kernel_check);
 	tap_end();

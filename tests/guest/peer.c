@@ -464,6 +464,32 @@ static int write_sealed(const char *arg)
 	return 0;
 }
 
+/* Reads the first word of each of four pages, which is what their pager made it, and writes it. */
+static int touch(const char *arg)
+{
+	struct memory_view_ref object = { rt_ref(grant_id("object")) };
+	uint64_t address = 0;
+
+	STEP(2, virtual_memory_map(world.memory, object, 0, 4 * 4096, 0, ACCESS_READ_WRITE,
+				       &address) == STATUS_OK);
+	for (uint64_t i = 0; i < 4; i++) {
+		volatile uint64_t *word = (uint64_t *)(uintptr_t)(address + i * 4096);
+
+		STEP(1, *word == 1000 + i);
+		*word = 0;
+	}
+	return 0;
+}
+
+/* Takes one page's name from a pager and never supplies it. */
+static int next_and_end(const char *arg)
+{
+	uint64_t page;
+
+	STEP(1, pager_next((struct pager_ref){ rt_ref(grant_id("pager")) }, &page) == STATUS_OK);
+	return 0;
+}
+
 static int crash(const char *arg)
 {
 	switch (*arg) {
@@ -643,6 +669,8 @@ const struct role peer_roles[] = {
 	{ "scribble", scribble },
 	{ "write-sealed", write_sealed },
 	{ "hand-on", hand_on },
+	{ "touch", touch },
+	{ "next-and-end", next_and_end },
 	{ "scribble-received", scribble_received },
 	{ "crash", crash },
 	{ "trace", trace_role },

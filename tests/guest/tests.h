@@ -26,6 +26,7 @@ extern const struct test_list
 		ledger_tests,
 		memory_tests,
 		share_tests,
+		pager_tests,
 		object_tests,
 		knot_tests,
 		trace_tests;

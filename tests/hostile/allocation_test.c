@@ -140,6 +140,34 @@ static status_t attempt_clone(void)
 	return status;
 }
 
+/* Paged memory, of which one page is supplied and read. */
+static status_t attempt_paged(void)
+{
+	struct memory_object_ref object = { 0 }, source = { 0 };
+	struct pager_ref pager = { 0 };
+	uint64_t address = 0;
+	bool accepted;
+	status_t status = object_factory_paged_memory(
+			world.factory, 4 * 4096, 1000000000, &object, &pager);
+
+	if (status == STATUS_OK)
+		status = object_factory_memory(world.factory, 4096, &source);
+	if (status == STATUS_OK)
+		status = virtual_memory_map(world.memory, memory_object_as_memory_view(object), 0,
+				4 * 4096, 0, ACCESS_READ, &address);
+	if (status == STATUS_OK) {
+		status = pager_supply(
+				pager, 1, memory_object_as_memory_view(source), 0, &accepted);
+		if (status == STATUS_OK && *(volatile uint64_t *)(uintptr_t)(address + 4096))
+			status = STATUS_FAILED;
+		(void)!virtual_memory_unmap(world.memory, address, 4 * 4096);
+	}
+	client_release(pager.ref);
+	client_release(source.ref);
+	client_release(object.ref);
+	return status;
+}
+
 static void fail_each(status_t (*attempt)(void))
 {
 	struct usage before;
@@ -199,12 +227,18 @@ static void clones(void)
 	fail_each(attempt_clone);
 }
 
+static void paged(void)
+{
+	fail_each(attempt_paged);
+}
+
 static const struct test tests[] = {
 	{ "each allocation of a process start fails", process_start },
 	{ "each allocation of a spawn fails", spawn },
 	{ "each allocation of a call with capabilities fails", transfer },
 	{ "each allocation of exports fails", exports },
 	{ "each allocation of a clone fails", clones },
+	{ "each allocation of paged memory fails", paged },
 };
 
 const struct test_list allocation_tests = { tests, ARRAY_LEN(tests) };

@@ -29,7 +29,7 @@ enum frame_state {
 };
 
 struct frame {
-	uint32_t next;     /* FRAME_FREE: neighbours in the list of its order */
+	uint32_t next;     /* FRAME_FREE: neighbours in the list of its order; FRAME_USED: its owner's */
 	uint32_t prev;
 	uint8_t  order;
 	uint8_t  state;
@@ -263,6 +263,18 @@ void frame_free(uint64_t physical, uint32_t order)
 	frames[index].state = FRAME_INSIDE;
 	block_release(index, order);
 	spin_unlock(&lock);
+}
+
+void frame_link_set(uint64_t physical, uint64_t next)
+{
+	frames[index_of(physical)].next = next == FRAME_NONE ? FRAME_NIL : index_of(next);
+}
+
+uint64_t frame_link(uint64_t physical)
+{
+	uint32_t next = frames[index_of(physical)].next;
+
+	return next == FRAME_NIL ? FRAME_NONE : (first_page + next) << PAGE_SHIFT;
 }
 
 /* --- Sharing -------------------------------------------------------------------------------- */

@@ -29,6 +29,11 @@ uint64_t frame_alloc_zeroed(uint32_t order) MUST_USE;
  * page that was set aside for it is anybody's again. */
 void frame_free(uint64_t physical, uint32_t order);
 
+/* Blocks of one owner can be linked without touching them: the next block, or FRAME_NONE. Meaningless
+ * until it is set. */
+void frame_link_set(uint64_t physical, uint64_t next);
+uint64_t frame_link(uint64_t physical);
+
 /* One more owner of a page (order 0). False: no free page can be set aside for it, or the page has
  * 65 536 owners. */
 bool frame_share(uint64_t physical) MUST_USE;

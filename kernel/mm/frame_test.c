@@ -173,6 +173,20 @@ static void sharing_sets_pages_aside(void **state)
 	ASSERT_PANICS(frame_alloc_aside());
 }
 
+static void blocks_can_be_linked(void **state)
+{
+	uint64_t first = frame_alloc(0), second = frame_alloc(2);
+
+	frame_link_set(second, FRAME_NONE);
+	frame_link_set(first, second);
+	assert_int_equal(frame_link(first), second);
+	assert_int_equal(frame_link(second), FRAME_NONE);
+	frame_check();
+	frame_free(first, 0);
+	ASSERT_PANICS(frame_link(first));
+	frame_free(second, 2);
+}
+
 /* What is set aside nobody else gets, and it is there when all other memory is gone. */
 static void what_is_set_aside_is_kept(void **state)
 {
@@ -237,6 +251,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(zeroed_frames_are_zero, setup, teardown),
 		cmocka_unit_test_setup_teardown(freeing_wrongly_panics, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_chosen_allocation_fails_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(blocks_can_be_linked, setup, teardown),
 		cmocka_unit_test_setup_teardown(sharing_sets_pages_aside, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_set_aside_is_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(

@@ -48,6 +48,7 @@ STATIC_ASSERT(offsetof(struct arch_context, r11) == CONTEXT_R11);
 
 struct arch_space {
 	uint64_t       root;        /* physical address of the top table, 0: none */
+	uint64_t       tables;      /* the last table made: they are linked, the root is the first */
 	uint64_t       table_pages; /* all levels, the root included; charged to `ledger` */
 	uint64_t       recent;      /* a: the table of leaves used last; space.c */
 	struct ledger *ledger;      /* borrowed */

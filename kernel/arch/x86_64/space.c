@@ -27,15 +27,10 @@ static status_t table_create(struct arch_space *space, uint64_t *physical)
 		ledger_refund(space->ledger, RESOURCE_CLASS_FRAMES, 1);
 		return STATUS_OVERLOADED;
 	}
+	frame_link_set(*physical, space->table_pages ? space->tables : FRAME_NONE);
+	space->tables = *physical;
 	space->table_pages++;
 	return STATUS_OK;
-}
-
-static void table_destroy(struct arch_space *space, uint64_t physical)
-{
-	frame_free(physical, 0);
-	ledger_refund(space->ledger, RESOURCE_CLASS_FRAMES, 1);
-	space->table_pages--;
 }
 
 status_t arch_space_create(struct arch_space *space, struct ledger *ledger)
@@ -66,16 +61,18 @@ void arch_space_leave(struct arch_space *space)
 	write_cr3(cpu->root);
 }
 
-static void tables_destroy(struct arch_space *space, uint64_t physical, uint32_t level)
+/* From the last one made to the root. What is in them no longer matters, so none is looked at. */
+static void tables_destroy(struct arch_space *space)
 {
-	const uint64_t *table = arch_direct(physical);
-	uint32_t entries = level == TABLE_TOP ? USER_ENTRIES : TABLE_ENTRIES;
+	uint64_t table = space->tables, next;
 
-	for (uint32_t i = 0; level > 0 && i < entries; i++) {
-		if ((table[i] & ENTRY_PRESENT) != 0)
-			tables_destroy(space, table[i] & ENTRY_ADDRESS, level - 1);
+	for (uint64_t left = space->table_pages; left > 0; left--) {
+		next = frame_link(table);
+		frame_free(table, 0);
+		table = next;
 	}
-	table_destroy(space, physical);
+	ASSERT(table == FRAME_NONE);
+	ledger_refund(space->ledger, RESOURCE_CLASS_FRAMES, space->table_pages);
 }
 
 void arch_space_destroy(struct arch_space *space)
@@ -83,8 +80,8 @@ void arch_space_destroy(struct arch_space *space)
 	if (space->root == 0)
 		return;
 	arch_space_leave(space);
-	tables_destroy(space, space->root, TABLE_TOP);
-	ASSERT(space->table_pages == 0);
+	tables_destroy(space);
+	space->table_pages = 0;
 	space->root = 0;
 	space->recent = 0;
 }

@@ -20,6 +20,7 @@ GUEST_TESTS += arch::arch-selftest
 -include tests/guest/guest.mk
 -include tests/capnp/transport.mk
 -include tests/hostile/hostile.mk
+-include tests/ring/ring.mk
 -include tests/fuzz/fuzz.mk
 -include bench/bench.mk
 

@@ -36,7 +36,7 @@ static struct {
 	uint64_t turns;
 	uint64_t until;               /* entries */
 	uint32_t actors;              /* made so far */
-	struct chance chance;
+	struct dice dice;
 	struct mproc *first;
 	struct { uint32_t process; struct ring_entry entry; struct actor_enter enter; bool last; } history[HISTORY];
 	uint64_t history_count;
@@ -178,7 +178,7 @@ static void turn(void)
 		oracle_resumed(process, machine_result(process->kernel->thread));
 	}
 	others_tell(actor);
-	if (process != fuzz.first && chance_one_in(&fuzz.chance, 3000)) {
+	if (process != fuzz.first && dice_one_in(&fuzz.dice, 3000)) {
 		machine_exit(7);
 		machine_reap();
 		oracle_exited(process);
@@ -218,7 +218,7 @@ static void life(uint64_t entries, uint64_t seed)
 
 	memset(&fuzz, 0, sizeof(fuzz));
 	fuzz.seed = seed;
-	fuzz.chance.state = seed * 0x9e3779b97f4a7c15ull | 1;
+	fuzz.dice.state = seed * 0x9e3779b97f4a7c15ull | 1;
 	fuzz.until = model.entries + entries;
 	model.course = 0;
 	machine_pass(SETTLE_NS);      /* no slice of the life before runs on */
@@ -227,7 +227,7 @@ static void life(uint64_t entries, uint64_t seed)
 	first_make();
 	while (model.entries < fuzz.until) {
 		turn();
-		machine_pass(200 + chance_below(&fuzz.chance, 400));
+		machine_pass(200 + dice_below(&fuzz.dice, 400));
 		machine_tick();
 		machine_reap();
 		oracle_time();

@@ -44,7 +44,7 @@ static const struct {
 void actor_init(struct actor *actor, uint32_t number, uint64_t seed, uint64_t *ring_words, uint32_t arena_off)
 {
 	memset(actor, 0, sizeof(*actor));
-	actor->chance.state = (seed + number) * 0x9e3779b97f4a7c15ull | 1;
+	actor->dice.state = (seed + number) * 0x9e3779b97f4a7c15ull | 1;
 	actor->number = number;
 	actor->words = ring_words;
 	actor->header = (struct ring_header *)(void *)ring_words;
@@ -57,12 +57,12 @@ void actor_init(struct actor *actor, uint32_t number, uint64_t seed, uint64_t *r
 
 static uint32_t below(struct actor *actor, uint32_t end)
 {
-	return chance_below(&actor->chance, end);
+	return dice_below(&actor->dice, end);
 }
 
 static bool one_in(struct actor *actor, uint32_t n)
 {
-	return chance_one_in(&actor->chance, n);
+	return dice_one_in(&actor->dice, n);
 }
 
 static enum actor_kind kind_of(uint64_t interface)
@@ -134,7 +134,7 @@ static uint32_t wrong_id(struct actor *actor)
 {
 	switch (below(actor, 4)) {
 	case 0:
-		return (uint32_t)chance_next(&actor->chance);
+		return (uint32_t)dice_next(&actor->dice);
 	case 1:
 		return below(actor, 64);
 	case 2:
@@ -219,6 +219,12 @@ static void completed(struct actor *actor, const struct ring_completion *complet
 	}
 }
 
+/* Entries that the kernel has not taken: it was entered with nonsense, or completions were not read. */
+static bool has_left(const struct actor *actor)
+{
+	return actor->sq_tail != LOAD_ACQUIRE(&actor->header->sq_head);
+}
+
 void actor_collect(struct actor *actor)
 {
 	uint32_t tail = LOAD_ACQUIRE(&actor->header->cq_tail), mask = actor->header->cq_entries - 1;
@@ -228,7 +234,8 @@ void actor_collect(struct actor *actor)
 
 		if (reply->user_data == actor->sync)
 			completed(actor, reply);
-		actor->sync = 0;
+		if (reply->user_data == actor->sync || !has_left(actor))
+			actor->sync = 0;
 	}
 	for (uint32_t head = actor->header->cq_head; head != tail; head++)
 		completed(actor, &actor->completions[head & mask]);
@@ -303,12 +310,6 @@ static void descriptors_add(struct actor *actor, struct fill *fill, uint32_t max
 	}
 }
 
-/* Entries that the kernel has not taken: it was entered with nonsense, or completions were not read. */
-static bool has_left(const struct actor *actor)
-{
-	return actor->sq_tail != LOAD_ACQUIRE(&actor->header->sq_head);
-}
-
 static bool fill_nop(struct actor *actor, struct fill *fill)
 {
 	return true;
@@ -357,7 +358,7 @@ static bool fill_recv(struct actor *actor, struct fill *fill)
 
 static bool fill_return(struct actor *actor, struct fill *fill)
 {
-	struct actor_call call = { .endpoint = pick(actor, KIND(ENDPOINT), true), .id = (uint32_t)chance_next(&actor->chance) };
+	struct actor_call call = { .endpoint = pick(actor, KIND(ENDPOINT), true), .id = (uint32_t)dice_next(&actor->dice) };
 	bool rearm = one_in(actor, 2), misfit;
 	uint32_t words, caps;
 
@@ -872,7 +873,7 @@ static uint32_t wild_off(struct actor *actor)
 	case 0:
 		return below(actor, actor->arena_off);
 	case 1:
-		return (uint32_t)chance_next(&actor->chance) | 0x1000;
+		return (uint32_t)dice_next(&actor->dice) | 0x1000;
 	default:
 		return actor_wild_off(actor) + below(actor, ACTOR_WILD_WORDS);
 	}
@@ -882,7 +883,7 @@ static uint32_t wild_off(struct actor *actor)
 static void spoil(struct actor *actor, struct fill *fill)
 {
 	struct ring_entry *entry = &fill->entry;
-	uint32_t any = (uint32_t)chance_next(&actor->chance);
+	uint32_t any = (uint32_t)dice_next(&actor->dice);
 
 	switch (below(actor, 17)) {
 	case 0: entry->op = (uint8_t)below(actor, 20); break;

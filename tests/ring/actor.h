@@ -64,7 +64,7 @@ enum actor_kind {
 	KIND_COUNT,
 };
 
-struct chance {
+struct dice {
 	uint64_t state;
 };
 
@@ -97,7 +97,7 @@ struct actor_event {
 };
 
 struct actor {
-	struct chance           chance;
+	struct dice dice;
 	uint64_t               *words;        /* the ring */
 	struct ring_header     *header;
 	struct ring_entry      *entries;
@@ -165,22 +165,22 @@ static inline uint32_t actor_wild_off(const struct actor *actor)
 	return actor->arena_off + ACTOR_BLOCKS * ACTOR_BLOCK_WORDS + ACTOR_BATCH * ACTOR_SCRATCH_WORDS;
 }
 
-/* --- Chance, the same for the same seed --------------------------------------------------------- */
+/* --- Dice, the same for the same seed --------------------------------------------------------- */
 
-static inline uint64_t chance_next(struct chance *chance)
+static inline uint64_t dice_next(struct dice *dice)
 {
-	chance->state ^= chance->state >> 12;
-	chance->state ^= chance->state << 25;
-	chance->state ^= chance->state >> 27;
-	return chance->state * 0x2545f4914f6cdd1dull;
+	dice->state ^= dice->state >> 12;
+	dice->state ^= dice->state << 25;
+	dice->state ^= dice->state >> 27;
+	return dice->state * 0x2545f4914f6cdd1dull;
 }
-static inline uint32_t chance_below(struct chance *chance, uint32_t end)
+static inline uint32_t dice_below(struct dice *dice, uint32_t end)
 {
-	return (uint32_t)((chance_next(chance) >> 32) * end >> 32);
+	return (uint32_t)((dice_next(dice) >> 32) * end >> 32);
 }
-static inline bool chance_one_in(struct chance *chance, uint32_t n)
+static inline bool dice_one_in(struct dice *dice, uint32_t n)
 {
-	return chance_below(chance, n) == 0;
+	return dice_below(dice, n) == 0;
 }
 
 #endif

@@ -29,6 +29,8 @@ GUEST_TIMEOUT_S = 120
 PYTEST_TIMEOUT_S = 420
 FUZZ_SECONDS = 4
 LONG_MINUTES = 60
+RING_FUZZ = "host/machine/bin/ring_fuzz"
+RING_FUZZ_ENTRIES = "20000000"
 PYTEST_FILES = ["tests/*/test_*.py", "tools/*/*_test.py"]
 QUICK_PYTEST = ["tests/qemu/test_boot.py"]
 
@@ -289,13 +291,27 @@ def main():
     return report.finish()
 
 
+def fuzz_rings(report, seconds):
+    """The ring fuzzer from one drawn seed after the other."""
+    program = os.path.join(project.OUTPUT, RING_FUZZ)
+    until = time.monotonic() + seconds
+    outcome = "passed"
+    print(f"fuzzing rings for {seconds} s", flush=True)
+    while outcome == "passed" and time.monotonic() < until:
+        seed = str(int.from_bytes(os.urandom(4), "little"))
+        if subprocess.run([program, RING_FUZZ_ENTRIES, seed]).returncode != 0:
+            outcome = "failed"
+    report.results.append(Result("long/ring_fuzz", outcome))
+
+
 def fuzz_long(report, seconds):
-    """Every fuzz target for an equal share of the time that is left."""
+    """Every fuzz target, and the rings, for an equal share of the time that is left."""
     targets = fuzz.targets()
-    share = int(seconds / max(len(targets), 1))
+    share = int(seconds / (len(targets) + 1))
     if share <= 0:
         print("no time is left for fuzzing; give more --minutes")
         return
+    fuzz_rings(report, share)
     for target in targets:
         print(f"fuzzing {target.name} for {share} s", flush=True)
         outcome = "passed" if fuzz.search(target, share) == 0 else "failed"

@@ -345,6 +345,37 @@ void process_take_apart(struct mproc *process)
 	mobj_put(&process->obj);
 }
 
+/* --- Revocation --------------------------------------------------------------------------------- */
+
+static bool hangs_on_revoked(struct mquestion *question)
+{
+	struct mcap *cap;
+
+	if (question->state == MQ_FREE)
+		return false;
+	if (question->grant)
+		return question->grant->revoked;
+	return mcap_lookup(question->process, question->entry.target, &cap) == STATUS_DISCONNECTED;
+}
+
+void questions_end_revoked(void)
+{
+	for (struct list *link = model.processes.next; link != &model.processes; link = link->next) {
+		struct mproc *process = PROCESS(link);
+
+		for (uint32_t i = 0; process->phase == MP_RUNNING && i < RING_QUESTIONS; i++) {
+			struct mquestion *question = &process->q[i];
+
+			if (!hangs_on_revoked(question))
+				continue;
+			if (question->state == MQ_DELIVERED)
+				service_abandon(question);
+			question_doom(question, status_bit(question->state == MQ_DEATH ? STATUS_OK : STATUS_DISCONNECTED));
+		}
+	}
+	settle();
+}
+
 /* --- Delivery ----------------------------------------------------------------------------------- */
 
 /* The items leave their sender, for those that move. */

@@ -497,6 +497,7 @@ static void manager_revoke_play(struct method_call *call)
 	if (!method_accepted(call, 0))
 		return;
 	revoked = mgrant_revoke(grant, true);
+	questions_end_revoked();
 	method_end(call, 0);
 	message = results(call);
 	MODEL_ASSERT(capability_manager_revoke_results_get_revoked(capability_manager_revoke_results_get_root(&message)) ==
@@ -529,6 +530,7 @@ static void manager_revoke_derived_play(struct method_call *call)
 	if (!method_accepted(call, 0))
 		return;
 	(void)mgrant_revoke(cap->grant, false);
+	questions_end_revoked();
 	method_end(call, 0);
 }
 

@@ -100,6 +100,8 @@ bool deliver_event(struct mquestion *receiver, const struct ring_completion *com
 /* What a process drops, and its consequences. */
 void capability_release(struct mproc *process, struct mcap *cap);
 
+/* Grants were revoked: what waits through them ends. */
+void questions_end_revoked(void);
 void endpoint_end_incarnation(struct mobj *endpoint);
 void endpoint_end(struct mobj *endpoint);
 void process_end_in_model(struct mproc *process);

@@ -457,8 +457,9 @@ void cap_table_check(struct cap_table *table)
 		if (grant->uses == 0)
 			continue;
 		used_grants++;
+		/* What the revocation under way is at has a revoked parent, just below the top. */
 		if (grant->parent && grant->parent->revoked)
-			ASSERT(grant->revoked);
+			ASSERT(grant->revoked || (grant->parent->parent && grant_is_top(grant->parent->parent)));
 	}
 	ASSERT(live == table->live);
 	ASSERT(free_slots == table->free_count);

@@ -1,8 +1,8 @@
 /*
  * The grant tree; see grant.h. Entries come and go through cap_table.c, crossings through transfer.c and
  * endpoint.c, revocation through object/capability_manager.c.
- * Always true: a child of a revoked grant is revoked; a grant with no uses is in its table's free pool
- * and has no children.
+ * Always true: a child of a revoked grant is revoked, but for the grant that the revocation under way has just marked;
+ * a grant with no uses is in its table's free pool and has no children.
  */
 #include "kernel/cap/grant.h"
 
@@ -11,6 +11,7 @@
 #include "kernel/core/panic.h"
 
 struct spinlock grant_lock = SPINLOCK_INIT(LOCK_RANK_GRANT, "grant");
+static struct revocation *under_way;      /* under grant_lock, NULL: none */
 
 static void link_child(struct grant *grant, struct grant *parent)
 {
@@ -38,7 +39,7 @@ static void unlink_child(struct grant *grant)
 
 uint64_t grant_name_locked(const struct grant *grant)
 {
-	return grant ? (uint64_t)grant->table->process_id << 32 | grant->id : 0;
+	return grant && !grant_is_top(grant) ? (uint64_t)grant->table->process_id << 32 | grant->id : 0;
 }
 
 struct grant *grant_find_locked(const struct cap_table *table, uint32_t id)
@@ -72,6 +73,11 @@ static void splice(struct grant *grant) REQUIRES(grant_lock)
 {
 	struct grant *parent = grant->parent, *child;
 
+	/* Just when what was derived from it is being revoked: that goes on without it. */
+	if (under_way && under_way->source == grant) {
+		under_way->source = NULL;
+		parent = &under_way->top;
+	}
 	unlink_child(grant);
 	grant_ties_pass_locked(grant, parent);
 	while ((child = grant->children)) {
@@ -93,16 +99,6 @@ void grant_unuse_locked(struct grant *grant)
 	grant->table->free_grant_count++;
 }
 
-/* The next grant of the subtree of `root` in depth-first order, or NULL. */
-static struct grant *subtree_next(struct grant *root, struct grant *grant)
-{
-	if (grant->children)
-		return grant->children;
-	while (grant != root && !grant->next)
-		grant = grant->parent;
-	return grant == root ? NULL : grant->next;
-}
-
 /* Marks one grant and cuts its ties; answers 1 if it was not marked yet. */
 static uint32_t mark(struct grant *grant) REQUIRES(grant_lock)
 {
@@ -113,20 +109,73 @@ static uint32_t mark(struct grant *grant) REQUIRES(grant_lock)
 	return 1;
 }
 
-uint32_t grant_revoke_derived_locked(struct grant *root)
+static void hang(struct revocation *revocation, struct grant *grant) REQUIRES(grant_lock)
 {
-	uint32_t marked = 0;
-
-	/* What others did through grants that are gone by now. */
-	grant_ties_cut_locked(root, root->table->process_id);
-	for (struct grant *grant = subtree_next(root, root); grant; grant = subtree_next(root, grant))
-		marked += mark(grant);
-	return marked;
+	unlink_child(grant);
+	link_child(grant, &revocation->top);
 }
 
-uint32_t grant_revoke_locked(struct grant *grant)
+static void begin(struct revocation *revocation, struct grant *root, bool derived_only) REQUIRES(grant_lock)
 {
-	uint32_t marked = mark(grant);
+	*revocation = (struct revocation){ .top = { .uses = 1 } };
+	if (derived_only) {
+		revocation->source = root;
+		/* What others did through grants that are gone by now. */
+		grant_ties_cut_locked(root, root->table->process_id);
+	} else {
+		revocation->marked = mark(root);
+		hang(revocation, root);
+	}
+}
 
-	return marked + grant_revoke_derived_locked(grant);
+void revocation_begin_locked(struct revocation *revocation, struct grant *root, bool derived_only)
+{
+	ASSERT(!under_way);
+	begin(revocation, root, derived_only);
+	under_way = revocation;
+}
+
+bool revocation_step_locked(struct revocation *revocation, uint32_t budget)
+{
+	for (; budget > 0; budget--) {
+		struct grant *source = revocation->source, *grant = revocation->top.children;
+
+		if (source && source->children) {
+			hang(revocation, source->children);
+		} else if (source) {
+			revocation->source = NULL;
+		} else if (grant) {
+			revocation->marked += mark(grant);
+			if (grant->children)
+				hang(revocation, grant->children);
+			else
+				unlink_child(grant);
+		} else {
+			grant_ties_cut_locked(&revocation->top, GRANT_SPARE_NOBODY);
+			if (under_way == revocation)
+				under_way = NULL;
+			return true;
+		}
+	}
+	return false;
+}
+
+static uint32_t revoke_at_once(struct grant *root, bool derived_only) REQUIRES(grant_lock)
+{
+	struct revocation revocation;
+
+	begin(&revocation, root, derived_only);
+	while (!revocation_step_locked(&revocation, UINT32_MAX))
+		;
+	return revocation.marked;
+}
+
+uint32_t grant_revoke_derived_locked(struct grant *root)
+{
+	return revoke_at_once(root, true);
+}
+
+uint32_t grant_revoke_locked(struct grant *root)
+{
+	return revoke_at_once(root, false);
 }

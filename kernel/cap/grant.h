@@ -38,10 +38,33 @@ struct grant *grant_create_locked(struct cap_table *table, struct grant *parent,
 static inline void grant_use_locked(struct grant *grant) { grant->uses++; }
 /* Drops one use; splices and frees the grant at zero. */
 void grant_unuse_locked(struct grant *grant) REQUIRES(grant_lock);
-/* Marks a grant and everything derived from it, and cuts what is tied to them; answers how many were newly marked. */
-uint32_t grant_revoke_locked(struct grant *grant) REQUIRES(grant_lock);
-/* Marks everything derived from a grant, not the grant itself. */
-uint32_t grant_revoke_derived_locked(struct grant *grant) REQUIRES(grant_lock);
+/*
+ * A revocation marks a grant and everything derived from it, or only the latter, and cuts what is tied to them. It goes
+ * in bounded steps between which everything may change: what is still to be marked hangs below `top`, a grant in no
+ * table, so what is derived from it meanwhile, or passed up by a grant that goes, is below `top` too. A grant that is marked
+ * is taken out of the tree once nothing hangs below it: nobody will ever ask for its parent again.
+ */
+struct revocation {
+	struct grant  top;         /* g */
+	struct grant *source;      /* g, whose children are still to be hung below top; NULL: they are, or it has gone */
+	uint32_t      marked;      /* g, how many so far */
+};
+
+/* Begins the only revocation that goes in steps; a grant that is revoked itself is so from here on. */
+void revocation_begin_locked(struct revocation *revocation, struct grant *root, bool derived_only)
+		REQUIRES(grant_lock);
+/* Goes on by `budget` grants at most; true: it is done, and no longer referred to. */
+bool revocation_step_locked(struct revocation *revocation, uint32_t budget) REQUIRES(grant_lock);
+
+/* Both in one go, also while a revocation is under way; answer how many were marked. */
+uint32_t grant_revoke_locked(struct grant *root) REQUIRES(grant_lock);
+uint32_t grant_revoke_derived_locked(struct grant *root) REQUIRES(grant_lock);
+
+/* True for the top of a revocation. */
+static inline bool grant_is_top(const struct grant *grant)
+{
+	return !grant->table;
+}
 
 /* The grant's name for people and tools: its holder's process id and its id there. NULL: 0. */
 uint64_t grant_name_locked(const struct grant *grant) REQUIRES(grant_lock);

@@ -12,7 +12,8 @@
 #include "abi/compiler.h"
 
 enum lock_rank {
-	LOCK_RANK_PROCESS_TREE = 1,
+	LOCK_RANK_REVOCATION = 1,
+	LOCK_RANK_PROCESS_TREE,
 	LOCK_RANK_PROCESS,
 	LOCK_RANK_VM,
 	LOCK_RANK_OBJECT,      /* notification, interrupt, process waiters, memory object */

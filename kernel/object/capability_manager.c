@@ -17,6 +17,10 @@
 #define PROCESS_ROWS 16u
 #define HOLDER_ROWS 24u
 #define CAPABILITY_ROWS 32u
+#define REVOKE_REQUESTS 16u      /* revocations that may wait */
+#define REVOKE_GRANTS 128u       /* marked in one step */
+#define REVOKE_PROCESSES 4u      /* whose waits are looked at in one step */
+#define REVOKE_RESULT_WORDS 8u
 #define SCAN_STEPS 1024u    /* slots and processes looked at in one call */
 
 static void process_row_fill(struct process_row_builder row, struct process *process)
@@ -233,32 +237,187 @@ static status_t manager_capabilities(void *self, struct call *call,
 
 /* --- Revocation --------------------------------------------------------------------------------- */
 
+/*
+ * A revocation is asked for with a call and done by the reaper in bounded steps: first every grant is marked, then what
+ * waits through them is ended, process by process, then the call is answered. One is under way at a time and the
+ * others wait in the order in which they came. One that has begun is finished, whoever waits for it.
+ */
+struct revoke_request {
+	struct question *question;      /* who asked; NULL: has gone */
+	uint64_t         grant;         /* its name */
+	bool             derived_only;
+};
+
+enum revoke_phase {
+	REVOKE_IDLE,        /* requests[0] has not begun */
+	REVOKE_MARKING,
+	REVOKE_SWEEPING,
+};
+
+static bool revoke_work_step(struct reaper_work *work);
+
+/*  m under lock   r the reaper only  */
+static struct {
+	struct spinlock       lock;
+	struct revoke_request requests[REVOKE_REQUESTS];   /* m, the first is under way or the next */
+	uint32_t              count;                       /* m */
+	struct reaper_work    work;                        /* in the reaper's list while count != 0 */
+	enum revoke_phase     phase;                       /* r */
+	struct revocation     revocation;                  /* under grant_lock */
+	uint32_t              next_process;                /* r, whose waits are to be looked at */
+} revoking = {
+	.lock = SPINLOCK_INIT(LOCK_RANK_REVOCATION, "revoking"),
+	.work = { LIST_INIT(revoking.work.link), revoke_work_step },
+};
+
+static void revoke_answer(const struct revoke_request *request, status_t status, uint32_t marked)
+{
+	uint64_t words[REVOKE_RESULT_WORDS];
+	struct capnp_builder results;
+
+	if (status != STATUS_OK) {
+		question_answer(request->question, status, reason_detail(REASON_NOT_FOUND, 0, 0, 0), NULL, 0);
+		return;
+	}
+	capnp_builder_init(&results, words, REVOKE_RESULT_WORDS, NULL, 0);
+	if (request->derived_only)
+		capability_manager_revoke_derived_results_set_revoked(
+				capability_manager_revoke_derived_results_init_root(&results), marked);
+	else
+		capability_manager_revoke_results_set_revoked(capability_manager_revoke_results_init_root(&results),
+				marked);
+	ASSERT(results.status == CAPNP_OK);
+	question_answer(request->question, STATUS_OK, 0, words, results.used);
+}
+
+/* The first request is done: answers it. True if there is no other, and then the work is out of the list. */
+static bool revoke_finish(status_t status, uint32_t marked)
+{
+	struct revoke_request done;
+	bool last;
+
+	spin_lock(&revoking.lock);
+	done = revoking.requests[0];
+	revoking.count--;
+	for (uint32_t i = 0; i < revoking.count; i++)
+		revoking.requests[i] = revoking.requests[i + 1];
+	last = revoking.count == 0;
+	if (last)
+		reaper_remove(&revoking.work);
+	spin_unlock(&revoking.lock);
+	revoking.phase = REVOKE_IDLE;
+	if (done.question)
+		revoke_answer(&done, status, marked);
+	return last;
+}
+
+static bool revoke_sweep(void)
+{
+	struct process *process;
+
+	for (uint32_t i = 0; i < REVOKE_PROCESSES; i++) {
+		process = process_find(revoking.next_process, true);
+		if (!process)
+			return revoke_finish(STATUS_OK, revoking.revocation.marked);
+		revoking.next_process = process->id + 1;
+		process_sweep_revoked(process);
+		object_put(&process->object);
+	}
+	return false;
+}
+
+static bool revoke_mark(void)
+{
+	bool done;
+
+	spin_lock(&grant_lock);
+	done = revocation_step_locked(&revoking.revocation, REVOKE_GRANTS);
+	spin_unlock(&grant_lock);
+	vm_end_revoked();
+	if (!done)
+		return false;
+	revoking.phase = REVOKE_SWEEPING;
+	revoking.next_process = 0;
+	return revoke_sweep();
+}
+
+/* Begins the first request; its grant may have gone since it was asked for. */
+static bool revoke_begin(void)
+{
+	struct revoke_request request;
+	struct process *process;
+	struct grant *grant = NULL;
+
+	spin_lock(&revoking.lock);
+	request = revoking.requests[0];
+	spin_unlock(&revoking.lock);
+	/* Who has gone before it began wants nothing any more. */
+	process = request.question ? process_find((uint32_t)(request.grant >> 32), false) : NULL;
+	if (process) {
+		spin_lock(&grant_lock);
+		grant = grant_find_locked(&process->caps, (uint32_t)request.grant);
+		if (grant)
+			revocation_begin_locked(&revoking.revocation, grant, request.derived_only);
+		spin_unlock(&grant_lock);
+		object_put(&process->object);
+	}
+	if (!grant)
+		return revoke_finish(STATUS_INVALID_ARGUMENT, 0);
+	revoking.phase = REVOKE_MARKING;
+	return revoke_mark();
+}
+
+static bool revoke_work_step(struct reaper_work *work)
+{
+	switch (revoking.phase) {
+	case REVOKE_IDLE: return revoke_begin();
+	case REVOKE_MARKING: return revoke_mark();
+	case REVOKE_SWEEPING: return revoke_sweep();
+	}
+	return true;
+}
+
+/* Takes a request in; the call is answered when it is done. */
+static status_t revoke_ask(struct call *call, uint64_t grant, bool derived_only)
+{
+	bool first, full;
+
+	spin_lock(&revoking.lock);
+	first = revoking.count == 0;
+	full = revoking.count == REVOKE_REQUESTS;
+	if (!full)
+		revoking.requests[revoking.count++] = (struct revoke_request){ call->question, grant, derived_only };
+	if (first)
+		reaper_add(&revoking.work);
+	spin_unlock(&revoking.lock);
+	if (full)
+		return call_refuse(call, STATUS_OVERLOADED, REASON_QUEUE_FULL, 0, 0, REVOKE_REQUESTS);
+	call_defer(call);
+	return STATUS_OK;
+}
+
+static bool manager_cancel(struct object *object, struct question *question)
+{
+	uint32_t at = 0;
+	bool found;
+
+	spin_lock(&revoking.lock);
+	while (at < revoking.count && revoking.requests[at].question != question)
+		at++;
+	found = at < revoking.count;
+	if (found)
+		revoking.requests[at].question = NULL;
+	spin_unlock(&revoking.lock);
+	return found;
+}
+
 static status_t manager_revoke(void *self, struct call *call, struct capability_manager_revoke_params_reader in,
 		struct capability_manager_revoke_results_builder *out)
 {
 	uint64_t name = capability_manager_revoke_params_get_grant(in);
-	struct process *process = process_find((uint32_t)(name >> 32), false);
-	struct grant *grant;
-	status_t status;
+	status_t status = call_ready(call);
 
-	if (!process)
-		return call_refuse(call, STATUS_INVALID_ARGUMENT, REASON_NOT_FOUND, 0, 0, 0);
-	status = call_ready(call);
-	if (status != STATUS_OK) {
-		object_put(&process->object);
-		return status;
-	}
-	spin_lock(&grant_lock);
-	grant = grant_find_locked(&process->caps, (uint32_t)name);
-	if (grant)
-		capability_manager_revoke_results_set_revoked(*out, grant_revoke_locked(grant));
-	spin_unlock(&grant_lock);
-	if (grant)
-		processes_sweep_revoked();
-	else
-		status = call_refuse(call, STATUS_INVALID_ARGUMENT, REASON_NOT_FOUND, 0, 0, 0);
-	object_put(&process->object);
-	return status;
+	return status == STATUS_OK ? revoke_ask(call, name, false) : status;
 }
 
 static status_t manager_revoke_derived(void *self, struct call *call,
@@ -272,11 +431,7 @@ static status_t manager_revoke_derived(void *self, struct call *call,
 		status = call_ready(call);
 	if (status != STATUS_OK)
 		return status;
-	spin_lock(&grant_lock);
-	capability_manager_revoke_derived_results_set_revoked(*out, grant_revoke_derived_locked(entry->grant));
-	spin_unlock(&grant_lock);
-	processes_sweep_revoked();
-	return STATUS_OK;
+	return revoke_ask(call, grant_look(entry->grant).name, true);
 }
 
 /* --- Processes ---------------------------------------------------------------------------------- */
@@ -349,6 +504,7 @@ static void manager_destroy(struct object *object)
 static const struct object_type manager_type = {
 	.name = "capability_manager",
 	.call = manager_object_call,
+	.cancel = manager_cancel,
 	.destroy = manager_destroy,
 };
 

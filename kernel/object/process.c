@@ -38,6 +38,8 @@ static const struct process *init_process;
 static uint32_t last_process_id;
 static uint32_t last_thread_id;
 
+static bool reap_work(struct reaper_work *work);
+
 /* --- Making ------------------------------------------------------------------------------------- */
 
 static void tree_enter(struct process *process)
@@ -80,7 +82,8 @@ status_t process_create(const char *name, size_t name_bytes, uint32_t parent_id,
 	object_get(&session->object);
 	memcpy(process->name, name, MIN(name_bytes, PROCESS_NAME_MAX - 1ul));
 	list_init(&process->waiters);
-	list_init(&process->reap_link);
+	process->reap_work.step = reap_work;
+	list_init(&process->reap_work.link);
 	tree_enter(process);
 	*out = process;
 	return STATUS_OK;
@@ -276,7 +279,7 @@ static bool hangs_on_revoked(const struct process *process, const struct questio
 	return cap_table_lookup(&process->caps, question->entry.target, &entry) == STATUS_DISCONNECTED;
 }
 
-static void end_revoked_questions(struct process *process)
+void process_sweep_revoked(struct process *process)
 {
 	struct ring *ring = process->thread ? process->thread->ring : NULL;
 
@@ -298,7 +301,7 @@ void processes_sweep_revoked(void)
 	vm_end_revoked();
 	for (uint32_t next = 0; (process = process_find(next, true)); object_put(&process->object)) {
 		next = process->id + 1;
-		end_revoked_questions(process);
+		process_sweep_revoked(process);
 	}
 }
 
@@ -330,9 +333,7 @@ void process_end(struct process *process, enum process_state state, int64_t stat
 	/* At once, so that no call is delivered to the dead; but for a call of the kernel's that is just performed. */
 	(void)end_questions(process);
 	object_get(&process->object);      /* the reaper's */
-	spin_lock(&process_tree_lock);
-	list_append(&reaper_list, &process->reap_link);
-	spin_unlock(&process_tree_lock);
+	reaper_add(&process->reap_work);
 }
 
 static bool reap_endpoints(struct process *process)
@@ -411,29 +412,49 @@ static bool reap(struct process *process)
 	return false;
 }
 
+static bool reap_work(struct reaper_work *work)
+{
+	struct process *process = container_of(work, struct process, reap_work);
+
+	if (!reap(process))
+		return false;
+	spin_lock(&process_tree_lock);
+	list_remove(&work->link);
+	list_remove(&process->tree_link);
+	spin_unlock(&process_tree_lock);
+	announce(process);
+	object_put(&process->object);      /* the tree's */
+	object_put(&process->object);      /* the reaper's */
+	return true;
+}
+
+void reaper_add(struct reaper_work *work)
+{
+	spin_lock(&process_tree_lock);
+	list_append(&reaper_list, &work->link);
+	spin_unlock(&process_tree_lock);
+}
+
+void reaper_remove(struct reaper_work *work)
+{
+	spin_lock(&process_tree_lock);
+	list_remove(&work->link);
+	spin_unlock(&process_tree_lock);
+}
+
 bool reaper_step(void)
 {
-	struct process *process = NULL;
+	struct reaper_work *work = NULL;
 
 	spin_lock(&process_tree_lock);
 	if (!list_empty(&reaper_list))
-		process = container_of(reaper_list.next, struct process, reap_link);
+		work = container_of(reaper_list.next, struct reaper_work, link);
 	spin_unlock(&process_tree_lock);
-	if (!process)
-		return false;
-	if (reap(process)) {
-		spin_lock(&process_tree_lock);
-		list_remove(&process->reap_link);
-		list_remove(&process->tree_link);
-		spin_unlock(&process_tree_lock);
-		announce(process);
-		object_put(&process->object);      /* the tree's */
-		object_put(&process->object);      /* the reaper's */
-	} else {
+	if (work && !work->step(work)) {
 		/* In turns, so that a large process does not keep those who wait for a small one. */
 		spin_lock(&process_tree_lock);
-		list_remove(&process->reap_link);
-		list_append(&reaper_list, &process->reap_link);
+		list_remove(&work->link);
+		list_append(&reaper_list, &work->link);
 		spin_unlock(&process_tree_lock);
 	}
 	return reaper_pending();

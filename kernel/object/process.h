@@ -34,6 +34,15 @@ struct crash_info {
 	uint64_t backtrace[CRASH_BACKTRACE_MAX];
 };
 
+/*
+ * What the kernel does in bounded steps on its way out, and when nothing else runs: taking ended processes apart, and
+ * revocations. The list is under process_tree_lock.
+ */
+struct reaper_work {
+	struct list link;
+	bool (*step)(struct reaper_work *work);      /* without locks; true: it is done, and not in the list any more */
+};
+
 enum process_phase {
 	PROCESS_BUILDING,            /* has a builder, no running thread */
 	PROCESS_RUNNING,
@@ -59,7 +68,7 @@ struct process {
 	struct crash_info *crash;                   /* p, NULL unless crashed */
 	struct list       waiters;                  /* p, questions: wait and wait-for-death */
 	struct list       tree_link;                /* t, all processes by rising id */
-	struct list       reap_link;                /* under the reaper's lock */
+	struct reaper_work reap_work;               /* under process_tree_lock */
 	uint32_t          reap_step;                /* reaper only */
 	uint32_t          reap_cursor;              /* reaper only */
 	uint64_t          cpu_ticks;                /* p */
@@ -87,6 +96,8 @@ static inline uint32_t process_revoked_reason(const struct process *process)
 /* After grants were marked as revoked: ends what hangs off them anywhere, mappings and what is waited for (with DISCONNECTED;
  * a wait for the end: OK), before anybody hears of it. Without locks. */
 void processes_sweep_revoked(void);
+/* The same for one process, but for mappings (vm_end_revoked). Without locks. */
+void process_sweep_revoked(struct process *process);
 /* The process with this id: counted reference, or NULL. `at_least`: the first with an id not below. */
 struct process *process_find(uint32_t id, bool at_least);
 
@@ -100,7 +111,10 @@ struct crash_info *crash_info_create(void) MUST_USE;   /* NULL: no memory */
 void crash_info_destroy(struct crash_info *crash);     /* may be NULL */
 void process_destroy(struct object *object);
 
-/* One bounded step of taking ended processes apart; true if there is more to do. */
+/* Adds work to the reaper's; it is not there yet. */
+void reaper_add(struct reaper_work *work);
+void reaper_remove(struct reaper_work *work);
+/* One bounded step of the reaper's work, in turns; true if there is more to do. */
 bool reaper_step(void);
 static inline bool reaper_pending(void);
 extern struct list reaper_list;

@@ -4,6 +4,7 @@
 #include "tests/guest/tests.h"
 
 #include "rt/capability.h"
+#include "rt/launch.h"
 
 struct page {
 	uint32_t start, slot;
@@ -271,10 +272,162 @@ static void revocation_is_an_end_that_can_be_waited_for(void)
 	CHECK_EQUAL(release(endpoint), STATUS_OK);
 }
 
+static const struct launch_limit many_slots[] = { { RESOURCE_CLASS_SLOTS, 2000 } };
+
+/* Sends 4 * calls copies of a capability to a role "echo", which keeps them. */
+static void send_copies(uint32_t service, uint32_t capability, uint32_t calls)
+{
+	for (uint32_t i = 0; i < calls; i++) {
+		struct ring_entry entry = entry_call(service, Q0);
+
+		for (uint32_t n = 0; n < MESSAGE_CAPS; n++)
+			send_cap(&entry, TRANSFER_KIND_COPY, capability);
+		CHECK_EQUAL(perform_sync(entry).status, STATUS_OK);
+	}
+}
+
+/* Many more than are marked in one step; the answer comes when all are. */
+static void a_large_tree_is_revoked_as_a_whole(void)
+{
+	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, false);
+	uint32_t gift = notification_new();
+	struct child_spec spec = { .role = "echo",
+		.limits = many_slots,
+		.limit_count = 1,
+		.grants = { { "endpoint", endpoint } } };
+	struct process_handle_ref child = child_start(&spec);
+
+	send_copies(export, gift, 200);
+	CHECK(grant_of(gift, id_of(child)) != 0);
+	CHECK_EQUAL(revoke_derived(gift), 200 * MESSAGE_CAPS);
+	CHECK_EQUAL(grant_of(gift, id_of(child)), 0);
+	CHECK(is_live(gift));
+	kernel_check();
+	child_kill(child);
+	CHECK_EQUAL(release(export), STATUS_OK);
+	CHECK_EQUAL(release(endpoint), STATUS_OK);
+	CHECK_EQUAL(release(gift), STATUS_OK);
+}
+
+#define AT_ONCE 20u /* more than may wait */
+
+static struct ring_operation at_once[AT_ONCE];
+
+/* Asks for the revocation of what was derived from each capability, all in one batch. */
+static void revoke_at_once(const uint32_t *capabilities, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		struct ring_entry call = { .op = CAP_OP_CALL,
+			.target = rt_id(world.authority.ref),
+			.interface = CAPABILITY_MANAGER_INTERFACE_ID,
+			.method = CAPABILITY_MANAGER_METHOD_REVOKE_DERIVED,
+			.question = (uint16_t)(20 + i) };
+		struct ring_entry *place;
+
+		/* A struct whose only pointer is capability 0; the answer has room in the arena. */
+		message()[2 * i] = 1ull << 48;
+		message()[2 * i + 1] = 3;
+		call.msg_off = world.message_off + 2 * i;
+		call.msg_words = 2;
+		call.reply_off = world.message_off + 2 * AT_ONCE + 8 * i;
+		call.reply_words = 8;
+		descriptors()[i] = (struct cap_descriptor){ .kind = TRANSFER_KIND_COPY, .id = capabilities[i] };
+		call.caps_off = world.caps_off + 2 * i;
+		call.cap_count = 1;
+		place = ring_entry(ring_self(), CAP_OP_CALL, &at_once[i]);
+		call.user_data = place->user_data;
+		*place = call;
+	}
+	ring_submit(ring_self());
+}
+
+static void revocations_wait_for_each_other(void)
+{
+	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, false);
+	struct child_spec spec = { .role = "echo",
+		.limits = many_slots,
+		.limit_count = 1,
+		.grants = { { "endpoint", endpoint } } };
+	struct process_handle_ref child = child_start(&spec);
+	uint32_t gifts[AT_ONCE], done = 0, refused = 0;
+
+	for (uint32_t i = 0; i < AT_ONCE; i++) {
+		gifts[i] = notification_new();
+		send_copies(export, gifts[i], 1);
+	}
+	revoke_at_once(gifts, AT_ONCE);
+	for (uint32_t i = 0; i < AT_ONCE; i++) {
+		struct ring_completion *completion = &at_once[i].completion;
+
+		ring_wait(ring_self(), &at_once[i]);
+		if (completion->status == STATUS_OK) {
+			done++;
+			CHECK_EQUAL(message()[2 * AT_ONCE + 8 * i + 1], MESSAGE_CAPS);
+			CHECK_EQUAL(grant_of(gifts[i], id_of(child)), 0);
+		} else {
+			refused++;
+			CHECK_EQUAL(completion->status, STATUS_OVERLOADED);
+			CHECK_EQUAL(reason_of(completion->detail), REASON_QUEUE_FULL);
+			CHECK(grant_of(gifts[i], id_of(child)) != 0);
+		}
+	}
+	CHECK(done == 16 && refused == AT_ONCE - 16);
+	child_kill(child);
+	for (uint32_t i = 0; i < AT_ONCE; i++)
+		CHECK_EQUAL(release(gifts[i]), STATUS_OK);
+	CHECK_EQUAL(release(export), STATUS_OK);
+	CHECK_EQUAL(release(endpoint), STATUS_OK);
+}
+
+/* Sent and cancelled in one batch, so it has not begun: then it never does. */
+static void a_revocation_cancelled_in_time_does_nothing(void)
+{
+	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, false);
+	uint32_t gift = notification_new();
+	struct child_spec spec = { .role = "echo",
+		.limits = many_slots,
+		.limit_count = 1,
+		.grants = { { "endpoint", endpoint } } };
+	struct process_handle_ref child = child_start(&spec);
+	struct ring_operation cancelled;
+	struct ring_entry *cancel;
+
+	send_copies(export, gift, 100);
+	cancel = ring_entry(ring_self(), CAP_OP_CALL, &at_once[0]);
+	*cancel = (struct ring_entry){ .op = CAP_OP_CALL,
+		.target = rt_id(world.authority.ref),
+		.interface = CAPABILITY_MANAGER_INTERFACE_ID,
+		.method = CAPABILITY_MANAGER_METHOD_REVOKE_DERIVED,
+		.question = 20,
+		.user_data = cancel->user_data,
+		.msg_off = world.message_off,
+		.msg_words = 2,
+		.reply_off = world.message_off + 2,
+		.reply_words = 8 };
+	message()[0] = 1ull << 48;
+	message()[1] = 3;
+	send_cap(cancel, TRANSFER_KIND_COPY, gift);
+	cancel = ring_entry(ring_self(), CAP_OP_CANCEL, &cancelled);
+	cancel->question = 20;
+	ring_submit(ring_self());
+	ring_wait(ring_self(), &at_once[0]);
+	ring_wait(ring_self(), &cancelled);
+	CHECK_EQUAL(at_once[0].completion.status, STATUS_CANCELLED);
+	CHECK_EQUAL(revoke_derived(gift), 100 * MESSAGE_CAPS);
+	child_kill(child);
+	CHECK_EQUAL(release(export), STATUS_OK);
+	CHECK_EQUAL(release(endpoint), STATUS_OK);
+	CHECK_EQUAL(release(gift), STATUS_OK);
+}
+
 static const struct test tests[] = {
 	{ "a revoked grant answers so", a_revoked_grant_answers_so },
 	{ "revocation reaches what was passed on", revocation_reaches_what_was_passed_on },
 	{ "revocation passes over the dead", revocation_passes_over_the_dead },
+	{ "a large tree is revoked as a whole", a_large_tree_is_revoked_as_a_whole },
+	{ "revocations wait for each other", revocations_wait_for_each_other },
+	{ "a revocation cancelled in time does nothing",
+			a_revocation_cancelled_in_time_does_nothing },
 	{ "revocation catches what is under way", revocation_catches_what_is_under_way },
 	{ "revocation ends what waits", revocation_ends_what_waits },
 	{ "revocation is an end that can be waited for",

@@ -103,6 +103,8 @@ struct model_grant {
 	uint32_t parent;
 	uint32_t uses;
 	bool revoked;
+	bool due;   /* the revocation under way has still to come to it */
+	bool maybe; /* derived from the root of that meanwhile: it may come to it or not */
 };
 
 static struct ledger *ledger;
@@ -113,6 +115,9 @@ static uint32_t row_count;
 static struct model_grant grants[GRANTS];
 static uint32_t grant_count;
 static uint64_t chance_state;
+static struct revocation revocation;
+static bool revoking; /* it is under way */
+static uint32_t revoked_root; /* of which only the derived are revoked; else NO_GRANT */
 
 static uint32_t chance(uint32_t end)
 {
@@ -123,8 +128,11 @@ static uint32_t chance(uint32_t end)
 static uint32_t model_grant_new(uint32_t parent)
 {
 	assert_true(grant_count < GRANTS);
-	grants[grant_count] = (struct model_grant){ parent, 1,
-		parent != NO_GRANT && grants[parent].revoked };
+	bool child = parent != NO_GRANT;
+
+	grants[grant_count] = (struct model_grant){ parent, 1, child && grants[parent].revoked,
+		child && grants[parent].due,
+		child && (grants[parent].maybe || (revoking && parent == revoked_root)) };
 	return grant_count++;
 }
 
@@ -261,6 +269,58 @@ static void step_revoke(struct row *row)
 	assert_int_equal(marked, expected);
 }
 
+/* What the steps have come to so far must have been due, or may have been. */
+static void model_follow(void)
+{
+	for (uint32_t i = 0; i < row_count; i++) {
+		struct model_grant *grant = &grants[rows[i].grant];
+		const struct cap_entry *entry = cap_table_find(&tables[rows[i].table], rows[i].id);
+
+		if (!grant_is_revoked(entry->grant)) {
+			assert_false(grant->revoked);
+			continue;
+		}
+		assert_true(grant->revoked || grant->due || grant->maybe);
+		grant->revoked = true;
+		grant->due = false;
+	}
+}
+
+static void step_revocation_begin(struct row *row)
+{
+	struct cap_entry *entry;
+	bool derived_only = chance(2);
+
+	if (revoking || cap_table_lookup(&tables[row->table], row->id, &entry) != STATUS_OK)
+		return;
+	for (uint32_t i = 0; i < grant_count; i++) {
+		grants[i].maybe = false;
+		grants[i].due = grants[i].uses != 0 && !grants[i].revoked &&
+				((!derived_only && i == row->grant) || model_is_below(i, row->grant));
+	}
+	revoking = true;
+	revoked_root = derived_only ? row->grant : NO_GRANT;
+	spin_lock(&grant_lock);
+	revocation_begin_locked(&revocation, entry->grant, derived_only);
+	spin_unlock(&grant_lock);
+	model_follow();
+}
+
+static void step_revocation(uint32_t budget)
+{
+	uint32_t before = revocation.marked;
+
+	if (!revoking)
+		return;
+	spin_lock(&grant_lock);
+	revoking = !revocation_step_locked(&revocation, budget);
+	spin_unlock(&grant_lock);
+	assert_true(revocation.marked - before <= budget);
+	model_follow();
+	for (uint32_t i = 0; i < row_count && !revoking; i++)
+		assert_false(grants[rows[i].grant].due);
+}
+
 /* Up to four capabilities from one table to another: captured, then delivered or dropped;
  * sometimes with a descriptor that refuses all of them. */
 static void step_transfer(void)
@@ -392,6 +452,7 @@ static void model_compact(void)
 		return;
 	while (row_count)
 		step_release(&rows[row_count - 1]);
+	step_revocation(UINT32_MAX);
 	grant_count = 0;
 }
 
@@ -410,14 +471,85 @@ static void random_operations(void **state)
 			step_release(row);
 		else if (chance(3) == 0)
 			step_copy(row);
-		else if (chance(12) == 0)
+		else if (chance(12) == 0 && !revoking)
 			step_revoke(row);
+		else if (chance(12) == 0)
+			step_revocation_begin(row);
 		else
 			step_transfer();
+		if (chance(4) == 0)
+			step_revocation(1 + chance(3));
 		if (step % 16 == 0)
 			all_check(0);
 	}
+	step_revocation(UINT32_MAX);
 	tables_close();
+}
+
+/* A capability of table `table` whose grant hangs below that of another. */
+static uint32_t derive(uint32_t table, struct grant *parent)
+{
+	uint64_t detail;
+
+	assert_int_equal(cap_table_reserve(&tables[table], 1, &detail), STATUS_OK);
+	object_hold(&objects[1]);
+	facet_get(facet);
+	return cap_table_insert(&tables[table], &objects[1], facet, parent, 1);
+}
+
+static struct grant *grant_of_id(uint32_t table, uint32_t id)
+{
+	return cap_table_find(&tables[table], id)->grant;
+}
+
+static bool go_on(uint32_t budget)
+{
+	bool done;
+
+	spin_lock(&grant_lock);
+	done = revocation_step_locked(&revocation, budget);
+	spin_unlock(&grant_lock);
+	cap_table_check(&tables[0]);
+	cap_table_check(&tables[1]);
+	return done;
+}
+
+/* The root of a revocation, or a grant in the middle of its tree, goes after every number of steps; what hung below is
+ * revoked all the same, and what was derived meanwhile too. */
+static void a_revocation_goes_on_without_those_who_leave(void **state)
+{
+	(void)state;
+	for (uint32_t round = 0; round < 48; round++) {
+		uint32_t steps = round / 4, above, root, middle[3], leaves[3], late;
+		bool derived_only = round & 1, root_leaves = round & 2;
+
+		tables_open(1 << 16);
+		above = derive(0, NULL);
+		root = derive(0, grant_of_id(0, above));
+		for (uint32_t i = 0; i < 3; i++) {
+			middle[i] = derive(1, grant_of_id(0, root));
+			leaves[i] = derive(0, grant_of_id(1, middle[i]));
+		}
+		spin_lock(&grant_lock);
+		revocation_begin_locked(&revocation, grant_of_id(0, root), derived_only);
+		spin_unlock(&grant_lock);
+		for (uint32_t i = 0; i < steps; i++)
+			(void)go_on(1);
+		late = derive(1, grant_of_id(0, leaves[2]));
+		if (root_leaves)
+			assert_int_equal(cap_table_release(&tables[0], root), STATUS_OK);
+		else
+			assert_int_equal(cap_table_release(&tables[1], middle[1]), STATUS_OK);
+		while (!go_on(1))
+			;
+		for (uint32_t i = 0; i < 3; i++)
+			assert_true(grant_is_revoked(grant_of_id(0, leaves[i])));
+		assert_true(grant_is_revoked(grant_of_id(1, late)));
+		assert_false(grant_is_revoked(grant_of_id(0, above)));
+		if (!root_leaves)
+			assert_int_equal(grant_is_revoked(grant_of_id(0, root)), !derived_only);
+		tables_close();
+	}
 }
 
 /* With two bits of generation an id comes back after four rounds through the free slots, and not
@@ -527,6 +659,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_operations),
+		cmocka_unit_test(a_revocation_goes_on_without_those_who_leave),
 		cmocka_unit_test(ids_come_round),
 		cmocka_unit_test(reservations_fail_cleanly),
 		cmocka_unit_test(facets_are_interned_and_narrowed),

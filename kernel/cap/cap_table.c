@@ -408,7 +408,7 @@ const struct cap_entry *cap_table_slot(const struct cap_table *table, uint32_t s
 		return NULL;
 	entry = slot_entry(table, slot);
 	*id = entry_id(slot, entry);
-	return entry->state == CAP_LIVE ? entry : NULL;
+	return entry->state != CAP_FREE ? entry : NULL;
 }
 
 bool cap_table_is_live(const struct cap_table *table, uint32_t id)

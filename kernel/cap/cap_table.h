@@ -198,7 +198,7 @@ bool cap_table_holds(const struct cap_table *table, const struct object *object)
 /* Walks the table: counts, free list, grants. Panics on a contradiction. */
 void cap_table_check(struct cap_table *table);
 
-/* The entry in slot `slot` (1..) if it is live, for listing; NULL otherwise. *end: no slot at or above. */
+/* The entry in slot `slot` (1..) if it is live or on its way, for listing; NULL otherwise. *end: no slot at or above. */
 const struct cap_entry *cap_table_slot(const struct cap_table *table, uint32_t slot, uint32_t *id, bool *end);
 
 #endif

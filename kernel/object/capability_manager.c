@@ -200,6 +200,7 @@ static void capability_fill(struct capability_row_builder row, uint32_t id, cons
 	capability_row_set_grant(row, facts.name);
 	capability_row_set_parent_grant(row, facts.parent);
 	capability_row_set_revoked(row, grant_is_revoked(entry->grant));
+	capability_row_set_moving(row, entry->state == CAP_MOVING);
 	if (object->type == &process_type)
 		capability_row_set_process(row, container_of(object, struct process, object)->id);
 	if (!endpoint_view(object, &view))

@@ -34,6 +34,10 @@ static struct slab_cache crash_cache = SLAB_CACHE("crash_info", struct crash_inf
 struct spinlock process_tree_lock = SPINLOCK_INIT(LOCK_RANK_PROCESS_TREE, "process_tree");
 struct list process_tree = LIST_INIT(process_tree);
 struct list reaper_list = LIST_INIT(reaper_list);
+/* Each lane has about every eighth process of the lane below it (of the tree, the first), by rising id too. */
+static struct list process_lanes[PROCESS_LANES] = {
+	LIST_INIT(process_lanes[0]), LIST_INIT(process_lanes[1]), LIST_INIT(process_lanes[2]), LIST_INIT(process_lanes[3]),
+};
 static const struct process *init_process;
 static uint32_t last_process_id;
 static uint32_t last_thread_id;
@@ -42,12 +46,29 @@ static bool reap_work(struct reaper_work *work);
 
 /* --- Making ------------------------------------------------------------------------------------- */
 
+/* How many lanes a process joins. Nobody can choose or foresee it, or the lanes could be made useless. */
+static uint32_t lanes_drawn(void)
+{
+	uint64_t chance = arch_ticks() * UINT64_C(0x9e3779b97f4a7c15) >> 40;
+	uint32_t lanes = 0;
+
+	while (lanes < PROCESS_LANES && (chance >> 3 * lanes & 7) == 0)
+		lanes++;
+	return lanes;
+}
+
 static void tree_enter(struct process *process)
 {
+	uint32_t lanes = lanes_drawn();
+
+	for (uint32_t i = 0; i < PROCESS_LANES; i++)
+		list_init(&process->lane_links[i]);
 	spin_lock(&process_tree_lock);
 	process->id = ++last_process_id;
 	process->caps.process_id = process->id;
 	list_append(&process_tree, &process->tree_link);
+	for (uint32_t i = 0; i < lanes; i++)
+		list_append(&process_lanes[i], &process->lane_links[i]);
 	object_get(&process->object);      /* the tree's, until it has ended */
 	spin_unlock(&process_tree_lock);
 }
@@ -202,18 +223,40 @@ status_t process_set_session(struct process *process, struct session *session, u
 
 /* --- Finding ------------------------------------------------------------------------------------ */
 
+/* The last process of a lane, not before `from` (NULL: its first), whose id is below `id`; `from` if there is none. */
+static struct process *lane_last_below(uint32_t lane, struct process *from, uint32_t id)
+{
+	struct list *link = from ? from->lane_links[lane].next : process_lanes[lane].next;
+
+	for (; link != &process_lanes[lane]; link = link->next) {
+		struct process *process = container_of(link, struct process, lane_links[lane]);
+
+		if (process->id >= id)
+			break;
+		from = process;
+	}
+	return from;
+}
+
+/* Down the lanes, from the thinnest, to just before the process; among 10 000 some 30 are looked at. */
 struct process *process_find(uint32_t id, bool at_least)
 {
-	struct process *found = NULL;
+	struct process *before = NULL, *found = NULL;
+	struct list *link;
 
 	spin_lock(&process_tree_lock);
-	for (struct list *link = process_tree.next; link != &process_tree && !found; link = link->next) {
+	for (uint32_t lane = PROCESS_LANES; lane-- > 0;)
+		before = lane_last_below(lane, before, id);
+	for (link = before ? before->tree_link.next : process_tree.next; link != &process_tree; link = link->next) {
 		struct process *process = container_of(link, struct process, tree_link);
 
-		if (process->id == id || (at_least && process->id > id)) {
+		if (process->id < id)
+			continue;
+		if (process->id == id || at_least) {
 			object_get(&process->object);
 			found = process;
 		}
+		break;
 	}
 	spin_unlock(&process_tree_lock);
 	return found;
@@ -421,6 +464,8 @@ static bool reap_work(struct reaper_work *work)
 	spin_lock(&process_tree_lock);
 	list_remove(&work->link);
 	list_remove(&process->tree_link);
+	for (uint32_t i = 0; i < PROCESS_LANES; i++)
+		list_remove(&process->lane_links[i]);
 	spin_unlock(&process_tree_lock);
 	announce(process);
 	object_put(&process->object);      /* the tree's */

@@ -18,6 +18,7 @@
 #include "kernel/object/thread.h"
 
 #define PROCESS_NAME_MAX 32      /* with the NUL */
+#define PROCESS_LANES 4
 #define CRASH_REGISTERS_MAX 20
 #define CRASH_BACKTRACE_MAX 16
 
@@ -68,6 +69,7 @@ struct process {
 	struct crash_info *crash;                   /* p, NULL unless crashed */
 	struct list       waiters;                  /* p, questions: wait and wait-for-death */
 	struct list       tree_link;                /* t, all processes by rising id */
+	struct list       lane_links[PROCESS_LANES]; /* t, some of them: see process_find */
 	struct reaper_work reap_work;               /* under process_tree_lock */
 	uint32_t          reap_step;                /* reaper only */
 	uint32_t          reap_cursor;              /* reaper only */

@@ -346,6 +346,7 @@ struct CapabilityRow {
   process @9 :UInt32;           # process: its id; else 0
   revoked @10 :Bool;            # only releasing it is left
   ended @11 :Bool;              # export, endpoint: the object has ended
+  moving @12 :Bool;             # on its way in a call that nobody has received yet
 }
 
 # --- What a process starts with ---------------------------------------------------------------

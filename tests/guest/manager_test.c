@@ -16,7 +16,7 @@
 struct row {
 	uint32_t id, granter, server, process;
 	uint64_t object, interface, grant, parent, endpoint;
-	bool revoked, ended;
+	bool revoked, ended, moving;
 	char kind[20];
 };
 
@@ -60,6 +60,7 @@ static status_t read_page(uint32_t process_id, uint32_t start)
 				.endpoint = capability_row_get_endpoint(row),
 				.revoked = capability_row_get_revoked(row),
 				.ended = capability_row_get_ended(row),
+				.moving = capability_row_get_moving(row),
 			};
 			memcpy(page.rows[i].kind, kind.chars, MIN(kind.bytes, 19u));
 		}
@@ -197,6 +198,25 @@ static void a_grants_name_means_one_grant(void)
 	CHECK(is_live(again) && is_live(kept));
 	CHECK_EQUAL(release(again), STATUS_OK);
 	CHECK_EQUAL(release(kept), STATUS_OK);
+}
+
+/* Nobody hides what it holds by sending it where nobody receives. */
+static void what_is_on_its_way_is_listed(void)
+{
+	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, false);
+	uint32_t gift = notification_new();
+	struct ring_entry entry = entry_call(export, Q0);
+
+	send_cap(&entry, TRANSFER_KIND_MOVE, gift);
+	start(entry);
+	CHECK(!is_live(gift));
+	CHECK(row_of(world.process_id, gift).moving);
+	CHECK_EQUAL(perform(entry_cancel(Q0)).status, STATUS_OK);
+	(void)finish(Q0);
+	CHECK(is_live(gift) && !row_of(world.process_id, gift).moving);
+	CHECK_EQUAL(release(gift), STATUS_OK);
+	CHECK_EQUAL(release(export), STATUS_OK);
+	CHECK_EQUAL(release(endpoint), STATUS_OK);
 }
 
 /* --- Pages ------------------------------------------------------------------------------------ */
@@ -439,9 +459,64 @@ static void strange_limits_are_refused(void)
 	CHECK(usage_settles(&before));
 }
 
+#define CROWD 60
+
+/* However they come and go, each is found by its id and all are listed once, in order. */
+static void processes_are_found_among_many(void)
+{
+	struct child_spec spec = { .role = "hang" };
+	struct process_handle_ref crowd[CROWD], found;
+	uint32_t ids[CROWD], start = 0, last = 0, listed = 0, living = 0;
+	bool there;
+
+	for (uint32_t i = 0; i < CROWD; i++) {
+		crowd[i] = child_start(&spec);
+		ids[i] = id_of(crowd[i]);
+	}
+	for (uint32_t i = 0; i < CROWD; i++) {
+		if (i % 3 == 1)
+			child_kill(crowd[i]);
+	}
+	for (uint32_t i = 0; i < CROWD; i++) {
+		found = (struct process_handle_ref){ 0 };
+		CHECK_EQUAL(capability_manager_open(world.authority, ids[i], &there, &found), STATUS_OK);
+		CHECK_EQUAL(there, i % 3 != 1);
+		if (there) {
+			CHECK_EQUAL(id_of(found), ids[i]);
+			CHECK_EQUAL(release(rt_id(found.ref)), STATUS_OK);
+			living++;
+		}
+	}
+	do {
+		struct capability_manager_processes_call call =
+				capability_manager_processes_start(world.authority, start);
+		struct capability_manager_processes_results_reader in;
+		struct capnp_list rows;
+
+		CHECK_EQUAL(capability_manager_processes_wait(&call), STATUS_OK);
+		in = capability_manager_processes_results(&call);
+		rows = capability_manager_processes_results_get_processes(in);
+		for (uint32_t i = 0; i < rows.count; i++, listed++) {
+			uint32_t id = process_row_get_process_id(process_row_at(rows, i));
+
+			CHECK(id > last);
+			last = id;
+		}
+		start = capability_manager_processes_results_get_next(in);
+		capability_manager_processes_done(&call);
+	} while (start);
+	CHECK_EQUAL(listed, living + 1);
+	for (uint32_t i = 0; i < CROWD; i++) {
+		if (i % 3 != 1)
+			child_kill(crowd[i]);
+	}
+}
+
 static const struct test tests[] = {
 	{ "rows tell what is held and from whom", rows_tell_what_is_held_and_from_whom },
 	{ "a grant's name means one grant", a_grants_name_means_one_grant },
+	{ "what is on its way is listed", what_is_on_its_way_is_listed },
+	{ "processes are found among many", processes_are_found_among_many },
 	{ "large tables come in pages", large_tables_come_in_pages },
 	{ "strange pages are empty", strange_pages_are_empty },
 	{ "holders of nothing are refused", holders_of_nothing_are_refused },

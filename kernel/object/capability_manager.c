@@ -19,7 +19,7 @@
 #define CAPABILITY_ROWS 32u
 #define REVOKE_REQUESTS 16u      /* revocations that may wait */
 #define REVOKE_GRANTS 128u       /* marked in one step */
-#define REVOKE_PROCESSES 4u      /* whose waits are looked at in one step */
+#define REVOKE_PROCESSES 16u     /* whose waits are looked at in one step */
 #define REVOKE_RESULT_WORDS 8u
 #define SCAN_STEPS 1024u    /* slots and processes looked at in one call */
 
@@ -239,14 +239,16 @@ static status_t manager_capabilities(void *self, struct call *call,
 /* --- Revocation --------------------------------------------------------------------------------- */
 
 /*
- * A revocation is asked for with a call and done by the reaper in bounded steps: first every grant is marked, then what
- * waits through them is ended, process by process, then the call is answered. One is under way at a time and the
- * others wait in the order in which they came. One that has begun is finished, whoever waits for it.
+ * A revocation goes in bounded steps: first every grant is marked, then what waits through them is ended, process by
+ * process, then the call is answered. The first step is part of the call, and most take no more; the reaper does the
+ * others. One is under way at a time, the others wait in the order in which they came. One that has begun is finished,
+ * whoever waits for it.
  */
 struct revoke_request {
-	struct question *question;      /* who asked; NULL: has gone */
+	struct question *question;      /* who waits for the answer; NULL: nobody, or the call has not ended yet */
 	uint64_t         grant;         /* its name */
 	bool             derived_only;
+	bool             unwanted;      /* who asked has gone */
 };
 
 enum revoke_phase {
@@ -266,6 +268,7 @@ static struct {
 	enum revoke_phase     phase;                       /* r */
 	struct revocation     revocation;                  /* under grant_lock */
 	uint32_t              next_process;                /* r, whose waits are to be looked at */
+	status_t              status;                      /* r, what the last one came to */
 } revoking = {
 	.lock = SPINLOCK_INIT(LOCK_RANK_REVOCATION, "revoking"),
 	.work = { LIST_INIT(revoking.work.link), revoke_work_step },
@@ -307,6 +310,7 @@ static bool revoke_finish(status_t status, uint32_t marked)
 		reaper_remove(&revoking.work);
 	spin_unlock(&revoking.lock);
 	revoking.phase = REVOKE_IDLE;
+	revoking.status = status;
 	if (done.question)
 		revoke_answer(&done, status, marked);
 	return last;
@@ -353,7 +357,7 @@ static bool revoke_begin(void)
 	request = revoking.requests[0];
 	spin_unlock(&revoking.lock);
 	/* Who has gone before it began wants nothing any more. */
-	process = request.question ? process_find((uint32_t)(request.grant >> 32), false) : NULL;
+	process = !request.unwanted ? process_find((uint32_t)(request.grant >> 32), false) : NULL;
 	if (process) {
 		spin_lock(&grant_lock);
 		grant = grant_find_locked(&process->caps, (uint32_t)request.grant);
@@ -378,8 +382,27 @@ static bool revoke_work_step(struct reaper_work *work)
 	return true;
 }
 
-/* Takes a request in; the call is answered when it is done. */
-static status_t revoke_ask(struct call *call, uint64_t grant, bool derived_only)
+/* Does the first step; sets *marked if that was all, else the call is answered later. */
+static status_t revoke_first_step(struct call *call, uint32_t *marked)
+{
+	bool idle = revoke_work_step(&revoking.work);
+
+	if (revoking.phase != REVOKE_IDLE) {
+		spin_lock(&revoking.lock);
+		revoking.requests[0].question = call->question;
+		spin_unlock(&revoking.lock);
+		call_defer(call);
+	}
+	if (!idle)
+		reaper_add(&revoking.work);
+	if (revoking.phase == REVOKE_IDLE && revoking.status != STATUS_OK)
+		return call_refuse(call, revoking.status, REASON_NOT_FOUND, 0, 0, 0);
+	*marked = revoking.revocation.marked;
+	return STATUS_OK;
+}
+
+/* Takes a request in: done at once, or the call is deferred. */
+static status_t revoke_ask(struct call *call, uint64_t grant, bool derived_only, uint32_t *marked)
 {
 	bool first, full;
 
@@ -387,12 +410,13 @@ static status_t revoke_ask(struct call *call, uint64_t grant, bool derived_only)
 	first = revoking.count == 0;
 	full = revoking.count == REVOKE_REQUESTS;
 	if (!full)
-		revoking.requests[revoking.count++] = (struct revoke_request){ call->question, grant, derived_only };
-	if (first)
-		reaper_add(&revoking.work);
+		revoking.requests[revoking.count++] = (struct revoke_request){ first ? NULL : call->question, grant,
+			derived_only, false };
 	spin_unlock(&revoking.lock);
 	if (full)
 		return call_refuse(call, STATUS_OVERLOADED, REASON_QUEUE_FULL, 0, 0, REVOKE_REQUESTS);
+	if (first)
+		return revoke_first_step(call, marked);
 	call_defer(call);
 	return STATUS_OK;
 }
@@ -406,8 +430,10 @@ static bool manager_cancel(struct object *object, struct question *question)
 	while (at < revoking.count && revoking.requests[at].question != question)
 		at++;
 	found = at < revoking.count;
-	if (found)
+	if (found) {
 		revoking.requests[at].question = NULL;
+		revoking.requests[at].unwanted = true;
+	}
 	spin_unlock(&revoking.lock);
 	return found;
 }
@@ -416,9 +442,13 @@ static status_t manager_revoke(void *self, struct call *call, struct capability_
 		struct capability_manager_revoke_results_builder *out)
 {
 	uint64_t name = capability_manager_revoke_params_get_grant(in);
+	uint32_t marked = 0;
 	status_t status = call_ready(call);
 
-	return status == STATUS_OK ? revoke_ask(call, name, false) : status;
+	if (status == STATUS_OK)
+		status = revoke_ask(call, name, false, &marked);
+	capability_manager_revoke_results_set_revoked(*out, marked);
+	return status;
 }
 
 static status_t manager_revoke_derived(void *self, struct call *call,
@@ -426,13 +456,15 @@ static status_t manager_revoke_derived(void *self, struct call *call,
 		struct capability_manager_revoke_derived_results_builder *out)
 {
 	struct cap_entry *entry;
+	uint32_t marked = 0;
 	status_t status = call_argument(call, capability_manager_revoke_derived_params_get_capability(in), 0, NULL, &entry);
 
 	if (status == STATUS_OK)
 		status = call_ready(call);
-	if (status != STATUS_OK)
-		return status;
-	return revoke_ask(call, grant_look(entry->grant).name, true);
+	if (status == STATUS_OK)
+		status = revoke_ask(call, grant_look(entry->grant).name, true, &marked);
+	capability_manager_revoke_derived_results_set_revoked(*out, marked);
+	return status;
 }
 
 /* --- Processes ---------------------------------------------------------------------------------- */

@@ -519,7 +519,8 @@ static void compare_grants(void)
 	for (struct list *link = model.grants.next; link != &model.grants; link = link->next) {
 		const struct mgrant *grant = container_of(link, struct mgrant, link), *parent;
 
-		if (grant->uses == 0 || grant->compared != model.compares)
+		/* What is revoked has left the tree: nobody asks for its parent any more. */
+		if (grant->uses == 0 || grant->compared != model.compares || grant->revoked)
 			continue;
 		parent = grant_parent(grant);
 		if (!parent)

@@ -552,6 +552,37 @@ static void a_revocation_goes_on_without_those_who_leave(void **state)
 	}
 }
 
+/* As a logout does while a revocation is under way: in the same tree, and above it. */
+static void a_revocation_at_once_passes_one_in_steps(void **state)
+{
+	(void)state;
+	for (uint32_t round = 0; round < 16; round++) {
+		uint32_t above, root, leaves[4], marked;
+
+		tables_open(1 << 16);
+		above = derive(0, NULL);
+		root = derive(1, grant_of_id(0, above));
+		for (uint32_t i = 0; i < 4; i++)
+			leaves[i] = derive(0, grant_of_id(1, root));
+		spin_lock(&grant_lock);
+		revocation_begin_locked(&revocation, grant_of_id(1, root), round & 1);
+		spin_unlock(&grant_lock);
+		for (uint32_t i = 0; i < round / 2; i++)
+			(void)go_on(1);
+		spin_lock(&grant_lock);
+		marked = grant_revoke_locked(grant_of_id(1, root));
+		marked += grant_revoke_locked(grant_of_id(0, above));
+		spin_unlock(&grant_lock);
+		while (!go_on(1))
+			;
+		for (uint32_t i = 0; i < 4; i++)
+			assert_true(grant_is_revoked(grant_of_id(0, leaves[i])));
+		assert_true(grant_is_revoked(grant_of_id(0, above)));
+		assert_int_equal(marked + revocation.marked, 6);
+		tables_close();
+	}
+}
+
 /* With two bits of generation an id comes back after four rounds through the free slots, and not
  * before. */
 static void ids_come_round(void **state)
@@ -660,6 +691,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_operations),
 		cmocka_unit_test(a_revocation_goes_on_without_those_who_leave),
+		cmocka_unit_test(a_revocation_at_once_passes_one_in_steps),
 		cmocka_unit_test(ids_come_round),
 		cmocka_unit_test(reservations_fail_cleanly),
 		cmocka_unit_test(facets_are_interned_and_narrowed),

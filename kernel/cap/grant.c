@@ -13,6 +13,29 @@
 struct spinlock grant_lock = SPINLOCK_INIT(LOCK_RANK_GRANT, "grant");
 static struct revocation *under_way;      /* under grant_lock, NULL: none */
 
+/*@ requires valid: \valid(grant) && (parent == \null || \valid(parent));
+  @ requires apart: parent != \null ==> \separated(grant, parent) && (parent->children == \null ||
+  @     (\valid(parent->children) && \separated(parent->children, grant) && \separated(parent->children, parent)));
+  @ assigns grant->parent, grant->prev, grant->next, parent->children, parent->children->prev;
+  @ ensures kept: grant->children == \old(grant->children) && grant->revoked == \old(grant->revoked) &&
+  @     grant->uses == \old(grant->uses) && grant->granter == \old(grant->granter);
+  @ behavior root:
+  @   assumes parent == \null;
+  @   assigns grant->parent, grant->prev, grant->next;
+  @   ensures alone: grant->parent == \null && grant->prev == \null && grant->next == \null;
+  @ behavior only:
+  @   assumes parent != \null && parent->children == \null;
+  @   assigns grant->parent, grant->prev, grant->next, parent->children;
+  @   ensures child: grant->parent == parent && parent->children == grant;
+  @   ensures single: grant->prev == \null && grant->next == \null;
+  @ behavior first:
+  @   assumes parent != \null && parent->children != \null;
+  @   assigns grant->parent, grant->prev, grant->next, parent->children, parent->children->prev;
+  @   ensures child: grant->parent == parent && parent->children == grant;
+  @   ensures sibling: grant->prev == \null && grant->next == \old(parent->children) && grant->next->prev == grant;
+  @ complete behaviors;
+  @ disjoint behaviors;
+ */
 static void link_child(struct grant *grant, struct grant *parent)
 {
 	grant->parent = parent;
@@ -24,6 +47,25 @@ static void link_child(struct grant *grant, struct grant *parent)
 		parent->children = grant;
 }
 
+/*@ predicate linked(struct grant *g) =
+  @   (g->prev == \null || (\valid(g->prev) && \separated(g, g->prev) && g->prev->next == g)) &&
+  @   (g->next == \null || (\valid(g->next) && \separated(g, g->next) && g->next->prev == g)) &&
+  @   (g->parent == \null || (\valid(g->parent) && \separated(g, g->parent) &&
+  @       (g->prev == \null ==> g->parent->children == g))) &&
+  @   (g->prev != \null && g->next != \null ==> \separated(g->prev, g->next)) &&
+  @   (g->prev != \null && g->parent != \null ==> \separated(g->prev, g->parent)) &&
+  @   (g->next != \null && g->parent != \null ==> \separated(g->next, g->parent));
+ */
+
+/*@ requires valid: \valid(grant) && linked(grant);
+  @ ensures out: grant->next == \null && grant->prev == \null && grant->parent == \null;
+  @ ensures before: \old(grant->prev) != \null ==> \at(grant->prev, Pre)->next == \old(grant->next);
+  @ ensures after: \old(grant->next) != \null ==> \at(grant->next, Pre)->prev == \old(grant->prev);
+  @ ensures first: \old(grant->prev) == \null && \old(grant->parent) != \null ==>
+  @     \at(grant->parent, Pre)->children == \old(grant->next);
+  @ ensures kept: grant->children == \old(grant->children) && grant->revoked == \old(grant->revoked) &&
+  @     grant->uses == \old(grant->uses);
+ */
 static void unlink_child(struct grant *grant)
 {
 	if (grant->prev)
@@ -53,6 +95,19 @@ struct grant *grant_find_locked(const struct cap_table *table, uint32_t id)
 	return grant->uses != 0 && grant->id == id ? grant : NULL;
 }
 
+/*@ requires valid: \valid(table) && \valid(table->free_grants) && \separated(table, table->free_grants);
+  @ requires pool: table->free_grant_count > 0;
+  @ requires parent: parent == \null || (\valid(parent) && \separated(parent, table->free_grants) &&
+  @     \separated(parent, table) && (parent->children == \null || (\valid(parent->children) &&
+  @     \separated(parent->children, table->free_grants) && \separated(parent->children, parent) &&
+  @     \separated(parent->children, table))));
+  @ ensures first: \result == \old(table->free_grants);
+  @ ensures taken: parent != \null ==> table->free_grants == \old(table->free_grants->next) &&
+  @     table->free_grant_count == \old(table->free_grant_count) - 1;
+  @ ensures used: \result->uses == 1 && \result->children == \null && \result->granter == granter;
+  @ ensures below: \result->parent == parent && (parent != \null ==> parent->children == \result);
+  @ ensures inherits: \result->revoked != 0 <==> (table->revoked || (parent != \null && parent->revoked != 0));
+ */
 struct grant *grant_create_locked(struct cap_table *table, struct grant *parent, uint32_t granter)
 {
 	struct grant *grant = table->free_grants;

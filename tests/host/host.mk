@@ -3,6 +3,8 @@
 HOST_TESTS            += kernel_cap
 HOST_TEST_kernel_cap  := tests/host/kernel_cap_test.c $(addprefix kernel/cap/,facet.c grant.c grant_tie.c transfer.c) \
         kernel/object/object.c kernel/object/ledger.c $(KERNEL_FAKES)
+HOST_TESTS              += grant_space
+HOST_TEST_grant_space   := tests/host/grant_space_test.c kernel/cap/grant_tie.c $(KERNEL_FAKES)
 # The kernel's headers name the seam "arch/arch.h".
 $(HOST)/test/tests/host/%.o: HOST_CFLAGS += -Ikernel
 

@@ -9,6 +9,7 @@ and per mutant; the last line is `N passed, N failed`. The tests run the models 
 
 import argparse
 import concurrent.futures
+import fnmatch
 import os
 import re
 import shutil
@@ -245,7 +246,7 @@ class Prover:
 def goal_matches(goal, patterns):
     """Goals split in parts are named after the clause, with a part's number."""
     return any(
-        goal.startswith(pattern[:-1]) if pattern.endswith("*") else re.fullmatch(rf"{pattern}(_part\d+)?", goal)
+        fnmatch.fnmatchcase(goal, pattern) or re.fullmatch(rf"{pattern}_part\d+", goal)
         for pattern in patterns
     )
 
@@ -272,18 +273,24 @@ def check_proof(prover, proof):
     return results
 
 
-def check_proof_mutant(prover, proof, prop):
-    """With one text changed in a copy of the source, a goal of the property fails."""
-    title = f"mutant/{proof['name']} breaks {prop['name']}"
+def seed_mutant(name, prop):
+    """A directory with the property's file as the mutant has it."""
     with open(prop["in"], encoding="utf-8") as file:
         text = file.read()
     if text.count(prop["from"]) != 1:
-        return [failed(title, f"{prop['in']} has {text.count(prop['from'])} times: {prop['from']}")]
-    over = work_directory("mutants", f"{proof['name']}-{prop['name']}")
+        raise ToolError(f"{prop['in']} has {text.count(prop['from'])} times: {prop['from']}")
+    over = work_directory("mutants", f"{name}-{prop['name']}")
     changed = os.path.join(over, prop["in"])
     os.makedirs(os.path.dirname(changed), exist_ok=True)
     with open(changed, "w", encoding="utf-8") as file:
         file.write(text.replace(prop["from"], prop["to"]))
+    return over
+
+
+def check_proof_mutant(prover, proof, prop):
+    """With one text changed in a copy of the source, a goal of the property fails."""
+    title = f"mutant/{proof['name']} breaks {prop['name']}"
+    over = seed_mutant(proof["name"], prop)
     names = sorted(proof["functions"], key=len, reverse=True)
     functions = sorted({next(name for name in names if goal.startswith(name)) for goal in prop["goals"]})
     goals = prover.prove(proof, functions, over, MUTANT_GOAL_TIMEOUT_S)
@@ -293,10 +300,62 @@ def check_proof_mutant(prover, proof, prop):
     return [Result(title, "passed")]
 
 
+# --- Complete searches of shipped C -----------------------------------------------------------------
+
+
+def search_results(search, name, over, defines):
+    """Builds the test program and runs it: {test: whether it passed}."""
+    directory = work_directory("search", name)
+    places = ([over] if over else []) + [".", "kernel", "lib", os.path.join(project.OUTPUT, "gen")]
+    command = ["clang", "-std=gnu11", "-O2", "-w", "-DCAPOS_HOST=1", "-DCONFIG_DEBUG=1"]
+    command += [f"-D{define}" for define in defines] + [f"-I{place}" for place in places]
+    program = os.path.join(directory, "search")
+    command += [*search["sources"], "-lcmocka", "-o", program]
+    status, output = run_tool(command, project.ROOT, MODEL_TIMEOUT_S)
+    if status != 0:
+        raise ToolError(f"{search['sources'][0]} could not be built\n{output[-2000:]}")
+    _, output = run_tool([program], directory, MODEL_TIMEOUT_S, CMOCKA_MESSAGE_OUTPUT="TAP")
+    return {test.split()[-1]: not no for no, test in re.findall(r"^(not )?ok \d+ - (.+)$", output, re.MULTILINE)}
+
+
+def check_search(search):
+    tests = search_results(search, search["name"], None, search["defines"])
+    return [
+        Result(f"search/{search['name']} {prop['name']}", "passed" if tests.get(prop["test"]) else "failed")
+        for prop in search["property"]
+    ]
+
+
+def check_search_mutant(search, prop):
+    """Built with the mutant, at the tests' size, it must run to its end and say that this test failed."""
+    title = f"mutant/{search['name']} breaks {prop['name']}"
+    name = f"{search['name']}-{prop['name']}"
+    tests = search_results(search, name, seed_mutant(search["name"], prop), [])
+    if tests.get(prop["test"], True):
+        return [failed(title, "it does not: the test passes, or was not reached")]
+    return [Result(title, "passed")]
+
+
+def search_checks(searches):
+    checks = [
+        (f"search/{search['name']}", lambda search=search: check_search(search)) for search in searches
+    ]
+    checks += [
+        (
+            f"mutant/{search['name']} {prop['name']}",
+            lambda search=search, prop=prop: check_search_mutant(search, prop),
+        )
+        for search in searches
+        for prop in search["property"]
+    ]
+    return checks
+
+
 def proof_checks():
-    """(name, function) of each proof and each of its mutants."""
+    """(name, function) of each proof, each search and each of their mutants."""
     with open(os.path.join(PROOFS, "proofs.toml"), "rb") as file:
-        proofs = tomllib.load(file)["proof"]
+        declared = tomllib.load(file)
+    proofs = declared["proof"]
     prover = Prover()
     checks = [
         (f"proof/{proof['name']}", lambda proof=proof: check_proof(prover, proof)) for proof in proofs
@@ -309,7 +368,7 @@ def proof_checks():
         for proof in proofs
         for prop in proof["property"]
     ]
-    return checks
+    return checks + search_checks(declared["search"])
 
 
 # --- Running --------------------------------------------------------------------------------------

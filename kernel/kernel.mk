@@ -13,7 +13,7 @@ KERNEL_UPPER_SRCS := $(addprefix kernel/cap/,facet.c grant.c grant_tie.c cap_tab
         $(addprefix kernel/object/,object.c ledger.c call.c endpoint.c endpoint_call.c endpoint_fast.c notification.c process.c session.c \
                 process_handle.c process_spawner.c capability_manager.c roots.c memory_object.c memory_view.c pager.c \
                 virtual_memory.c console.c timer.c entropy.c system_info.c boot_package.c system_control.c \
-                io_ports.c interrupt.c object_factory.c) \
+                io_ports.c interrupt.c binding.c object_factory.c) \
         $(addprefix kernel/trace/,trace.c trace_ring.c) kernel/object/tracer.c \
         $(addprefix kernel/mm/,vm.c vm_region.c vm_map.c region_tree.c) kernel/sched/sched.c kernel/time/timer_queue.c kernel/irq/irq.c \
         $(addprefix kernel/core/,entry.c start.c cpio.c entropy_pool.c plain_text.c)

@@ -317,7 +317,7 @@ status_t cap_table_copy(struct cap_table *table, uint32_t id, struct facet *face
 	object_hold(entry->object);
 	spin_lock(&table->lock);
 	spin_lock(&grant_lock);
-	grant_use_locked(entry->grant);
+	grant_use(entry->grant);
 	spin_unlock(&grant_lock);
 	*copy = fill_slot(table, entry->object, facet, entry->grant);
 	spin_unlock(&table->lock);

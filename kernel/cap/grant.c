@@ -143,8 +143,10 @@ static void splice(struct grant *grant) REQUIRES(grant_lock)
 
 void grant_unuse_locked(struct grant *grant)
 {
-	ASSERT(grant->uses != 0);
-	if (--grant->uses != 0)
+	uint32_t before = __atomic_fetch_sub(&grant->uses, 1, __ATOMIC_ACQ_REL);
+
+	ASSERT(before != 0);
+	if (before != 1)
 		return;
 	splice(grant);
 	grant->revoked = 0;
@@ -152,6 +154,20 @@ void grant_unuse_locked(struct grant *grant)
 	grant->next = grant->table->free_grants;
 	grant->table->free_grants = grant;
 	grant->table->free_grant_count++;
+}
+
+void grant_unuse(struct grant *grant)
+{
+	uint32_t uses = __atomic_load_n(&grant->uses, __ATOMIC_RELAXED);
+
+	while (likely(uses > 1)) {
+		if (likely(__atomic_compare_exchange_n(&grant->uses, &uses, uses - 1, false, __ATOMIC_ACQ_REL,
+				__ATOMIC_RELAXED)))
+			return;
+	}
+	spin_lock(&grant_lock);
+	grant_unuse_locked(grant);
+	spin_unlock(&grant_lock);
 }
 
 /* Marks one grant and cuts its ties; answers 1 if it was not marked yet. */

@@ -24,7 +24,7 @@ struct grant {
 	struct grant_tie *ties;        /* g, what ends with it: grant_tie.h */
 	struct cap_table *table;       /* I, the holder */
 	uint32_t          granter;     /* g, process id that gave it; 0 the kernel or the holder itself */
-	uint32_t          uses;        /* g, entries and captured transfers that share it; 0: free */
+	uint32_t          uses;        /* a, entries, captured transfers, waits and bindings that share it; 0: free */
 	uint32_t          revoked;     /* a */
 	uint32_t          id;          /* g, its name in `table`: place in the low 16 bits, generation above */
 };
@@ -35,9 +35,15 @@ extern struct spinlock grant_lock;
  * reserved a slot. A child of a revoked grant is revoked. */
 struct grant *grant_create_locked(struct cap_table *table, struct grant *parent, uint32_t granter)
 		REQUIRES(grant_lock);
-static inline void grant_use_locked(struct grant *grant) { grant->uses++; }
+/* One more use by somebody who has one. */
+static inline void grant_use(struct grant *grant)
+{
+	(void)__atomic_fetch_add(&grant->uses, 1, __ATOMIC_RELAXED);
+}
 /* Drops one use; splices and frees the grant at zero. */
 void grant_unuse_locked(struct grant *grant) REQUIRES(grant_lock);
+/* The same without the lock, which it takes for the last use only. */
+void grant_unuse(struct grant *grant);
 /*
  * A revocation marks a grant and everything derived from it, or only the latter, and cuts what is tied to them. It goes
  * in bounded steps between which everything may change: what is still to be marked hangs below `top`, a grant in no

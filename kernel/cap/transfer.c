@@ -53,7 +53,7 @@ static status_t capture_one(struct cap_table *sender, const struct descriptor *d
 	facet_get(item->facet);
 	item->grant = entry->grant;
 	spin_lock(&grant_lock);
-	grant_use_locked(item->grant);
+	grant_use(item->grant);
 	spin_unlock(&grant_lock);
 	return STATUS_OK;
 }

@@ -16,6 +16,7 @@ enum lock_rank {
 	LOCK_RANK_PROCESS_TREE,
 	LOCK_RANK_PROCESS,
 	LOCK_RANK_VM,
+	LOCK_RANK_BINDING,
 	LOCK_RANK_OBJECT,      /* notification, interrupt, process waiters, memory object */
 	LOCK_RANK_SHARING,     /* pages of several memory objects */
 	LOCK_RANK_ENDPOINT,

@@ -8,6 +8,7 @@
 #include "capos/kernel.capnp.h"
 #include "kernel/arch/arch.h"
 #include "kernel/core/panic.h"
+#include "kernel/object/binding.h"
 #include "kernel/object/interrupt.h"
 #include "kernel/object/ledger.h"
 #include "kernel/ring/ring.h"
@@ -18,6 +19,7 @@ struct irq_line {
 	bool fired;          /* q, since the last acknowledgement */
 	uint64_t count;      /* q, since it was claimed */
 	struct list waiters; /* q, questions; initialised when first claimed */
+	struct list *bindings; /* q, the owner's */
 };
 
 static struct spinlock irq_lock = SPINLOCK_INIT(LOCK_RANK_OBJECT, "irq");
@@ -58,11 +60,13 @@ void kernel_irq(uint32_t number)
 	line->fired = owned;
 	count = ++line->count;
 	spin_unlock(&irq_lock);
-	if (owned)
-		waiters_answer(line, STATUS_OK, 0, count);
+	if (!owned)
+		return;
+	waiters_answer(line, STATUS_OK, 0, count);
+	bindings_fire(line->bindings);
 }
 
-enum irq_claim irq_claim(uint32_t number)
+enum irq_claim irq_claim(uint32_t number, struct list *bindings)
 {
 	struct irq_line *line;
 	enum irq_claim claim = IRQ_TAKEN;
@@ -76,6 +80,7 @@ enum irq_claim irq_claim(uint32_t number)
 		line->fired = false;
 		line->count = 0;
 		list_init(&line->waiters);
+		line->bindings = bindings;
 		arch_irq_enable(number);
 		claim = IRQ_CLAIMED;
 	}
@@ -134,4 +139,14 @@ void irq_acknowledge(uint32_t number)
 		arch_irq_enable(number);
 	}
 	spin_unlock(&irq_lock);
+}
+
+bool irq_has_fired(uint32_t number)
+{
+	bool fired;
+
+	spin_lock(&irq_lock);
+	fired = lines[number].fired;
+	spin_unlock(&irq_lock);
+	return fired;
 }

@@ -12,6 +12,7 @@
 
 #include "capos/kernel.capnp.h"
 #include "kernel/arch/arch.h"
+#include "kernel/object/binding.h"
 #include "kernel/object/interrupt.h"
 #include "kernel/ring/ring.h"
 
@@ -23,6 +24,8 @@ static struct question questions[QUESTIONS];
 static uint32_t answers;
 static status_t answer_status;
 static uint64_t answer_count;
+static struct list bindings = LIST_INIT(bindings);
+static uint32_t told;
 
 void arch_irq_enable(uint32_t line)
 {
@@ -42,13 +45,20 @@ void interrupt_answer(struct question *question, status_t status, uint64_t detai
 	answer_count = count;
 }
 
+void bindings_fire(struct list *fired_bindings)
+{
+	assert_ptr_equal(fired_bindings, &bindings);
+	told++;
+}
+
 static int line_claimed(void **state)
 {
 	(void)state;
 	answers = 0;
+	told = 0;
 	for (uint32_t i = 0; i < QUESTIONS; i++)
 		list_init(&questions[i].link);
-	assert_int_equal(irq_claim(LINE), IRQ_CLAIMED);
+	assert_int_equal(irq_claim(LINE, &bindings), IRQ_CLAIMED);
 	return 0;
 }
 
@@ -64,18 +74,18 @@ static void a_line_has_one_owner(void **state)
 {
 	(void)state;
 	assert_true(unmasked[LINE]);
-	assert_int_equal(irq_claim(LINE), IRQ_TAKEN);
+	assert_int_equal(irq_claim(LINE, &bindings), IRQ_TAKEN);
 	irq_release(LINE);
-	assert_int_equal(irq_claim(LINE), IRQ_CLAIMED);
+	assert_int_equal(irq_claim(LINE, &bindings), IRQ_CLAIMED);
 }
 
 static void some_lines_are_nobodys(void **state)
 {
 	(void)state;
-	assert_int_equal(irq_claim(0), IRQ_NONE);
-	assert_int_equal(irq_claim(2), IRQ_NONE);
-	assert_int_equal(irq_claim(ARCH_IRQ_LINES), IRQ_NONE);
-	assert_int_equal(irq_claim(UINT32_MAX), IRQ_NONE);
+	assert_int_equal(irq_claim(0, &bindings), IRQ_NONE);
+	assert_int_equal(irq_claim(2, &bindings), IRQ_NONE);
+	assert_int_equal(irq_claim(ARCH_IRQ_LINES, &bindings), IRQ_NONE);
+	assert_int_equal(irq_claim(UINT32_MAX, &bindings), IRQ_NONE);
 }
 
 static void a_line_is_masked_from_arrival_to_acknowledgement(void **state)
@@ -98,8 +108,11 @@ static void a_line_is_masked_from_arrival_to_acknowledgement(void **state)
 	assert_false(irq_wait(LINE, &questions[0], &count));
 	assert_true(irq_wait_cancel(LINE, &questions[0]));
 	assert_false(irq_wait_cancel(LINE, &questions[0]));
+	assert_int_equal(told, 1);
 	kernel_irq(LINE);
 	assert_int_equal(answers, 2);
+	assert_int_equal(told, 2); /* bindings are told each time */
+	assert_true(irq_has_fired(LINE));
 }
 
 static void waiting_ends_with_the_owner(void **state)
@@ -112,7 +125,7 @@ static void waiting_ends_with_the_owner(void **state)
 	assert_int_equal(answers, 1);
 	assert_int_equal(answer_status, STATUS_DISCONNECTED);
 	/* The next owner begins afresh. */
-	assert_int_equal(irq_claim(LINE), IRQ_CLAIMED);
+	assert_int_equal(irq_claim(LINE, &bindings), IRQ_CLAIMED);
 	kernel_irq(LINE);
 	assert_true(irq_wait(LINE, &questions[0], &count));
 	assert_int_equal(count, 1);

@@ -11,6 +11,7 @@
 #include "kernel/core/panic.h"
 #include "kernel/core/string.h"
 #include "kernel/mm/slab.h"
+#include "kernel/object/binding.h"
 #include "kernel/object/call.h"
 #include "kernel/object/endpoint_internal.h"
 #include "kernel/object/ledger.h"
@@ -42,6 +43,7 @@ static void endpoint_fill(struct endpoint *endpoint, struct ledger *payer, uint1
 	list_init(&endpoint->cancelled);
 	list_init(&endpoint->idle_exports);
 	list_init(&endpoint->waiters);
+	list_init(&endpoint->bindings);
 	for (uint32_t slot = calls; slot > 0; slot--) {
 		list_init(&endpoint->services[slot].event_link);
 		endpoint->services[slot].next_free = endpoint->service_free;
@@ -129,8 +131,9 @@ static status_t endpoint_wait_death(struct object *object, struct question *ques
 	return STATUS_OK;
 }
 
-/* Completes every question of a list of death waiters. Without locks; `lock` guards the list. */
-static void wake_waiters(struct endpoint *endpoint, struct list *waiters)
+/* Tells of the end of an endpoint or an export: completes every question of the list of its death waiters, which the endpoint's
+ * lock guards, and fires the bindings. Without locks. */
+static void announce_end(struct endpoint *endpoint, struct list *waiters, struct list *bindings)
 {
 	for (;;) {
 		struct list *link;
@@ -139,9 +142,26 @@ static void wake_waiters(struct endpoint *endpoint, struct list *waiters)
 		link = list_take(waiters);
 		spin_unlock(&endpoint->lock);
 		if (!link)
-			return;
+			break;
 		question_answer(container_of(link, struct question, link), STATUS_OK, 0, NULL, 0);
 	}
+	bindings_fire_last(bindings);
+}
+
+static struct list *endpoint_bindings(struct object *object)
+{
+	return &container_of(object, struct endpoint, object)->bindings;
+}
+
+static bool endpoint_has_ended(struct object *object)
+{
+	struct endpoint *endpoint = container_of(object, struct endpoint, object);
+	bool ended;
+
+	spin_lock(&endpoint->lock);
+	ended = endpoint->closed;
+	spin_unlock(&endpoint->lock);
+	return ended;
 }
 
 /* --- Exports ------------------------------------------------------------------------------------ */
@@ -269,6 +289,7 @@ status_t endpoint_export(struct endpoint *endpoint, struct ledger *payer, uint64
 	export->interface = interface;
 	list_init(&export->idle_link);
 	list_init(&export->waiters);
+	list_init(&export->bindings);
 	status = exports_add(endpoint, export, lasting, detail);
 	if (status != STATUS_OK)
 		goto undo_export;
@@ -310,7 +331,7 @@ static void export_retire_locked(struct export *export)
 
 static void export_finish_retire(struct export *export)
 {
-	wake_waiters(export->endpoint, &export->waiters);
+	announce_end(export->endpoint, &export->waiters, &export->bindings);
 	object_put(&export->object);
 }
 
@@ -382,6 +403,22 @@ static status_t export_wait_death(struct object *object, struct question *questi
 	return STATUS_OK;
 }
 
+static struct list *export_bindings(struct object *object)
+{
+	return &container_of(object, struct export, object)->bindings;
+}
+
+static bool export_has_ended(struct object *object)
+{
+	struct export *export = container_of(object, struct export, object);
+	bool ended;
+
+	spin_lock(&export->endpoint->lock);
+	ended = export_is_stale_locked(export);
+	spin_unlock(&export->endpoint->lock);
+	return ended;
+}
+
 /* --- Incarnations and the end ------------------------------------------------------------------- */
 
 /* After the endpoint changed: tells those who wait for the end of exports that have ended now, and retires those of
@@ -407,7 +444,7 @@ static void exports_settle(struct endpoint *endpoint)
 			retire = true;
 		}
 		spin_unlock(&endpoint->lock);
-		wake_waiters(endpoint, &export->waiters);
+		announce_end(endpoint, &export->waiters, &export->bindings);
 		if (retire)
 			object_put(&export->object);
 		object_put(&export->object);
@@ -473,7 +510,7 @@ void endpoint_close(struct endpoint *endpoint)
 	if (!closed) {
 		endpoint_sweep(endpoint, &sweep);
 		exports_settle(endpoint);
-		wake_waiters(endpoint, &endpoint->waiters);
+		announce_end(endpoint, &endpoint->waiters, &endpoint->bindings);
 	}
 	if (server)
 		object_put(&server->object);
@@ -679,6 +716,9 @@ const struct object_type endpoint_type = {
 	.destroy = endpoint_destroy,
 	.cancel = endpoint_cancel,
 	.wait_death = endpoint_wait_death,
+	.bindings = endpoint_bindings,
+	.event_is_due = endpoint_has_ended,
+	.event_is_end = true,
 };
 
 const struct object_type export_type = {
@@ -687,4 +727,7 @@ const struct object_type export_type = {
 	.destroy = export_destroy,
 	.cancel = export_cancel,
 	.wait_death = export_wait_death,
+	.bindings = export_bindings,
+	.event_is_due = export_has_ended,
+	.event_is_end = true,
 };

@@ -78,6 +78,7 @@ struct endpoint {
 	uint64_t         seen_session;             /* e, its number + 1, whose reference `reference` is; 0: none yet */
 	struct session_reference reference;        /* e, of the session that called last */
 	uint32_t         reference_key[8];         /* e, random; all zero before the first call */
+	struct list      bindings;                 /* under the lock of bindings: those to the end */
 };
 
 /*  I fixed after creation   e under endpoint.lock  */
@@ -94,6 +95,7 @@ struct export {
 	struct ledger   *payer;          /* I, counted: one export */
 	struct list      idle_link;      /* e */
 	struct list      waiters;        /* e, questions waiting for the end */
+	struct list      bindings;       /* under the lock of bindings: those to the end */
 };
 
 extern const struct object_type endpoint_type;

@@ -9,6 +9,7 @@
 #include "kernel/core/panic.h"
 #include "kernel/irq/irq.h"
 #include "kernel/mm/slab.h"
+#include "kernel/object/binding.h"
 #include "kernel/object/call.h"
 #include "kernel/object/ledger.h"
 #include "kernel/object/roots.h"
@@ -20,6 +21,7 @@
 struct interrupt {
 	struct object object;
 	uint32_t line; /* I, owned while there are holds */
+	struct list bindings; /* under the lock of bindings */
 };
 
 static struct slab_cache interrupt_cache = SLAB_CACHE("interrupt", struct interrupt);
@@ -83,7 +85,20 @@ static bool interrupt_cancel(struct object *object, struct question *question)
 
 static void interrupt_last_hold(struct object *object)
 {
-	irq_release(container_of(object, struct interrupt, object)->line);
+	struct interrupt *interrupt = container_of(object, struct interrupt, object);
+
+	irq_release(interrupt->line);
+	bindings_end(&interrupt->bindings);
+}
+
+static struct list *interrupt_bindings(struct object *object)
+{
+	return &container_of(object, struct interrupt, object)->bindings;
+}
+
+static bool interrupt_has_fired(struct object *object)
+{
+	return irq_has_fired(container_of(object, struct interrupt, object)->line);
 }
 
 static void interrupt_destroy(struct object *object)
@@ -97,14 +112,16 @@ const struct object_type interrupt_type = {
 	.on_last_hold = interrupt_last_hold,
 	.destroy = interrupt_destroy,
 	.cancel = interrupt_cancel,
+	.bindings = interrupt_bindings,
+	.event_is_due = interrupt_has_fired,
 };
 
 /* --- The controller ------------------------------------------------------------------------------
  * */
 
-static status_t line_claim(struct call *call, uint32_t line)
+static status_t line_claim(struct call *call, uint32_t line, struct list *bindings)
 {
-	switch (irq_claim(line)) {
+	switch (irq_claim(line, bindings)) {
 	case IRQ_CLAIMED:
 		return STATUS_OK;
 	case IRQ_TAKEN:
@@ -127,7 +144,9 @@ static status_t method_line(void *self, struct call *call,
 	if (status != STATUS_OK)
 		return status;
 	interrupt = slab_alloc(&interrupt_cache);
-	status = interrupt ? line_claim(call, line)
+	if (interrupt)
+		list_init(&interrupt->bindings);
+	status = interrupt ? line_claim(call, line, &interrupt->bindings)
 			   : call_refuse(call, STATUS_OVERLOADED, REASON_KERNEL_MEMORY, 0, 0, 0);
 	if (status != STATUS_OK)
 		goto undo;

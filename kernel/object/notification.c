@@ -1,5 +1,5 @@
 /*
- * Notifications; see notification.h. Signalled and waited for by ring/dispatch.c.
+ * Notifications; see notification.h. Signalled and waited for by ring/dispatch.c, signalled by bindings (binding.c).
  * Always true: no waiter's mask has a bit of `bits` when the lock is free.
  */
 #include "kernel/object/notification.h"
@@ -7,8 +7,11 @@
 #include "capos/kernel.server.h"
 #include "kernel/core/panic.h"
 #include "kernel/mm/slab.h"
+#include "kernel/object/binding.h"
 #include "kernel/object/call.h"
+#include "kernel/object/interrupt.h"
 #include "kernel/object/ledger.h"
+#include "kernel/object/roots.h"
 #include "kernel/ring/ring.h"
 
 static struct slab_cache notification_cache = SLAB_CACHE("notification", struct notification);
@@ -29,8 +32,15 @@ status_t notification_create(struct ledger *payer, struct notification **out, ui
 	object_init(&notification->object, &notification_type, payer);
 	spin_init(&notification->lock, LOCK_RANK_OBJECT, "notification");
 	list_init(&notification->waiters);
+	list_init(&notification->bindings);
 	*out = notification;
 	return STATUS_OK;
+}
+
+/* Nobody can take bits any more, but for waits that are armed already. */
+static void notification_on_last_hold(struct object *object)
+{
+	bindings_end_to(container_of(object, struct notification, object));
 }
 
 static void notification_destroy(struct object *object)
@@ -38,48 +48,58 @@ static void notification_destroy(struct object *object)
 	slab_free(&notification_cache, container_of(object, struct notification, object));
 }
 
-/* The oldest waiter that can take some of the bits, taken out; NULL when there is none. Lock held. */
-static struct question *satisfied_waiter(struct notification *notification, uint64_t *taken)
+/* Gives a waiter those of the bits that it waits for; answers whether it goes on waiting. A multishot wait goes on as long as its
+ * ring has room for one completion more than that which it still owes. Lock held. */
+NO_BUFFER static bool waiter_serve_locked(struct notification *notification, struct question *question)
 {
-	for (struct list *link = notification->waiters.next; link != &notification->waiters; link = link->next) {
+	struct ring_completion outcome = { .status = STATUS_OK, .id = question->number,
+			.detail = notification->bits & question->entry.interface };
+	struct question_release release;
+
+	notification->bits &= ~outcome.detail;
+	if ((question->entry.flags & ENTRY_MULTISHOT) && question_report(question, &outcome))
+		return true;
+	list_remove(&question->link);
+	question_complete(question, &outcome, false, &release);
+	/* Never the last reference: whoever signals or waits here has one. */
+	question_release(&release);
+	return false;
+}
+
+/* Serves waiters, the oldest first, while there are bits for one. Lock held. */
+static void waiters_serve_locked(struct notification *notification)
+{
+	struct list *link = notification->waiters.next, *last = notification->waiters.prev, *next;
+
+	for (bool done = link == &notification->waiters; !done && notification->bits; link = next) {
 		struct question *question = container_of(link, struct question, link);
 
-		*taken = notification->bits & question->entry.interface;
-		if (*taken) {
-			notification->bits &= ~*taken;
-			list_remove(link);
-			return question;
-		}
+		next = link->next;
+		done = link == last;
+		if (!(notification->bits & question->entry.interface) || !waiter_serve_locked(notification, question))
+			continue;
+		/* Others that wait for the same bits have their turn next. */
+		list_remove(link);
+		list_append(&notification->waiters, link);
 	}
-	return NULL;
 }
 
-void notification_signal(struct notification *notification, uint64_t bits)
+NO_BUFFER void notification_signal(struct notification *notification, uint64_t bits)
 {
-	struct question *waiter;
-	uint64_t taken;
-
 	spin_lock(&notification->lock);
 	notification->bits |= bits;
-	while ((waiter = satisfied_waiter(notification, &taken))) {
-		spin_unlock(&notification->lock);
-		question_answer(waiter, STATUS_OK, taken, NULL, 0);
-		spin_lock(&notification->lock);
-	}
+	if (!list_empty(&notification->waiters))
+		waiters_serve_locked(notification);
 	spin_unlock(&notification->lock);
 }
 
-status_t notification_wait(struct notification *notification, struct question *question, uint64_t *detail, bool *taken)
+void notification_wait(struct notification *notification, struct question *question)
 {
 	spin_lock(&notification->lock);
-	*detail = notification->bits & question->entry.interface;
-	*taken = *detail != 0;
-	if (*taken)
-		notification->bits &= ~*detail;
-	else
-		list_append(&notification->waiters, &question->link);
+	list_append(&notification->waiters, &question->link);
+	if (notification->bits & question->entry.interface)
+		(void)waiter_serve_locked(notification, question);
 	spin_unlock(&notification->lock);
-	return STATUS_OK;
 }
 
 static bool notification_cancel(struct object *object, struct question *question)
@@ -105,6 +125,52 @@ static status_t notification_method_signal(void *self, struct call *call, struct
 	return status;
 }
 
+static status_t notification_method_bind_end(void *self, struct call *call, struct signal_bind_end_params_reader in,
+		struct signal_bind_end_results_builder *out)
+{
+	struct capnp_cap cap = CAPNP_CAP_NULL;
+	struct cap_entry *source;
+	status_t status = call_argument(call, signal_bind_end_params_get_object(in), 0, NULL, &source);
+
+	if (status != STATUS_OK)
+		return status;
+	if (!source->object->type->event_is_end)
+		return call_refuse(call, STATUS_INVALID_ARGUMENT, REASON_WRONG_TYPE, 0, 0, 0);
+	status = binding_make(call, self, signal_bind_end_params_get_bits(in), source, NULL, &cap);
+	signal_bind_end_results_set_binding(*out, cap);
+	return status;
+}
+
+static status_t notification_method_bind_timer(void *self, struct call *call, struct signal_bind_timer_params_reader in,
+		struct signal_bind_timer_results_builder *out)
+{
+	struct binding_times times = { signal_bind_timer_params_get_deadline_ns(in),
+			signal_bind_timer_params_get_period_ns(in) };
+	struct capnp_cap cap = CAPNP_CAP_NULL;
+	struct cap_entry *timer;
+	status_t status = call_argument(call, signal_bind_timer_params_get_timer(in), TIMER_INTERFACE_ID,
+			timer_object()->type, &timer);
+
+	if (status == STATUS_OK)
+		status = binding_make(call, self, signal_bind_timer_params_get_bits(in), timer, &times, &cap);
+	signal_bind_timer_results_set_binding(*out, cap);
+	return status;
+}
+
+static status_t notification_method_bind_interrupt(void *self, struct call *call,
+		struct signal_bind_interrupt_params_reader in, struct signal_bind_interrupt_results_builder *out)
+{
+	struct capnp_cap cap = CAPNP_CAP_NULL;
+	struct cap_entry *line;
+	status_t status = call_argument(call, signal_bind_interrupt_params_get_interrupt(in), INTERRUPT_INTERFACE_ID,
+			&interrupt_type, &line);
+
+	if (status == STATUS_OK)
+		status = binding_make(call, self, signal_bind_interrupt_params_get_bits(in), line, NULL, &cap);
+	signal_bind_interrupt_results_set_binding(*out, cap);
+	return status;
+}
+
 static status_t notification_method_take(void *self, struct call *call, struct notification_take_params_reader in,
 		struct notification_take_results_builder *out)
 {
@@ -123,7 +189,12 @@ static status_t notification_method_take(void *self, struct call *call, struct n
 static status_t notification_object_call(struct object *object, struct call *call, uint64_t interface_id, uint16_t method)
 {
 	static const struct notification_server server = {
-		.signal = { .signal = notification_method_signal },
+		.signal = {
+			.signal = notification_method_signal,
+			.bind_end = notification_method_bind_end,
+			.bind_timer = notification_method_bind_timer,
+			.bind_interrupt = notification_method_bind_interrupt,
+		},
 		.take = notification_method_take,
 	};
 
@@ -133,6 +204,7 @@ static status_t notification_object_call(struct object *object, struct call *cal
 const struct object_type notification_type = {
 	.name = "notification",
 	.call = notification_object_call,
+	.on_last_hold = notification_on_last_hold,
 	.destroy = notification_destroy,
 	.cancel = notification_cancel,
 };

@@ -14,15 +14,15 @@ struct notification {
 	struct spinlock lock;
 	uint64_t        bits;      /* n */
 	struct list     waiters;   /* n, questions; `interface` is the mask */
+	struct list     bindings;  /* under the lock of bindings: those that set bits here */
 };
 
 extern const struct object_type notification_type;
 
 status_t notification_create(struct ledger *payer, struct notification **notification, uint64_t *detail) MUST_USE;
-/* Sets bits; the oldest waiter whose mask has one of them takes those. */
+/* Sets bits; the oldest waiter whose mask has one of them takes those. The caller keeps the notification alive. */
 void notification_signal(struct notification *notification, uint64_t bits);
-/* Takes bits of the question's mask at once (*taken, the bits in *detail), or queues the question. */
-status_t notification_wait(struct notification *notification, struct question *question, uint64_t *detail,
-		bool *taken) MUST_USE;
+/* Completes the question with bits of its mask that are set, or queues it; a multishot wait may do both. */
+void notification_wait(struct notification *notification, struct question *question);
 
 #endif

@@ -15,6 +15,7 @@
 struct call;
 struct cap_table;
 struct ledger;
+struct list;
 struct object;
 struct question;
 
@@ -34,6 +35,12 @@ struct object_type {
 	/* Operation wait with flag death: links the question until the end of the object, or answers
 	 * STATUS_OK with *ended set. NULL: the object does not end by itself. */
 	status_t (*wait_death)(struct object *object, struct question *question, bool *ended);
+	/* Where bindings to the object's event hang (binding.h). NULL: it has none. */
+	struct list *(*bindings)(struct object *object);
+	/* Whether the event has happened. Called under the lock of bindings. */
+	bool (*event_is_due)(struct object *object);
+	/* The event is the object's end. */
+	bool event_is_end;
 };
 
 /*  I fixed after creation   a atomic  */

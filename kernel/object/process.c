@@ -9,6 +9,7 @@
 #include "kernel/core/panic.h"
 #include "kernel/core/string.h"
 #include "kernel/mm/slab.h"
+#include "kernel/object/binding.h"
 #include "kernel/object/endpoint.h"
 #include "kernel/object/process_handle.h"
 #include "kernel/ring/ring.h"
@@ -103,6 +104,8 @@ status_t process_create(const char *name, size_t name_bytes, uint32_t parent_id,
 	object_get(&session->object);
 	memcpy(process->name, name, MIN(name_bytes, PROCESS_NAME_MAX - 1ul));
 	list_init(&process->waiters);
+	list_init(&process->bindings);
+	list_init(&process->enders);
 	process->reap_work.step = reap_work;
 	list_init(&process->reap_work.link);
 	tree_enter(process);
@@ -335,6 +338,7 @@ void process_sweep_revoked(struct process *process)
 			(void)question_cancel(question, ended ? STATUS_OK : STATUS_DISCONNECTED,
 					ended ? 0 : reason_detail(process_revoked_reason(process), 0, 0, 0));
 	}
+	bindings_end_revoked(process);
 }
 
 void processes_sweep_revoked(void)
@@ -424,6 +428,7 @@ static void announce(struct process *process)
 		spin_lock(&process->lock);
 	}
 	spin_unlock(&process->lock);
+	bindings_fire_last(&process->enders);
 }
 
 /* One step; true when the process is done. */
@@ -434,6 +439,7 @@ static bool reap(struct process *process)
 	switch ((enum reap_step)process->reap_step) {
 	case REAP_QUESTIONS:
 		done = end_questions(process);
+		done = bindings_end_of(process, REAP_ENTRIES) && done;
 		break;
 	case REAP_ENDPOINTS:
 		done = reap_endpoints(process);

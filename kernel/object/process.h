@@ -68,6 +68,8 @@ struct process {
 	int64_t           end_status;               /* p */
 	struct crash_info *crash;                   /* p, NULL unless crashed */
 	struct list       waiters;                  /* p, questions: wait and wait-for-death */
+	struct list       bindings;                 /* under the lock of bindings: those it made */
+	struct list       enders;                   /* under the lock of bindings: those to its end */
 	struct list       tree_link;                /* t, all processes by rising id */
 	struct list       lane_links[PROCESS_LANES]; /* t, some of them: see process_find */
 	struct reaper_work reap_work;               /* under process_tree_lock */

@@ -176,10 +176,23 @@ static status_t process_wait_death(struct object *object, struct question *quest
 	return STATUS_OK;
 }
 
+static struct list *process_bindings(struct object *object)
+{
+	return &container_of(object, struct process, object)->enders;
+}
+
+static bool process_has_ended(struct object *object)
+{
+	return LOAD_ACQUIRE(&container_of(object, struct process, object)->phase) == PROCESS_ENDED;
+}
+
 const struct object_type process_type = {
 	.name = "process",
 	.call = process_object_call,
 	.destroy = process_destroy,
 	.cancel = process_cancel,
 	.wait_death = process_wait_death,
+	.bindings = process_bindings,
+	.event_is_due = process_has_ended,
+	.event_is_end = true,
 };

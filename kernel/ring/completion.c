@@ -135,9 +135,7 @@ NO_BUFFER void question_complete(struct question *question, struct ring_completi
 
 	DEBUG_ASSERT(question_in_flight(question) && !question->transfer && !question->forward);
 	if (unlikely(question->grant)) {
-		spin_lock(&grant_lock);
-		grant_unuse_locked(question->grant);
-		spin_unlock(&grant_lock);
+		grant_unuse(question->grant);
 		question->grant = NULL;
 	}
 	if (question->reserved) {
@@ -166,6 +164,24 @@ NO_BUFFER void question_complete(struct question *question, struct ring_completi
 		wake_for_completions(ring, handoff);
 	}
 	spin_unlock(&ring->lock);
+}
+
+NO_BUFFER bool question_report(struct question *question, struct ring_completion *outcome)
+{
+	struct ring *ring = question->ring;
+	bool room;
+
+	DEBUG_ASSERT(question_in_flight(question) && !(question->entry.flags & ENTRY_SYNC));
+	spin_lock(&ring->lock);
+	room = ring_has_credit(ring);
+	if (likely(room)) {
+		outcome->flags = COMPLETION_MORE;
+		trace_completion(question, outcome);
+		queue_write(ring, question->entry.user_data, outcome);
+		wake_for_completions(ring, false);
+	}
+	spin_unlock(&ring->lock);
+	return room;
 }
 
 void question_keep_refusal(struct question *question, const struct ring_entry *entry, status_t status, uint64_t detail)

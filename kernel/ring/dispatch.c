@@ -390,50 +390,65 @@ static void finish_perform(struct ring *ring, const struct ring_entry *entry)
 			STATUS_BAD_ENTRY, 0);
 }
 
-/* Waits for the end of an object, or for bits of a notification. */
-static void wait_perform(struct ring *ring, const struct ring_entry *entry)
+/* What is wrong with a wait in itself. */
+NO_BUFFER static status_t wait_check(struct ring *ring, const struct ring_entry *entry)
 {
-	struct cap_entry *target;
-	const struct object_type *type;
-	struct question *question;
-	uint64_t detail = 0;
-	bool ended = false, death = entry->flags & ENTRY_DEATH;
-	status_t status = question_free(ring, entry->question);
+	/* An end comes once, and the reply slot has room for one outcome. */
+	if (unlikely((entry->flags & ENTRY_MULTISHOT) && (entry->flags & (ENTRY_DEATH | ENTRY_SYNC))))
+		return STATUS_BAD_ENTRY;
+	if (unlikely((entry->flags & ENTRY_DEATH) && entry->interface))
+		return STATUS_BAD_ENTRY;
+	return question_free(ring, entry->question);
+}
 
-	if (entry->flags & ENTRY_MULTISHOT) {
-		unimplemented_perform(ring, entry);
-		return;
-	}
-	if (status == STATUS_OK && death && entry->interface)
-		status = STATUS_BAD_ENTRY;
-	if (status == STATUS_OK)
-		status = cap_table_lookup(&ring->process->caps, entry->target, &target);
-	if (status == STATUS_DISCONNECTED && death) {
-		complete(ring, entry, STATUS_OK, 0);      /* revoked: it has ended for this holder */
-		return;
-	}
-	if (status != STATUS_OK) {
-		complete(ring, entry, status, lookup_detail(ring, status));
-		return;
-	}
-	type = target->object->type;
-	if (death ? !type->wait_death : type != &notification_type ||
-			!facet_has_interface(target->facet, NOTIFICATION_INTERFACE_ID)) {
+/* Makes the question of a wait, which hangs on the grant that it was made through. */
+NO_BUFFER static struct question *wait_begin(struct ring *ring, const struct ring_entry *entry, struct cap_entry *target)
+{
+	struct question *question = question_begin(ring, entry, QUESTION_OBJECT, target->object);
+
+	question->grant = target->grant;
+	grant_use(question->grant);
+	return question;
+}
+
+/* Waits for the end of an object. */
+static void wait_death(struct ring *ring, const struct ring_entry *entry, struct cap_entry *target)
+{
+	const struct object_type *type = target->object->type;
+	struct question *question;
+	bool ended = false;
+	status_t status;
+
+	if (!type->wait_death) {
 		complete(ring, entry, STATUS_UNIMPLEMENTED, reason_detail(REASON_NO_INTERFACE, 0, 0, 0));
 		return;
 	}
-	question = question_begin(ring, entry, QUESTION_OBJECT, target->object);
-	question->grant = target->grant;
-	spin_lock(&grant_lock);
-	grant_use_locked(question->grant);
-	spin_unlock(&grant_lock);
-	if (death)
-		status = type->wait_death(target->object, question, &ended);
-	else
-		status = notification_wait(container_of(target->object, struct notification, object), question,
-				&detail, &ended);
+	question = wait_begin(ring, entry, target);
+	status = type->wait_death(target->object, question, &ended);
 	if (status != STATUS_OK || ended)
-		question_answer(question, status, detail, NULL, 0);
+		question_answer(question, status, 0, NULL, 0);
+}
+
+/* Waits for the end of an object, or for bits of a notification. */
+NO_BUFFER static void wait_perform(struct ring *ring, const struct ring_entry *entry)
+{
+	struct cap_entry *target;
+	status_t status = wait_check(ring, entry);
+
+	if (likely(status == STATUS_OK))
+		status = cap_table_lookup(&ring->process->caps, entry->target, &target);
+	if (unlikely(status == STATUS_DISCONNECTED && (entry->flags & ENTRY_DEATH)))
+		complete(ring, entry, STATUS_OK, 0);      /* revoked: it has ended for this holder */
+	else if (unlikely(status != STATUS_OK))
+		complete(ring, entry, status, lookup_detail(ring, status));
+	else if (entry->flags & ENTRY_DEATH)
+		wait_death(ring, entry, target);
+	else if (unlikely(target->object->type != &notification_type ||
+			!facet_has_interface(target->facet, NOTIFICATION_INTERFACE_ID)))
+		complete(ring, entry, STATUS_UNIMPLEMENTED, reason_detail(REASON_NO_INTERFACE, 0, 0, 0));
+	else
+		notification_wait(container_of(target->object, struct notification, object),
+				wait_begin(ring, entry, target));
 }
 
 NO_BUFFER static void signal_perform(struct ring *ring, const struct ring_entry *entry)
@@ -558,14 +573,6 @@ NO_BUFFER static void dispatch(struct ring *ring, const struct ring_entry *entry
 		complete(ring, entry, STATUS_BAD_ENTRY, 0);
 }
 
-static bool has_credit(struct ring *ring)
-{
-	if (likely(ring_index_has_credit(ring->in_flight, ring->cq_head_seen, ring->cq_tail, RING_CQ_ENTRIES)))
-		return true;
-	(void)ring_available(ring);
-	return ring_index_has_credit(ring->in_flight, ring->cq_head_seen, ring->cq_tail, RING_CQ_ENTRIES);
-}
-
 /* How many entries the program has published; a tail that makes no sense counts as a full queue. */
 static uint32_t published(struct ring *ring)
 {
@@ -596,7 +603,7 @@ NO_BUFFER bool ring_drain(struct ring *ring, bool sync_allowed)
 				dispatch(ring, entry);
 			return true;
 		}
-		if (unlikely(!has_credit(ring)))
+		if (unlikely(!ring_has_credit(ring)))
 			break;
 		head_advance(ring);
 		if (unlikely(entry->flags & ENTRY_SYNC)) {      /* not where it may stand */

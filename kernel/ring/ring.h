@@ -124,6 +124,15 @@ void ring_set_address(struct ring *ring, uint64_t address);
 /* Completions that the program can read now. Clamps and counts a corrupt index. */
 uint32_t ring_available(struct ring *ring);
 
+/* Whether there is room for one completion more than those in flight and unread. */
+static inline bool ring_has_credit(struct ring *ring)
+{
+	if (likely(ring_index_has_credit(ring->in_flight, ring->cq_head_seen, ring->cq_tail, RING_CQ_ENTRIES)))
+		return true;
+	(void)ring_available(ring);
+	return ring_index_has_credit(ring->in_flight, ring->cq_head_seen, ring->cq_tail, RING_CQ_ENTRIES);
+}
+
 /* True if the span may hold `words` message words: in the arena, one chunk, within the maximum. */
 static inline bool ring_span_valid(uint32_t off, uint32_t words)
 {
@@ -148,6 +157,9 @@ void question_complete(struct question *question, struct ring_completion *outcom
 		struct question_release *release);
 /* The same for a question of a SYNC entry whose export or object the caller drops itself, with handoff. */
 void question_complete_sync(struct question *question, const struct ring_completion *outcome);
+/* Posts a completion of a question that stays in flight, with flag MORE. False: the ring has no room for it beyond the
+ * completion that the question still owes, and nothing has happened. */
+bool question_report(struct question *question, struct ring_completion *outcome);
 /* Drops what a completed question held; call without locks. */
 void question_release(struct question_release *release);
 

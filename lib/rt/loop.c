@@ -89,26 +89,42 @@ static status_t watch_arm(struct loop_watch *watch)
 	entry = ring_entry(ring, CAP_OP_WAIT, &watch->operation);
 	entry->target = watch->capability;
 	entry->interface = watch->mask;
-	entry->flags = watch->mask == 0 ? ENTRY_DEATH : 0;
+	entry->flags = watch->mask == 0 ? ENTRY_DEATH : ENTRY_MULTISHOT;
 	entry->question = watch->question;
 	ring_set_ready(ring, &watch->operation, watch_ready);
 	watch->armed = true;
 	return STATUS_OK;
 }
 
+/* The wait has ended; one that ended for want of room for completions begins again. */
+static status_t watch_ended(struct loop_watch *watch, status_t status)
+{
+	ring_question_give(ring_self(), watch->question);
+	watch->armed = false;
+	return watch->mask != 0 && status == STATUS_OK ? watch_arm(watch) : STATUS_OK;
+}
+
 static void watch_ready(struct ring_operation *operation)
 {
 	struct loop_watch *watch = container_of(operation, struct loop_watch, operation);
-	status_t status = operation->completion.status;
-	uint64_t bits = watch->mask != 0 ? operation->completion.detail : 0;
+	const struct ring_completion completion = operation->completion;
+	uint64_t bits = operation->earlier_bits;
 	status_t again = STATUS_OK;
 
-	ring_question_give(ring_self(), watch->question);
-	watch->armed = false;
-	if (watch->mask != 0 && status == STATUS_OK)
-		again = watch_arm(watch);
-	watch->fn(watch->context, status, bits);
-	if (again != STATUS_OK)
+	operation->earlier_bits = 0;
+	if (watch->mask != 0 && completion.status == STATUS_OK)
+		bits |= completion.detail;
+	if (completion.flags & COMPLETION_MORE) {
+		operation->done = false;
+		ring_set_ready(ring_self(), operation, watch_ready);
+	} else {
+		again = watch_ended(watch, completion.status);
+	}
+	if (bits != 0 || completion.status == STATUS_OK)
+		watch->fn(watch->context, STATUS_OK, bits);
+	if (completion.status != STATUS_OK)
+		watch->fn(watch->context, completion.status, 0);
+	else if (again != STATUS_OK)
 		watch->fn(watch->context, again, 0);
 }
 
@@ -120,6 +136,7 @@ static status_t watch_start(struct loop_watch *watch, uint32_t capability, uint6
 	watch->context = context;
 	watch->mask = mask;
 	watch->capability = capability;
+	watch->operation.earlier_bits = 0;
 	return watch_arm(watch);
 }
 
@@ -146,7 +163,10 @@ void loop_watch_stop(struct loop_watch *watch)
 		return;
 	ring_set_ready(ring, &watch->operation, NULL);
 	ring_entry(ring, CAP_OP_CANCEL, NULL)->question = watch->question;
-	ring_wait(ring, &watch->operation);
+	while (!watch->operation.done || (watch->operation.completion.flags & COMPLETION_MORE)) {
+		watch->operation.done = false;
+		ring_wait(ring, &watch->operation);
+	}
 	ring_question_give(ring, watch->question);
 	watch->armed = false;
 }

@@ -97,9 +97,12 @@ void ring_reap(struct ring *ring)
 
 		if (operation == NULL)
 			continue;
+		/* A multishot wait may complete again before it is its turn. */
+		if (unlikely(operation->queued))
+			operation->earlier_bits |= operation->completion.detail;
 		operation->completion = *from;
 		operation->done = true;
-		if (operation->ready != NULL)
+		if (operation->ready != NULL && !operation->queued)
 			ready_append(ring, operation);
 	}
 	STORE_RELEASE(&ring->header->cq_head, ring->cq_head);

@@ -37,6 +37,7 @@ struct ring_operation {
 	void (*ready)(struct ring_operation *operation);
 	struct ring_operation *next_ready;
 	struct ring_completion completion;
+	uint64_t earlier_bits;          /* of a multishot wait: those of completions that `ready` has not seen */
 	bool done;
 	bool queued;                    /* in the ready list */
 };

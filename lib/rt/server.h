@@ -160,7 +160,8 @@ struct loop_timer {
 
 struct loop_watch {
 	struct ring_operation operation;
-	/* status: STATUS_OK, or why the wait ended otherwise. bits: taken from the notification. */
+	/* status: STATUS_OK, or why the wait ended otherwise. bits: taken from the notification,
+	 * by one signal or several. */
 	void (*fn)(void *context, status_t status, uint64_t bits);
 	void *context;
 	uint64_t mask;                  /* 0: the end of the object */

@@ -141,6 +141,19 @@ interface Endpoint @0xc1a0e5b2d3f40609 $local {
 interface Signal @0xc1a0e5b2d3f4060a $local {
   # The sending side of a notification.
   signal @0 (bits :UInt64) -> ();
+  bindEnd @1 (bits :UInt64, object :Capability) -> (binding :Binding);
+  # Sets the bits when the object ends: a process, an endpoint, the object of a service. At once if it has.
+  bindTimer @2 (bits :UInt64, timer :Timer, deadlineNs :UInt64 $unit("ns"), periodNs :UInt64 $unit("ns")) -> (binding :Binding);
+  # Sets the bits when the time has come, and then every periodNs (0: once; otherwise at least 1 ms). What is missed is not made up for.
+  bindInterrupt @3 (bits :UInt64, interrupt :Interrupt) -> (binding :Binding);
+  # Sets the bits each time the line fires; at once if it has since the last acknowledge.
+}
+
+interface Binding @0xc1a0e5b2d3f40640 $local {
+  # Bits of a notification that an event sets by itself. Ends when dropped, with its last event, with either object,
+  # with the grant of either capability that it was made with, and with the process that made it.
+  info @0 () -> (active :Bool, fired :UInt64);
+  # active: it can still set bits. fired: how often it has.
 }
 
 interface Notification @0xc1a0e5b2d3f4060b extends(Signal) $local {

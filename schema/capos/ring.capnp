@@ -64,7 +64,7 @@ const entryException :UInt8 = 8;   # Return: the message is an Exception.
 const entryRearm :UInt8 = 16;      # Return: then receive again; reply* name the span, userData is the recv's.
 const entryPipelined :UInt8 = 16;  # Call: target is a question, path leads to the capability in its answer.
 const entryDeath :UInt8 = 32;      # Wait: for the end of the object.
-const entryMultishot :UInt8 = 64;  # Wait: keep waiting. Not built yet.
+const entryMultishot :UInt8 = 64;  # Wait: complete again and again, with completionMore, until the wait ends.
 const entryQuiet :UInt8 = 128;     # No completion when it succeeds (return, release, signal, retire, finish).
 
 struct RingCompletion $abi(32) {
@@ -79,6 +79,7 @@ struct RingCompletion $abi(32) {
 
 const completionException :UInt16 = 1;   # The message is an Exception (server's words).
 const completionReturn :UInt16 = 2;      # Return with re-arm: the return itself failed; nothing is armed.
+const completionMore :UInt16 = 4;        # Wait with flag multishot: it goes on; the question stays in use.
 
 struct RingHeader $abi(512) {
   # Fixed by the kernel when the thread is made.

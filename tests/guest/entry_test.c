@@ -54,18 +54,6 @@ static void operations_of_the_future_are_unimplemented(void)
 	}
 }
 
-static void flags_of_the_future_are_unimplemented(void)
-{
-	uint32_t notification = notification_new();
-	struct ring_entry entry = entry_of(CAP_OP_WAIT, notification);
-
-	entry.question = Q0;
-	entry.interface = 1;
-	entry.flags = ENTRY_MULTISHOT;
-	CHECK_EQUAL(outcome(entry), STATUS_UNIMPLEMENTED);
-	CHECK_EQUAL(release(notification), STATUS_OK);
-}
-
 #define ALL8  0xff
 #define ALL16 0xffff
 #define ALL32 0xffffffff
@@ -412,7 +400,6 @@ static const struct test tests[] = {
 	{ "quiet is silent on success only", quiet_is_silent_on_success_only },
 	{ "operations of the future are unimplemented",
 			operations_of_the_future_are_unimplemented },
-	{ "flags of the future are unimplemented", flags_of_the_future_are_unimplemented },
 	{ "unused bytes are refused", unused_bytes_are_refused },
 	{ "flags without meaning are refused", flags_without_meaning_are_refused },
 	{ "misplaced sync is an ordinary refusal", misplaced_sync_is_an_ordinary_refusal },

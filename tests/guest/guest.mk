@@ -6,6 +6,7 @@ GUEST_SUPPORT := tests/guest/tap.c tests/guest/world.c
 GUEST_TEST_SRCS := \
 	main.c \
 	peer.c \
+	notification_test.c \
 	entry_test.c \
 	call_test.c \
 	pipeline_test.c \

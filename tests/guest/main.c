@@ -41,6 +41,7 @@ int main(int argc, char **argv)
 	run(&session_tests);
 	run(&manager_tests);
 	run(&knot_tests);
+	run(&notification_tests);
 	run(&process_tests);
 	run(&death_tests);
 	run(&ledger_tests);

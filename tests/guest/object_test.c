@@ -283,6 +283,42 @@ static void test_ports(void)
 	client_release(narrow.ref);
 }
 
+/* Bits of a notification bound to the line, whose interrupt is off and acknowledged. */
+static void bind_interrupt(struct interrupt_ref line, struct io_ports_ref uart)
+{
+	uint32_t notification = notification_new();
+	struct signal_ref signal = { rt_ref(notification) };
+	struct ring_entry wait = entry_of(CAP_OP_WAIT, notification);
+	struct binding_ref bindings[2];
+	uint64_t fired = 0;
+	uint8_t value;
+	bool active = false;
+
+	(void)!io_ports_read(uart, 2, &value);
+	(void)!interrupt_acknowledge(line);
+	wait.interface = UINT64_MAX;
+	wait.question = Q0;
+	check(signal_bind_interrupt(signal, 1, line, &bindings[0]) == STATUS_OK, "bits are bound to a line");
+	for (uint32_t i = 0; i < 2; i++) {
+		(void)!io_ports_write(uart, 1, 0x02);
+		check(perform_sync(wait).detail == 1, "it sets them each time");
+		if (i == 0) {
+			(void)!io_ports_read(uart, 2, &value);
+			(void)!io_ports_write(uart, 1, 0);
+			check(interrupt_acknowledge(line) == STATUS_OK, "and is acknowledged as ever");
+		}
+	}
+	check(signal_bind_interrupt(signal, 2, line, &bindings[1]) == STATUS_OK &&
+					perform_sync(wait).detail == 2,
+			"a line that has fired sets bound bits at once");
+	(void)!io_ports_write(uart, 1, 0);
+	check(binding_info(bindings[0], &active, &fired) == STATUS_OK && active && fired == 2,
+			"the binding tells how often");
+	client_release(bindings[0].ref);
+	client_release(bindings[1].ref);
+	check(release(notification) == STATUS_OK, "the notification is dropped");
+}
+
 /* The second serial line's transmitter-empty interrupt: line 3. */
 static void test_interrupts(void)
 {
@@ -324,6 +360,7 @@ static void test_interrupts(void)
 	(void)!io_ports_write(uart, 1, 0);
 	wait = interrupt_wait_start(line);
 	interrupt_wait_done(&wait);
+	bind_interrupt(line, uart);
 	client_release(line.ref);
 	check(interrupt_controller_line(interrupts, 3, &again) == STATUS_OK,
 			"a line that was given back is given again");
@@ -361,6 +398,19 @@ static status_t attempt_notification(void)
 	struct notification_ref notification = { 0 };
 	status_t status = object_factory_notification(world.factory, &notification);
 
+	client_release(notification.ref);
+	return status;
+}
+
+static status_t attempt_binding(void)
+{
+	struct notification_ref notification = { 0 };
+	struct binding_ref binding = { 0 };
+	status_t status = object_factory_notification(world.factory, &notification);
+
+	if (status == STATUS_OK)
+		status = signal_bind_timer(notification_as_signal(notification), 1, world.timer, UINT64_MAX, 0, &binding);
+	client_release(binding.ref);
 	client_release(notification.ref);
 	return status;
 }
@@ -446,6 +496,7 @@ static void test_allocations(void)
 	static status_t (*const attempts[])(void) = {
 		attempt_memory,
 		attempt_notification,
+		attempt_binding,
 		attempt_endpoint,
 		attempt_file,
 		attempt_ports,

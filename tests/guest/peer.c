@@ -273,6 +273,50 @@ static int await_death(const char *arg)
 	return perform_sync(entry).status == STATUS_OK ? 0 : 2;
 }
 
+/* Takes bits of "notification" in one wait, says "done" for each, and answers how often it was, from 100 on, once that is over. */
+static int multishot(const char *arg)
+{
+	struct ring_operation operation = { 0 };
+	struct ring_entry *entry = ring_entry(ring_self(), CAP_OP_WAIT, &operation), signal;
+	int count = 0;
+
+	entry->target = grant_id("notification");
+	entry->interface = 1;
+	entry->flags = ENTRY_MULTISHOT;
+	entry->question = Q0;
+	signal = entry_of(CAP_OP_SIGNAL, grant_id("done"));
+	signal.interface = 1;
+	for (;;) {
+		ring_wait(ring_self(), &operation);
+		operation.done = false;
+		if (!(operation.completion.flags & COMPLETION_MORE))
+			break;
+		count++;
+		(void)perform_sync(signal);
+	}
+	if (operation.completion.status != STATUS_DISCONNECTED ||
+			reason_of(operation.completion.detail) != REASON_REVOKED)
+		return 1;
+	return 100 + count;
+}
+
+/* Binds bit 0 of "signal" to the end of "service" and bit 1 to each millisecond, says "ready" and waits for ever. */
+static int bind_and_wait(const char *arg)
+{
+	struct signal_ref target = { rt_ref(grant_id("signal")) };
+	struct timer_ref timer = { rt_ref(grant_id("timer")) };
+	struct ring_entry signal = entry_of(CAP_OP_SIGNAL, grant_id("ready"));
+	struct binding_ref end, tick;
+
+	signal.interface = 1;
+	if (signal_bind_end(target, 1, rt_ref(grant_id("service")), &end) != STATUS_OK ||
+			signal_bind_timer(target, 2, timer, 1, 1000000, &tick) != STATUS_OK ||
+			perform_sync(signal).status != STATUS_OK)
+		return 1;
+	for (;;)
+		sleep_ns(1000000000ull);
+}
+
 /* Moves a capability to "service" in a call that is never received, and waits. */
 static int send_and_hang(const char *arg)
 {
@@ -655,6 +699,8 @@ const struct role peer_roles[] = {
 	{ "pass-on", pass_on },
 	{ "receiver-of-one", receiver_of_one },
 	{ "await-death", await_death },
+	{ "multishot", multishot },
+	{ "bind-and-wait", bind_and_wait },
 	{ "send-and-hang", send_and_hang },
 	{ "echo", echo },
 	{ "take-and-end", take_and_end },

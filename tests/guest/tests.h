@@ -31,6 +31,7 @@ extern const struct test_list
 		knot_tests,
 		trace_tests;
 int trace_role(const char *arg);
+extern const struct test_list notification_tests;
 extern const struct role peer_roles[];
 extern const uint32_t peer_role_count;
 

@@ -181,8 +181,8 @@ static struct ring_entry good_entry(struct chance *chance)
 		entry.question = (uint16_t)chance_below(chance, 64);
 		break;
 	case CAP_OP_WAIT:
-		entry.flags = chance_below(chance, 2) ? ENTRY_DEATH : 0;
-		entry.interface = entry.flags ? 0 : chance_below(chance, 16);
+		entry.flags = chance_below(chance, 2) ? ENTRY_DEATH : chance_below(chance, 2) ? ENTRY_MULTISHOT : 0;
+		entry.interface = entry.flags & ENTRY_DEATH ? 0 : chance_below(chance, 16);
 		entry.question = (uint16_t)chance_below(chance, 64);
 		break;
 	case CAP_OP_CANCEL:

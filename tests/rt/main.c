@@ -535,6 +535,48 @@ static void test_loop(void)
 			"the loop runs timers, watches and callbacks");
 }
 
+#define FLOODS 3u
+#define FLOOD  200u /* more signals than the ring has room for completions */
+
+static uint64_t flood_bits;
+static uint32_t floods;
+
+static void flood(void)
+{
+	flood_bits = 0;
+	for (uint32_t i = 0; i < FLOOD; i++) {
+		if (rt_signal(notification, 1ull << (i % 64)) != STATUS_OK)
+			loop_stop(&loop, STATUS_FAILED);
+	}
+}
+
+static void on_flood(void *context, status_t status, uint64_t bits)
+{
+	flood_bits |= bits;
+	if (status != STATUS_OK)
+		loop_stop(&loop, status);
+	else if (flood_bits == UINT64_MAX && ++floods == FLOODS)
+		loop_stop(&loop, STATUS_OK);
+	else if (flood_bits == UINT64_MAX)
+		flood();
+}
+
+static void test_watch_under_flood(void)
+{
+	static struct loop_watch watch;
+	status_t status;
+
+	loop_init(&loop);
+	status = loop_watch_bits(&loop, &watch, notification, UINT64_MAX, on_flood, NULL);
+	if (status == STATUS_OK) {
+		ring_submit(ring_self());
+		flood();
+		status = loop_run(&loop);
+	}
+	loop_watch_stop(&watch);
+	tap(status == STATUS_OK && floods == FLOODS, "a watch loses no bits, however many signals come at once");
+}
+
 static void test_deaths(void)
 {
 	struct counter_reach_call reach = counter_reach_start(counter, UINT64_MAX);
@@ -582,6 +624,7 @@ static void run_tests(void)
 	test_pipelining();
 	test_words();
 	test_loop();
+	test_watch_under_flood();
 	test_deaths();
 	rt_print("TAP 1..%d", tap_count);
 }

@@ -2,3 +2,4 @@ include lib/elf/elf.mk
 include lib/capnp/capnp.mk
 include lib/term/term.mk
 include lib/rt/rt.mk
+include lib/queue/queue.mk

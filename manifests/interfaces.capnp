@@ -10,4 +10,5 @@ const terminalFactory :UInt64 = 0xc1a0e5b2d3f40706;
 const logSink :UInt64 = 0xc1a0e5b2d3f40801;           # schema/capos/log.capnp
 const logReader :UInt64 = 0xc1a0e5b2d3f40802;
 const counter :UInt64 = 0xc1a0e5b2d3f40821;           # programs/counter/counter.capnp
+const bulk :UInt64 = 0xc1a0e5b2d3f40841;              # programs/bulk/bulk.capnp
 const bank :UInt64 = 0xc1a0e5b2d3f40831;              # programs/bank/bank.capnp

@@ -15,3 +15,9 @@ $(eval $(call program,counter-service,programs/counter/service.c))
 
 PROGRAMS += bank
 $(eval $(call program,bank,programs/bank/main.c))
+
+# --- bulk: bytes by the gibibyte without copying ---
+
+PROGRAMS += bulk bulk-service
+$(eval $(call program,bulk,programs/bulk/main.c programs/bulk/receive.c $(LIB_QUEUE_SRCS)))
+$(eval $(call program,bulk-service,programs/bulk/service.c $(LIB_QUEUE_SRCS)))

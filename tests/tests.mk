@@ -21,6 +21,7 @@ GUEST_TESTS += arch::arch-selftest
 -include tests/capnp/transport.mk
 -include tests/hostile/hostile.mk
 -include tests/ring/ring.mk
+-include tests/queue/queue.mk
 -include tests/fuzz/fuzz.mk
 -include bench/bench.mk
 

@@ -1,9 +1,10 @@
 /*
- * Bindings; see binding.h. Made by notification.c; fired by what ends (endpoint.c, process.c), by irq/irq.c and by the timer
- * queue; ended from capability_manager.c and process.c.
- * Always true: a binding with a notification is in the lists of its maker, of its notification and, unless it is a timer's, of its
- * source; it then has a reference on both objects and a use of both grants. A binding without one is in no list.
- * A queued timer has a reference on its binding.
+ * Bindings; see binding.h. Made by notification.c; fired by what ends (endpoint.c, process.c), by
+ * irq/irq.c and by the timer queue; ended from capability_manager.c and process.c.
+ * Always true: a binding with a notification is in the lists of its maker, of its notification
+ * and, unless it is a timer's, of its source; it then has a reference on both objects and a use
+ * of both grants. A binding without one is in no list. A queued timer has a reference on its
+ * binding.
  */
 #include "kernel/object/binding.h"
 
@@ -42,7 +43,8 @@ struct binding_rest {
 static struct slab_cache binding_cache = SLAB_CACHE("binding", struct binding);
 static struct spinlock binding_lock = SPINLOCK_INIT(LOCK_RANK_BINDING, "binding");
 
-/* --- Firing and ending ---------------------------------------------------------------------------- */
+/* --- Firing and ending
+ * ---------------------------------------------------------------------------- */
 
 static void fire_locked(struct binding *binding)
 {
@@ -193,7 +195,8 @@ void bindings_end_revoked(struct process *process)
 	} while (found);
 }
 
-/* --- Timers --------------------------------------------------------------------------------------- */
+/* --- Timers
+ * --------------------------------------------------------------------------------------- */
 
 static void timer_fire(struct timer_node *node);
 
@@ -209,7 +212,8 @@ static uint64_t next_deadline(const struct binding *binding, uint64_t now_ns)
 	return binding->timer.deadline_ns + advance;
 }
 
-/* Sets the bits; ends the binding, or queues it for the next time. True: it is queued. Lock held. */
+/* Sets the bits; ends the binding, or queues it for the next time. True: it is queued. Lock
+ * held. */
 static bool timer_due_locked(struct binding *binding, struct binding_rest *rest)
 {
 	fire_locked(binding);
@@ -248,10 +252,11 @@ static void timer_start_locked(struct binding *binding, const struct binding_tim
 	}
 }
 
-/* --- Making --------------------------------------------------------------------------------------- */
+/* --- Making
+ * --------------------------------------------------------------------------------------- */
 
-/* The one step that takes effect. An event, or a revocation, that came meanwhile is seen here: whoever announces one does so
- * after it is there, and finds the binding in its list or not. */
+/* The one step that takes effect. An event, or a revocation, that came meanwhile is seen here:
+ * whoever announces one does so after it is there, and finds the binding in its list or not. */
 static void binding_start(struct binding *binding, struct process *process, struct notification *notification,
 		struct object *source, const struct binding_times *times)
 {
@@ -342,7 +347,8 @@ status_t binding_make(struct call *call, struct notification *notification, uint
 	return STATUS_OK;
 }
 
-/* --- The object ----------------------------------------------------------------------------------- */
+/* --- The object
+ * ----------------------------------------------------------------------------------- */
 
 static status_t method_info(void *self, struct call *call, struct binding_info_params_reader in,
 		struct binding_info_results_builder *out)

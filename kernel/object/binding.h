@@ -1,9 +1,11 @@
 /*
- * Bindings: bits of a notification that an event sets by itself: the end of an object, a point of time (once or again
- * and again), an interrupt. Made by the methods of Signal (notification.c), each a kernel object of its own.
+ * Bindings: bits of a notification that an event sets by itself: the end of an object, a point of
+ * time (once or again and again), an interrupt. Made by the methods of Signal (notification.c),
+ * each a kernel object of its own.
  *
- * A binding ends when nobody holds it, when its event cannot come again, when either object ends, when either grant it
- * was made through is revoked, and with the process that made it. From then on it sets nothing and keeps nothing but its record.
+ * A binding ends when nobody holds it, when its event cannot come again, when either object ends,
+ * when either grant it was made through is revoked, and with the process that made it. From then
+ * on it sets nothing and keeps nothing but its record.
  */
 #ifndef KERNEL_OBJECT_BINDING_H
 #define KERNEL_OBJECT_BINDING_H
@@ -28,8 +30,9 @@ struct binding_times {
 };
 
 /*
- * Binds `bits` of the notification that was called to the event of `source`, whose type has `bindings`, or to a time (`times`, not NULL).
- * The binding is charged to the caller and put among the results. An event that is there already fires at once.
+ * Binds `bits` of the notification that was called to the event of `source`, whose type has
+ * `bindings`, or to a time (`times`, not NULL). The binding is charged to the caller and put
+ * among the results. An event that is there already fires at once.
  */
 status_t binding_make(struct call *call, struct notification *notification, uint64_t bits, struct cap_entry *source,
 		const struct binding_times *times, struct capnp_cap *cap) MUST_USE;
@@ -44,7 +47,8 @@ void bindings_end(struct list *bindings);
 void bindings_end_to(struct notification *notification);
 /* Ends up to `budget` bindings that the process has made; true when there are none. */
 bool bindings_end_of(struct process *process, uint32_t budget);
-/* Ends those of a process that hang on a revoked grant; that of an object whose end was waited for counts as that end. */
+/* Ends those of a process that hang on a revoked grant; that of an object whose end was waited
+ * for counts as that end. */
 void bindings_end_revoked(struct process *process);
 
 #endif

@@ -131,8 +131,8 @@ static status_t endpoint_wait_death(struct object *object, struct question *ques
 	return STATUS_OK;
 }
 
-/* Tells of the end of an endpoint or an export: completes every question of the list of its death waiters, which the endpoint's
- * lock guards, and fires the bindings. Without locks. */
+/* Tells of the end of an endpoint or an export: completes every question of the list of its death waiters, which
+ * the endpoint's lock guards, and fires the bindings. Without locks. */
 static void announce_end(struct endpoint *endpoint, struct list *waiters, struct list *bindings)
 {
 	for (;;) {

@@ -1,5 +1,6 @@
 /*
- * Notifications; see notification.h. Signalled and waited for by ring/dispatch.c, signalled by bindings (binding.c).
+ * Notifications; see notification.h. Signalled and waited for by ring/dispatch.c, signalled by
+ * bindings (binding.c).
  * Always true: no waiter's mask has a bit of `bits` when the lock is free.
  */
 #include "kernel/object/notification.h"
@@ -48,8 +49,9 @@ static void notification_destroy(struct object *object)
 	slab_free(&notification_cache, container_of(object, struct notification, object));
 }
 
-/* Gives a waiter those of the bits that it waits for; answers whether it goes on waiting. A multishot wait goes on as long as its
- * ring has room for one completion more than that which it still owes. Lock held. */
+/* Gives a waiter those of the bits that it waits for; answers whether it goes on waiting. A
+ * multishot wait goes on as long as its ring has room for one completion more than that which
+ * it still owes. Lock held. */
 NO_BUFFER static bool waiter_serve_locked(struct notification *notification, struct question *question)
 {
 	struct ring_completion outcome = { .status = STATUS_OK, .id = question->number,

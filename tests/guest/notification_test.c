@@ -1,6 +1,6 @@
 /*
- * Notifications: waits that complete again and again, waits for any of several, and bindings: bits that
- * the end of an object or a point of time sets.
+ * Notifications: waits that complete again and again, waits for any of several, and bindings:
+ * bits that the end of an object or a point of time sets.
  */
 #include "tests/guest/tests.h"
 
@@ -376,7 +376,8 @@ static void a_binding_ends_with_its_notification(void)
 	client_release(binding.ref);
 }
 
-/* A child binds what it was given and is then deprived of one of both; see bind_and_wait in peer.c. */
+/* A child binds what it was given and is then deprived of one of both; see bind_and_wait in
+ * peer.c. */
 static void revoke_from_binder(bool signal_side)
 {
 	uint32_t notification = notification_new(), endpoint = endpoint_new(),
@@ -422,7 +423,8 @@ static void revoking_the_source_counts_as_its_end(void)
 	revoke_from_binder(false);
 }
 
-/* Each binding costs an object, a timer's also a timer: at the limit it is refused and nothing stays. */
+/* Each binding costs an object, a timer's also a timer: at the limit it is refused and nothing
+ * stays. */
 static void bindings_are_charged(void)
 {
 	uint32_t notification = notification_new();

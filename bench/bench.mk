@@ -15,6 +15,7 @@ $(GEN)/bench/guest/%.capnp.c: $(BENCH_SCHEMA_BIN) ;
 $(GEN)/bench/guest/%.h: $(BENCH_SCHEMA_BIN) ;
 
 $(eval $(call program,bench,bench/guest/main.c bench/guest/measure.c bench/guest/rows.c bench/guest/peer.c \
+	bench/guest/buffers.c $(LIB_QUEUE_PURE) \
 	gen/bench/guest/bench.capnp.c))
 $(eval $(call program,bench-nothing,bench/guest/nothing.c))
 

@@ -7,7 +7,8 @@
 #include "bench/guest/bench.client.h"
 #include "bench/guest/bench.h"
 #include "bench/guest/bench.server.h"
-#include "capos/kernel.capnp.h"
+#include "bench/guest/buffers.h"
+#include "capos/kernel.client.h"
 #include "rt/capability.h"
 #include "rt/program.h"
 #include "rt/server.h"
@@ -92,12 +93,26 @@ static int answer_signals(void)
 	}
 }
 
+static int receive_bulk(void)
+{
+	struct memory_view_ref shared = { rt_grant("shared", MEMORY_VIEW_INTERFACE_ID) };
+	uint64_t address = 0;
+
+	if (virtual_memory_map(RT_GRANT(virtual_memory, "memory"), shared, 0, buffers_bulk_bytes(), 0,
+			    ACCESS_READ_WRITE, &address) != STATUS_OK)
+		return 1;
+	return buffers_bulk_receive((void *)(uintptr_t)address, rt_id(rt_grant("ping", NOTIFICATION_INTERFACE_ID)),
+			rt_id(rt_grant("pong", NOTIFICATION_INTERFACE_ID)));
+}
+
 int peer_main(const char *role)
 {
 	if (strcmp(role, "serve") == 0)
 		return serve();
 	if (strcmp(role, "signals") == 0)
 		return answer_signals();
+	if (strcmp(role, "bulk") == 0)
+		return receive_bulk();
 	for (;;)
 		rt_yield();
 }

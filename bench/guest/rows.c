@@ -6,6 +6,7 @@
 #include "abi/syscall.h"
 #include "bench/guest/bench.client.h"
 #include "bench/guest/bench.h"
+#include "bench/guest/buffers.h"
 #include "capos/kernel.client.h"
 #include "rt/capability.h"
 #include "rt/launch.h"
@@ -192,9 +193,11 @@ static bool signal_pingpong(uint32_t count)
 
 /* --- Processes -------------------------------------------------------------------------------- */
 
+#define GRANTS_MAX 4u
+
 struct peer_grant {
 	const char *name;
-	uint32_t id;
+	uint32_t id; /* 0: the peer's own address space */
 	const struct capnp_interface *interface;
 };
 
@@ -202,8 +205,8 @@ static bool start(const struct launch_file *file, const char *role,
 		const struct peer_grant *peer_grants, uint32_t grant_count,
 		struct process_handle_ref *process)
 {
-	static struct launch_row rows[2][LAUNCH_ROWS_MAX];
-	struct launch_grant grants[2] = { 0 };
+	static struct launch_row rows[GRANTS_MAX][LAUNCH_ROWS_MAX];
+	struct launch_grant grants[GRANTS_MAX] = { 0 };
 	struct capnp_text args[2] = { capnp_text("bench"),
 		capnp_text_of(role, (uint32_t)strlen(role)) };
 	struct launch_request request = { .image = file->bytes,
@@ -219,6 +222,7 @@ static bool start(const struct launch_file *file, const char *role,
 		const struct peer_grant *grant = &peer_grants[i];
 
 		grants[i] = (struct launch_grant){ .capability = grant->id,
+			.own_memory = grant->id == 0,
 			.rows = rows[i],
 			.name = capnp_text_of(grant->name, (uint32_t)strlen(grant->name)),
 			.row_count = launch_rows(grant->interface, rows[i], LAUNCH_ROWS_MAX) };
@@ -315,6 +319,26 @@ static bool start_signals(void)
 	return start(&image, "signals", grants, 2, &process);
 }
 
+static bool start_bulk(void)
+{
+	struct notification_ref there, back;
+	struct process_handle_ref process;
+	struct memory_object_ref shared;
+	uint64_t bytes = buffers_bulk_bytes(), address = 0;
+
+	if (object_factory_notification(authority.factory, &there) != STATUS_OK ||
+			object_factory_notification(authority.factory, &back) != STATUS_OK ||
+			object_factory_memory(authority.factory, bytes, &shared) != STATUS_OK ||
+			virtual_memory_map(memory, memory_object_as_memory_view(shared), 0, bytes, 0, ACCESS_READ_WRITE,
+					&address) != STATUS_OK)
+		return false;
+	const struct peer_grant grants[] = { { "ping", rt_id(there.ref), &notification_interface },
+		{ "pong", rt_id(back.ref), &notification_interface }, { "shared", rt_id(shared.ref), &memory_object_interface },
+		{ "memory", 0, &virtual_memory_interface } };
+	return buffers_bulk_open((void *)(uintptr_t)address, rt_id(there.ref), rt_id(back.ref)) &&
+			start(&image, "bulk", grants, 4, &process);
+}
+
 uint32_t rows_prepare(const struct row **rows)
 {
 	static const struct row all[] = {
@@ -331,6 +355,9 @@ uint32_t rows_prepare(const struct row **rows)
 		{ "map_touch_unmap", 50, 1, map_touch_unmap, false },
 		{ "process_cycle", 2, 1, process_cycle, false },
 		{ "yield", 100, 2, yield, true },
+		{ "buffer_10", 20, BUFFERS_ACTIVE, buffers_streams_10, true },
+		{ "buffer_1000", 20, BUFFERS_ACTIVE, buffers_streams_1000, true },
+		{ "buffer_mebibyte", 4, 1, buffers_bulk_mebibyte, true },
 	};
 	struct boot_package_ref package = RT_GRANT(boot_package, "package");
 
@@ -344,5 +371,5 @@ uint32_t rows_prepare(const struct row **rows)
 					STATUS_OK ||
 			object_factory_memory(authority.factory, PAGE_BYTES, &page) != STATUS_OK)
 		return 0;
-	return start_server() && start_signals() ? (uint32_t)ARRAY_LEN(all) : 0;
+	return start_server() && start_signals() && start_bulk() ? (uint32_t)ARRAY_LEN(all) : 0;
 }

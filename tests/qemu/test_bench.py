@@ -31,3 +31,8 @@ def test_rows_keep_to_their_limits(measured):
         if "limit" in row and measured[row["id"]][1] > row["limit"]
     }
     assert not beyond
+
+
+def test_idle_streams_cost_nothing(measured):
+    few, many = measured["buffer_10"][0], measured["buffer_1000"][0]
+    assert many <= few * 1.02 + 1, "what 10 streams cost depends on the 990 that are idle"

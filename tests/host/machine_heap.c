@@ -27,6 +27,8 @@ static void *block_alloc(size_t bytes)
 
 static void block_free(void *block)
 {
+	if (!block)
+		return;
 	blocks--;
 	free(block);
 }

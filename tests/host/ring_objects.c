@@ -130,6 +130,8 @@ static void sleep_until(struct method_call *call, uint64_t deadline_ns)
 		return;
 	}
 	charge_check(call, call->process->ledger, RESOURCE_CLASS_TIMERS, 1);
+	if (call->played->entry->reply_words < RESULT_WORDS)
+		call->played->maybe |= status_bit(STATUS_REPLY_TOO_LARGE);
 	if (!played_accepted(call->played))
 		return;
 	mobj_get(call->target->object);
@@ -312,6 +314,8 @@ static void process_wait_play(struct method_call *call)
 		method_plain(call);
 		return;
 	}
+	if (call->played->entry->reply_words < RESULT_WORDS)
+		call->played->maybe |= status_bit(STATUS_REPLY_TOO_LARGE);
 	if (!played_accepted(call->played))
 		return;
 	mobj_get(object);

@@ -320,7 +320,8 @@ static bool fill_call(struct actor *actor, struct fill *fill)
 	fill->entry.msg_off = actor->alone ? 0 : fill->message_off;
 	if (!actor_one_in(actor, 3))
 		descriptors_add(actor, fill, actor_one_in(actor, 8) ? ACTOR_DESCRIPTORS : 2);
-	actor_reply_span(actor, fill, actor_one_in(actor, 3) ? 0 : actor_below(actor, 4), actor_one_in(actor, 8) ? 0 : 2 + actor_below(actor, 10));
+	actor_reply_span(actor, fill, actor_one_in(actor, 3) ? 0 : actor_below(actor, 4),
+			actor_one_in(actor, 8) ? 0 : 2 + actor_below(actor, 10));
 	fill->may_sleep = true;
 	return true;
 }
@@ -461,7 +462,8 @@ static bool fill_wait(struct actor *actor, struct fill *fill)
 
 static bool fill_wait_death(struct actor *actor, struct fill *fill)
 {
-	fill->entry.target = actor_target(actor, KIND(ENDPOINT) | KIND(EXPORT) | KIND(EXPORT_NARROW) | KIND(HANDLE) | KIND(OBSERVER));
+	fill->entry.target = actor_target(actor, KIND(ENDPOINT) | KIND(EXPORT) | KIND(EXPORT_NARROW) | KIND(HANDLE) |
+			KIND(OBSERVER));
 	fill->entry.flags = ENTRY_DEATH;
 	fill->may_sleep = true;
 	return fill->entry.target && actor_block_take(actor, fill);

@@ -187,11 +187,12 @@ bool fill_create(struct actor *actor, struct fill *fill)
 static struct capnp_cap param_cap(struct actor *actor, struct fill *fill, struct capnp_builder *builder, uint32_t id)
 {
 	static struct capnp_cap_slot slot;
+	bool moves = actor_one_in(actor, 8) && actor_kind_of_id(actor, id) != KIND_OTHER &&
+			actor_pick(actor, ANY_KIND, false) == id;
 
 	builder->caps = &slot;
 	builder->cap_max = 1;
-	actor_descriptor_add(actor, fill, actor_one_in(actor, 8) && actor_kind_of_id(actor, id) != KIND_OTHER && actor_pick(actor, ANY_KIND, false) == id ?
-			TRANSFER_KIND_MOVE : TRANSFER_KIND_COPY, id);
+	actor_descriptor_add(actor, fill, moves ? TRANSFER_KIND_MOVE : TRANSFER_KIND_COPY, id);
 	return capnp_builder_add_cap(builder, (struct capnp_cap_slot){ 0 });
 }
 

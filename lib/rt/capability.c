@@ -34,10 +34,10 @@ uint32_t rt_id(struct client_ref ref)
 	return ref.target;
 }
 
-/* Sends the entry that was filled last; notes why it failed. */
+/* Sends the SYNC entry that was filled last; notes why it failed. */
 static status_t entry_finish(struct ring *ring)
 {
-	status_t status = ring_sync(ring);
+	status_t status = ring_enter_sync(ring);
 
 	if (status != STATUS_OK)
 		detail_note(ring_reply(ring)->detail);
@@ -60,7 +60,7 @@ status_t rt_copy(uint32_t capability, uint32_t *copy)
 	struct ring *ring = ring_self();
 	status_t status;
 
-	ring_entry(ring, CAP_OP_COPY, NULL)->target = capability;
+	ring_entry_sync(ring, CAP_OP_COPY)->target = capability;
 	status = entry_finish(ring);
 	*copy = status == STATUS_OK ? ring_reply(ring)->id : 0;
 	return status;
@@ -69,7 +69,7 @@ status_t rt_copy(uint32_t capability, uint32_t *copy)
 status_t rt_narrow(uint32_t capability, uint64_t interface_id, uint32_t *narrowed)
 {
 	struct ring *ring = ring_self();
-	struct ring_entry *entry = ring_entry(ring, CAP_OP_NARROW, NULL);
+	struct ring_entry *entry = ring_entry_sync(ring, CAP_OP_NARROW);
 	status_t status;
 
 	entry->target = capability;
@@ -88,10 +88,10 @@ static status_t wait_for(uint32_t capability, uint64_t mask, uint8_t flags, uint
 
 	if (question == RING_NO_QUESTION)
 		return STATUS_OVERLOADED;
-	entry = ring_entry(ring, CAP_OP_WAIT, NULL);
+	entry = ring_entry_sync(ring, CAP_OP_WAIT);
 	entry->target = capability;
 	entry->interface = mask;
-	entry->flags = flags;
+	entry->flags |= flags;
 	entry->question = question;
 	status = entry_finish(ring);
 	ring_question_give(ring, question);
@@ -113,7 +113,7 @@ status_t rt_wait_end(uint32_t capability)
 status_t rt_signal(uint32_t notification, uint64_t bits)
 {
 	struct ring *ring = ring_self();
-	struct ring_entry *entry = ring_entry(ring, CAP_OP_SIGNAL, NULL);
+	struct ring_entry *entry = ring_entry_sync(ring, CAP_OP_SIGNAL);
 
 	entry->target = notification;
 	entry->interface = bits;
@@ -124,6 +124,6 @@ void rt_yield(void)
 {
 	struct ring *ring = ring_self();
 
-	(void)ring_entry(ring, CAP_OP_YIELD, NULL);
-	(void)ring_sync(ring);
+	(void)ring_entry_sync(ring, CAP_OP_YIELD);
+	(void)ring_enter_sync(ring);
 }

@@ -113,6 +113,15 @@ static inline struct ring_entry *ring_entry(struct ring *ring, uint8_t op,
 	return entry;
 }
 
+/* The next entry, zeroed but for being SYNC: for ring_enter_sync, without anything filled in between. */
+static inline struct ring_entry *ring_entry_sync(struct ring *ring, uint8_t op)
+{
+	struct ring_entry *entry = ring_next(ring);
+
+	*entry = (struct ring_entry){ .op = op, .flags = ENTRY_SYNC };
+	return entry;
+}
+
 /* Reads completions and enters until the kernel has taken every entry. */
 status_t ring_enter_again(struct ring *ring);
 

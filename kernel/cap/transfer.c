@@ -30,6 +30,16 @@ status_t descriptor_read(const uint64_t *words, struct descriptor *out)
 	}
 }
 
+void transfer_item_of(const struct cap_entry *entry, struct transfer_item *item)
+{
+	*item = (struct transfer_item){ .object = entry->object, .facet = entry->facet, .grant = entry->grant };
+	object_hold(item->object);
+	facet_get(item->facet);
+	spin_lock(&grant_lock);
+	grant_use(item->grant);
+	spin_unlock(&grant_lock);
+}
+
 static status_t capture_one(struct cap_table *sender, const struct descriptor *descriptor, struct transfer_item *item)
 {
 	struct cap_entry *entry;
@@ -39,22 +49,13 @@ static status_t capture_one(struct cap_table *sender, const struct descriptor *d
 	if (descriptor->kind == TRANSFER_KIND_NONE)
 		return STATUS_OK;
 	status = cap_table_lookup(sender, descriptor->id, &entry);
+	if (status == STATUS_OK && descriptor->kind == TRANSFER_KIND_MOVE)
+		status = cap_table_move_begin(sender, descriptor->id);
 	if (status != STATUS_OK)
 		return status;
-	if (descriptor->kind == TRANSFER_KIND_MOVE) {
-		status = cap_table_move_begin(sender, descriptor->id);
-		if (status != STATUS_OK)
-			return status;
+	transfer_item_of(entry, item);
+	if (descriptor->kind == TRANSFER_KIND_MOVE)
 		item->moving_id = descriptor->id;
-	}
-	item->object = entry->object;
-	object_hold(item->object);
-	item->facet = entry->facet;
-	facet_get(item->facet);
-	item->grant = entry->grant;
-	spin_lock(&grant_lock);
-	grant_use(item->grant);
-	spin_unlock(&grant_lock);
 	return STATUS_OK;
 }
 

@@ -39,6 +39,9 @@ status_t descriptor_read(const uint64_t *words, struct descriptor *descriptor) M
 status_t transfer_capture(struct cap_table *sender, const uint64_t *descriptors, uint32_t count,
 		struct transfer_item *items) MUST_USE;
 
+/* The capability of an entry, held as a captured one. */
+void transfer_item_of(const struct cap_entry *entry, struct transfer_item *item);
+
 /* OK if process `from` may give all of them to `to`; otherwise BAD_DESCRIPTOR, and the first that it may not in *detail. */
 status_t transfer_may_cross(const struct transfer_item *items, uint32_t count, const struct process *from,
 		const struct process *to, uint64_t *detail) MUST_USE;

@@ -212,8 +212,8 @@ bool export_may_cross(struct object *object, const struct process *from, const s
 	if (likely(export->scope == TRANSFER_SCOPE_SHAREABLE))
 		return true;
 	server = READ_ONCE(export->endpoint->server);
-	return server == from || server == to ||
-			(export->scope == TRANSFER_SCOPE_SAME_SESSION && from->session == to->session);
+	return (server && (server == from || server == to)) ||
+			(to && export->scope == TRANSFER_SCOPE_SAME_SESSION && from->session == to->session);
 }
 
 /* Doubles the array of exports. Lock held. */
@@ -605,21 +605,20 @@ void endpoint_check(struct endpoint *endpoint)
 
 /* --- Methods of the receive side ---------------------------------------------------------------- */
 
-/* Reads the rows of a facet that a server claims for its object: 1 to FACET_ROWS_MAX, no id twice, ancestors among them. */
-static status_t rows_read(struct call *call, struct capnp_list list, struct facet_row *rows)
+status_t facet_rows_read(struct call *call, uint32_t argument, struct capnp_list list, struct facet_row *rows)
 {
 	if (list.count < 1 || list.count > FACET_ROWS_MAX)
-		return call_fail_argument(call, 1, FACET_ROWS_MAX);
+		return call_fail_argument(call, argument, FACET_ROWS_MAX);
 	for (uint32_t i = 0; i < list.count; i++) {
 		struct interface_row_reader row = interface_row_at(list, i);
 
 		rows[i] = (struct facet_row){ .id = interface_row_get_id(row), .methods = interface_row_get_methods(row),
 				.ancestors = interface_row_get_ancestors(row) };
 		if (rows[i].id == 0 || (uint32_t)rows[i].ancestors >> list.count)
-			return call_fail_argument(call, 1, i);
+			return call_fail_argument(call, argument, i);
 		for (uint32_t j = 0; j < i; j++) {
 			if (rows[j].id == rows[i].id)
-				return call_fail_argument(call, 1, i);
+				return call_fail_argument(call, argument, i);
 		}
 	}
 	return STATUS_OK;
@@ -634,7 +633,7 @@ static status_t endpoint_method_export(void *self, struct call *call, struct end
 	struct export *export;
 	struct facet *facet;
 	struct capnp_cap cap;
-	status_t status = rows_read(call, interfaces, rows);
+	status_t status = facet_rows_read(call, 1, interfaces, rows);
 
 	/* An export that is dropped again would be told to the server as one without holders. */
 	if (status == STATUS_OK)

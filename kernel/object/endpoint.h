@@ -11,14 +11,17 @@
 #ifndef KERNEL_OBJECT_ENDPOINT_H
 #define KERNEL_OBJECT_ENDPOINT_H
 
+#include "capnp/capnp.h"
 #include "kernel/core/list.h"
 #include "kernel/core/spinlock.h"
 #include "kernel/object/object.h"
 #include "kernel/object/session.h"
 #include "kernel/ring/ring.h"
 
+struct call;
 struct cap_entry;
 struct facet;
+struct facet_row;
 
 #define RECV_HEADER_WORDS 8u
 #define ENDPOINT_CALLS_MAX 1024u
@@ -135,7 +138,12 @@ void endpoint_close(struct endpoint *endpoint);
 /* A process that may have received here has ended: its calls end disconnected. */
 void endpoint_process_ended(struct endpoint *endpoint, const struct process *process);
 
-/* Whether `from` may give a capability to this object to `to`: by the scope that its service gave it. No lock of its
+/* Reads the rows of a facet that is claimed for an object, parameter `argument` of the call: 1 to FACET_ROWS_MAX, no id twice,
+ * ancestors among them; INVALID_ARGUMENT. */
+status_t facet_rows_read(struct call *call, uint32_t argument, struct capnp_list list, struct facet_row *rows) MUST_USE;
+
+/* Whether `from` may give a capability to this object to `to` (NULL: to whoever comes): by the scope that its service
+ * gave it. No lock of its
  * endpoint is held, or the endpoint's own. */
 bool export_may_cross(struct object *object, const struct process *from, const struct process *to);
 

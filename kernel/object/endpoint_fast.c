@@ -105,7 +105,7 @@ NO_BUFFER HOT_INLINE static inline bool call_fast(struct ring *ring, const struc
 			!facet_has_method(target->facet, entry->interface, entry->method, &has_interface)))
 		return false;
 	if (target->object->type != &export_type) {
-		if (unlikely(entry->msg_words > MESSAGE_WORDS_MAX))
+		if (unlikely(entry->msg_words > MESSAGE_WORDS_MAX || !target->object->type->call))
 			return false;
 		counters.calls++;
 		object_call(ring, entry, target);

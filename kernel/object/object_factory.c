@@ -1,5 +1,5 @@
 /*
- * ObjectFactory: makes memory objects, endpoints and notifications, charged to the caller's ledger.
+ * ObjectFactory: makes memory objects, endpoints, notifications and promises, charged to the caller's ledger.
  */
 #include "capos/kernel.server.h"
 #include "kernel/core/panic.h"
@@ -7,6 +7,7 @@
 #include "kernel/object/endpoint.h"
 #include "kernel/object/memory_object.h"
 #include "kernel/object/notification.h"
+#include "kernel/object/promise.h"
 #include "kernel/object/roots.h"
 #include "kernel/object/pager.h"
 
@@ -101,6 +102,41 @@ static status_t method_paged_memory(void *self, struct call *call,
 	return status;
 }
 
+static status_t method_promise(void *self, struct call *call,
+		struct object_factory_promise_params_reader in,
+		struct object_factory_promise_results_builder *out)
+{
+	struct capnp_list interfaces = object_factory_promise_params_get_interfaces(in);
+	struct facet_row rows[FACET_ROWS_MAX];
+	struct promise *promise;
+	struct object *resolver;
+	struct facet *facet;
+	struct capnp_cap cap, resolver_cap;
+	status_t status = facet_rows_read(call, 0, interfaces, rows);
+
+	if (status != STATUS_OK)
+		return status;
+	facet = facet_intern(rows, interfaces.count);
+	if (!facet)
+		return call_refuse(call, STATUS_OVERLOADED, REASON_KERNEL_MEMORY, 0, 0, 0);
+	status = promise_create(call->payer, &promise, &resolver, &call->detail);
+	if (status != STATUS_OK) {
+		facet_put(facet);
+		return status;
+	}
+	object_hold(&promise->object);
+	object_put(&promise->object);
+	status = call_give_facet(call, &promise->object, facet, false, &cap);
+	if (status != STATUS_OK) {
+		object_put(resolver);
+		return status;
+	}
+	status = new_object_give(call, resolver, &promise_resolver_interface, &resolver_cap);
+	object_factory_promise_results_set_promise(*out, cap);
+	object_factory_promise_results_set_resolver(*out, resolver_cap);
+	return status;
+}
+
 static status_t object_factory_call(
 		struct object *object, struct call *call, uint64_t interface_id, uint16_t method)
 {
@@ -109,6 +145,7 @@ static status_t object_factory_call(
 		.endpoint = method_endpoint,
 		.notification = method_notification,
 		.paged_memory = method_paged_memory,
+		.promise = method_promise,
 	};
 
 	return object_factory_dispatch(&server, object, call, interface_id, method);

@@ -14,6 +14,7 @@
 #include "kernel/object/ledger.h"
 #include "kernel/object/notification.h"
 #include "kernel/object/process.h"
+#include "kernel/object/promise.h"
 #include "kernel/object/thread.h"
 #include "kernel/ring/dispatch.h"
 #include "kernel/ring/pipeline.h"
@@ -168,22 +169,29 @@ static void unimplemented_perform(struct ring *ring, const struct ring_entry *en
 	complete(ring, entry, STATUS_UNIMPLEMENTED, reason_detail(REASON_NOT_BUILT, 0, 0, 0));
 }
 
+/* OK if the facet has the method. */
+NO_BUFFER static inline status_t facet_refusal(const struct facet *facet, const struct ring_entry *entry, uint64_t *detail)
+{
+	bool has_interface;
+
+	if (likely(facet_has_method(facet, entry->interface, entry->method, &has_interface)))
+		return STATUS_OK;
+	*detail = has_interface ? reason_detail(REASON_NO_METHOD, 0, entry->method, 0) :
+			reason_detail(REASON_NO_INTERFACE, 0, 0, 0);
+	return STATUS_UNIMPLEMENTED;
+}
+
 /* The capability to be called and its facet, which must have the method. */
 NO_BUFFER static status_t call_target(struct ring *ring, const struct ring_entry *entry, uint32_t id,
 		struct cap_entry **target, uint64_t *detail)
 {
-	bool has_interface;
 	status_t status = cap_table_lookup(&ring->process->caps, id, target);
 
 	if (unlikely(status != STATUS_OK)) {
 		*detail = lookup_detail(ring, status);
 		return status;
 	}
-	if (likely(facet_has_method((*target)->facet, entry->interface, entry->method, &has_interface)))
-		return STATUS_OK;
-	*detail = has_interface ? reason_detail(REASON_NO_METHOD, 0, entry->method, 0) :
-			reason_detail(REASON_NO_INTERFACE, 0, 0, 0);
-	return STATUS_UNIMPLEMENTED;
+	return facet_refusal((*target)->facet, entry, detail);
 }
 
 /* A call whose reply slots are reserved and whose target has the method. */
@@ -191,8 +199,21 @@ NO_BUFFER static void call_send(struct ring *ring, const struct ring_entry *entr
 {
 	if (target->object->type == &export_type)
 		endpoint_call(ring, entry, target);
+	else if (unlikely(target->object->type == &promise_type))
+		promise_call(ring, entry, container_of(target->object, struct promise, object));
 	else
 		object_call(ring, entry, target);
+}
+
+void call_start_with(struct ring *ring, const struct ring_entry *entry, struct cap_entry *target)
+{
+	uint64_t detail;
+	status_t status = facet_refusal(target->facet, entry, &detail);
+
+	if (status == STATUS_OK)
+		call_send(ring, entry, target);
+	else
+		call_refuse_entry(ring, entry, status, detail);
 }
 
 void call_start_at(struct ring *ring, const struct ring_entry *entry, uint32_t id)

@@ -25,6 +25,9 @@ struct question *question_begin(struct ring *ring, const struct ring_entry *entr
 struct question *call_question(struct ring *ring, const struct ring_entry *entry, enum question_kind kind,
 		struct object *object);
 
+/* Starts a call, held or not yet begun, at a capability that need not be in the caller's table. */
+void call_start_with(struct ring *ring, const struct ring_entry *entry, struct cap_entry *target);
+
 /* Starts a held call, whose entry its question has, at the capability `id`. */
 void call_start_at(struct ring *ring, const struct ring_entry *entry, uint32_t id);
 

@@ -9,6 +9,7 @@
 #include "kernel/cap/cap_table.h"
 #include "kernel/cap/transfer.h"
 #include "kernel/object/process.h"
+#include "kernel/object/promise.h"
 #include "kernel/ring/dispatch.h"
 #include "kernel/sched/cpu.h"
 
@@ -170,26 +171,57 @@ static void settled(struct question *question)
 	question_release(&release);
 }
 
-/* What starts may end at once and have held calls itself: the newest is settled first, one after the other. */
-void pipeline_settle(struct question *question)
+/* One call that waits for this question goes on, or the question completes when there is none left. */
+static void settle_question(struct cpu *cpu, struct question *question)
 {
-	struct cpu *cpu = arch_cpu();
-	struct question *call;
+	struct question *call = held_take(question);
 
-	question->next_settling = cpu->settling;
-	cpu->settling = question;
+	if (call) {
+		held_start(call, question);
+		return;
+	}
+	cpu->settling = question->next_settling;
+	question->next_settling = NULL;
+	settled(question);
+}
+
+static void settle_promise(struct cpu *cpu, struct promise *promise)
+{
+	if (promise_settle_one(promise))
+		return;
+	cpu->settling_promises = promise->next_settling;
+	object_put(&promise->object);
+}
+
+/* What goes on may end at once, and have calls waiting for it itself: the newest is settled first, one after the other. */
+static void settle_all(struct cpu *cpu)
+{
 	if (cpu->is_settling)
 		return;
 	cpu->is_settling = true;
-	while ((question = cpu->settling)) {
-		call = held_take(question);
-		if (call) {
-			held_start(call, question);
-		} else {
-			cpu->settling = question->next_settling;
-			question->next_settling = NULL;
-			settled(question);
-		}
+	while (cpu->settling || cpu->settling_promises) {
+		if (cpu->settling)
+			settle_question(cpu, cpu->settling);
+		else
+			settle_promise(cpu, cpu->settling_promises);
 	}
 	cpu->is_settling = false;
+}
+
+void pipeline_settle(struct question *question)
+{
+	struct cpu *cpu = arch_cpu();
+
+	question->next_settling = cpu->settling;
+	cpu->settling = question;
+	settle_all(cpu);
+}
+
+void pipeline_settle_promise(struct promise *promise)
+{
+	struct cpu *cpu = arch_cpu();
+
+	promise->next_settling = cpu->settling_promises;
+	cpu->settling_promises = promise;
+	settle_all(cpu);
 }

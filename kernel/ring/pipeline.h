@@ -14,6 +14,8 @@
 
 #include "kernel/ring/ring.h"
 
+struct promise;
+
 /* The capability that `path` leads to in an answer of `words` message words with `cap_count` records: its id. FAILED with
  * REASON_NO_CAPABILITY when there is none. Each word is loaded once and nothing outside the message is read. */
 status_t answer_walk(const uint64_t *records, uint32_t cap_count, const uint64_t *message, uint32_t words,
@@ -30,6 +32,9 @@ void question_retarget(struct question *call, uint32_t id);
 /* Starts or fails the calls held by a question whose outcome is in `answer` (state RETURNING), then completes it. Without
  * locks; a chain of any length takes no stack. */
 void pipeline_settle(struct question *question);
+
+/* The same for a promise that is SETTLING; consumes a reference. */
+void pipeline_settle_promise(struct promise *promise);
 
 /* Takes a held call back; false if it has been started. Without locks. */
 bool pipeline_cancel(struct question *question);

@@ -13,6 +13,7 @@
 
 struct endpoint;
 struct object;
+struct promise;
 struct question;
 struct thread;
 
@@ -31,6 +32,7 @@ struct cpu {
 	struct endpoint *pumps;             /* counted */
 	bool             is_settling;       /* settles the questions in `settling`: ring/pipeline.c */
 	struct question *settling;          /* their outcomes are known, calls on them wait */
+	struct promise  *settling_promises; /* counted; what they lead to is known, calls on them wait */
 #if CONFIG_DEBUG
 	struct spinlock *held[CPU_HELD_LOCKS_MAX];   /* in order of acquisition */
 	uint32_t         held_count;

@@ -118,6 +118,17 @@ interface ObjectFactory @0xc1a0e5b2d3f40608 $local {
   pagedMemory @3 (bytes :UInt64 $unit("bytes"), deadlineNs :UInt64 $unit("ns")) -> (object :MemoryObject, pager :Pager);
   # Memory whose pages come from whoever holds the pager; charged in full. Nobody waits for a page longer than
   # deadlineNs, at most a minute. It can be mapped, but not read, written, cloned or sealed by method.
+  promise @4 (interfaces :List(InterfaceRow)) -> (promise :Capability, resolver :PromiseResolver);
+  # A capability that can be handed out and called before it leads anywhere: calls wait until it is resolved.
+  # interfaces: what it may be called as, as in Endpoint.export.
+}
+
+interface PromiseResolver @0xc1a0e5b2d3f40653 $local {
+  # Says, once, what a promise leads to. Dropping it unresolved ends the promise's calls *disconnected*.
+  resolve @0 (capability :Capability) -> ();
+  # Calls that wait go on there, in order, and later ones at once. As narrow as its holder's capability is.
+  fail @1 (exception :UInt16) -> ();
+  # Every call ends with this exception (1 failed to 5 invalidArgument).
 }
 
 struct InterfaceRow {

@@ -69,6 +69,7 @@ enum Reason {
   sealed @20 $sentence("the memory is sealed: nobody writes it any more");
   loggedOut @21 $sentence("the session has ended");
   scope @22 $sentence("capability {class} may not be given to a process of another session, or only by its service");
+  cycle @23 $sentence("the promise would lead to itself, or through too many others");
 }
 
 enum ResourceClass {

@@ -1,0 +1,316 @@
+/*
+ * Promises: capabilities that are handed out and called before they lead anywhere.
+ */
+#include "tests/guest/tests.h"
+
+#include <string.h>
+
+#include "rt/capability.h"
+
+static uint32_t endpoint, export;
+
+struct promised {
+	uint32_t promise;
+	struct promise_resolver_ref resolver;
+};
+
+static status_t promise_status(uint64_t interface_id, uint16_t methods, struct promised *promised)
+{
+	struct object_factory_promise_params_builder params;
+	struct object_factory_promise_call call = object_factory_promise_begin(world.factory, &params);
+	struct capnp_list_builder rows = object_factory_promise_params_init_interfaces(params, 1);
+	struct client_ref promise = { 0 };
+	status_t status;
+
+	interface_row_set_id(interface_row_builder_at(rows, 0), interface_id);
+	interface_row_set_methods(interface_row_builder_at(rows, 0), methods);
+	object_factory_promise_send(&call);
+	status = object_factory_promise_wait(&call);
+	*promised = (struct promised){ 0 };
+	if (status == STATUS_OK)
+		status = object_factory_promise_take_promise(&call, &promise);
+	if (status == STATUS_OK)
+		status = object_factory_promise_take_resolver(&call, &promised->resolver);
+	object_factory_promise_done(&call);
+	promised->promise = rt_id(promise);
+	return status;
+}
+
+static struct promised promise_new(void)
+{
+	struct promised promised;
+
+	CHECK_EQUAL(promise_status(TEST_INTERFACE, 3, &promised), STATUS_OK);
+	return promised;
+}
+
+static void promised_drop(struct promised *promised)
+{
+	client_release(promised->resolver.ref);
+	CHECK_EQUAL(release(promised->promise), STATUS_OK);
+}
+
+static status_t resolve(struct promised *promised, uint32_t id)
+{
+	return promise_resolver_resolve(promised->resolver, rt_ref(id));
+}
+
+static bool fixture_open(void)
+{
+	endpoint = endpoint_new();
+	export = export_new(endpoint, 1, false);
+	return export != 0;
+}
+
+static void fixture_close(void)
+{
+	CHECK_EQUAL(release(export), STATUS_OK);
+	CHECK_EQUAL(release(endpoint), STATUS_OK);
+	kernel_check();
+}
+
+static void serve(uint16_t question, uint64_t tag)
+{
+	struct ring_completion received;
+
+	start(entry_recv(endpoint, Q0 + 7));
+	received = finish(Q0 + 7);
+	CHECK_EQUAL(received.detail, tag);
+	CHECK_EQUAL(perform(entry_return(endpoint, received.id)).status, STATUS_OK);
+	CHECK_EQUAL(finish(question).status, STATUS_OK);
+}
+
+static void calls_wait_and_go_on_in_order(void)
+{
+	struct usage before = usage_self();
+	struct promised promised;
+	struct ring_entry entry;
+	uint32_t moved;
+
+	REQUIRE(fixture_open());
+	promised = promise_new();
+	moved = copy_of(export);
+	start(entry_call(promised.promise, Q0));
+	entry = entry_call(promised.promise, Q0 + 1);
+	send_cap(&entry, TRANSFER_KIND_MOVE, moved);
+	start(entry);
+	start(entry_call(export, Q0 + 2));
+	CHECK(!is_live(moved));
+	CHECK_EQUAL(info_pending(endpoint), 1);
+	CHECK_EQUAL(resolve(&promised, export), STATUS_OK);
+	CHECK_EQUAL(info_pending(endpoint), 3);
+	CHECK_EQUAL(resolve(&promised, export), STATUS_FAILED);
+	CHECK_EQUAL(promise_resolver_fail(promised.resolver, STATUS_FAILED), STATUS_FAILED);
+	serve(Q0 + 2, 1);
+	serve(Q0, 1);
+	serve(Q0 + 1, 1);
+	CHECK_EQUAL(seat_records(Q0 + 7, true)[0].kind, RECORD_KIND_YOURS);
+	/* What comes later goes there at once. */
+	start(entry_call(promised.promise, Q0));
+	serve(Q0, 1);
+	promised_drop(&promised);
+	fixture_close();
+	CHECK(usage_settles(&before));
+}
+
+static void a_promise_that_breaks_ends_its_calls(void)
+{
+	struct usage before = usage_self();
+	struct promised promised;
+	struct ring_entry entry;
+	uint32_t moved = copy_of(rt_id(world.timer.ref));
+
+	REQUIRE(fixture_open());
+	promised = promise_new();
+	entry = entry_call(promised.promise, Q0);
+	send_cap(&entry, TRANSFER_KIND_MOVE, moved);
+	start(entry);
+	CHECK_EQUAL(promise_resolver_fail(promised.resolver, 0), STATUS_INVALID_ARGUMENT);
+	CHECK_EQUAL(promise_resolver_fail(promised.resolver, 6), STATUS_INVALID_ARGUMENT);
+	CHECK_EQUAL(promise_resolver_fail(promised.resolver, STATUS_OVERLOADED), STATUS_OK);
+	CHECK_EQUAL(finish(Q0).status, STATUS_OVERLOADED);
+	CHECK(is_live(moved));
+	CHECK_EQUAL(perform(entry_call(promised.promise, Q0)).status, STATUS_OVERLOADED);
+	CHECK_EQUAL(perform_sync(entry_call(promised.promise, Q0)).status, STATUS_OVERLOADED);
+	promised_drop(&promised);
+	/* A resolver that goes. */
+	promised = promise_new();
+	start(entry_call(promised.promise, Q0));
+	client_release(promised.resolver.ref);
+	CHECK_EQUAL(finish(Q0).status, STATUS_DISCONNECTED);
+	CHECK_EQUAL(release(promised.promise), STATUS_OK);
+	/* A caller that goes, or does not want to wait. */
+	promised = promise_new();
+	start(entry_call(promised.promise, Q0));
+	CHECK_EQUAL(perform(entry_cancel(Q0)).status, STATUS_OK);
+	CHECK_EQUAL(finish(Q0).status, STATUS_CANCELLED);
+	entry = entry_call(promised.promise, Q0);
+	entry.deadline_ns = now_ns() + 2000000;
+	start(entry);
+	CHECK_EQUAL(finish(Q0).status, STATUS_DEADLINE_EXCEEDED);
+	entry = entry_call(promised.promise, Q0);
+	entry.flags = ENTRY_FAIL_FAST;
+	CHECK_EQUAL(perform(entry).status, STATUS_DISCONNECTED);
+	CHECK_EQUAL(resolve(&promised, rt_id(world.timer.ref)), STATUS_OK);
+	promised_drop(&promised);
+	CHECK_EQUAL(release(moved), STATUS_OK);
+	fixture_close();
+	CHECK(usage_settles(&before));
+}
+
+/* The promise's interfaces bound what is called, and so do those of what it leads to. */
+static void a_promise_is_no_wider_than_either(void)
+{
+	struct ring_completion completion;
+	struct promised promised;
+	struct ring_entry entry;
+
+	REQUIRE(fixture_open());
+	CHECK_EQUAL(promise_status(TIMER_INTERFACE_ID, 1, &promised), STATUS_OK);
+	CHECK_EQUAL(resolve(&promised, rt_id(world.timer.ref)), STATUS_OK);
+	entry = entry_call(promised.promise, Q0);
+	CHECK_EQUAL(perform(entry).status, STATUS_UNIMPLEMENTED);
+	entry.interface = TIMER_INTERFACE_ID;
+	entry.method = TIMER_METHOD_NOW;
+	CHECK_EQUAL(perform(entry).status, STATUS_OK);
+	CHECK_EQUAL(perform_sync(entry).status, STATUS_OK);
+	entry.method = TIMER_METHOD_SLEEP;
+	CHECK_EQUAL(reason_of(perform(entry).detail), REASON_NO_METHOD);
+	promised_drop(&promised);
+	promised = promise_new();
+	start(entry_call(promised.promise, Q0));
+	CHECK_EQUAL(resolve(&promised, rt_id(world.timer.ref)), STATUS_OK);
+	completion = finish(Q0);
+	CHECK_EQUAL(completion.status, STATUS_UNIMPLEMENTED);
+	CHECK_EQUAL(reason_of(completion.detail), REASON_NO_INTERFACE);
+	promised_drop(&promised);
+	CHECK_EQUAL(promise_status(0, 1, &promised), STATUS_INVALID_ARGUMENT);
+	fixture_close();
+}
+
+static void chains_end_somewhere(void)
+{
+	struct promised chain[20], first, second;
+	status_t status = STATUS_OK;
+	uint32_t length = 0;
+
+	REQUIRE(fixture_open());
+	first = promise_new();
+	second = promise_new();
+	start(entry_call(first.promise, Q0));
+	CHECK_EQUAL(resolve(&first, second.promise), STATUS_OK);
+	CHECK(!is_done(Q0));
+	CHECK_EQUAL(resolve(&second, first.promise), STATUS_INVALID_ARGUMENT);
+	CHECK_EQUAL(finish(Q0).status, STATUS_FAILED);
+	CHECK_EQUAL(reason_of(finish(Q0).detail), REASON_CYCLE);
+	promised_drop(&first);
+	promised_drop(&second);
+	first = promise_new();
+	CHECK_EQUAL(resolve(&first, first.promise), STATUS_INVALID_ARGUMENT);
+	promised_drop(&first);
+	/* Built from either end, a chain has a bound. */
+	for (uint32_t from_end = 0; from_end < 2; from_end++) {
+		for (uint32_t i = 0; i < ARRAY_LEN(chain); i++)
+			chain[i] = promise_new();
+		start(entry_call(chain[0].promise, Q0));
+		for (uint32_t n = 0; n + 1 < ARRAY_LEN(chain); n++) {
+			uint32_t i = from_end ? (uint32_t)ARRAY_LEN(chain) - 2 - n : n;
+
+			status = resolve(&chain[i], chain[i + 1].promise);
+			if (status != STATUS_OK)
+				break;
+			length = n + 1;
+		}
+		CHECK_EQUAL(status, STATUS_INVALID_ARGUMENT);
+		CHECK_EQUAL(length, 16);
+		if (from_end) {
+			CHECK_EQUAL(resolve(&chain[19], export), STATUS_OK);
+			start(entry_call(chain[4].promise, Q0 + 1));
+			serve(Q0 + 1, 1);
+			CHECK_EQUAL(perform(entry_cancel(Q0)).status, STATUS_OK);
+		} else {
+			CHECK_EQUAL(finish(Q0).status, STATUS_FAILED);
+		}
+		(void)finish(Q0);
+		for (uint32_t i = 0; i < ARRAY_LEN(chain); i++)
+			promised_drop(&chain[i]);
+	}
+	fixture_close();
+}
+
+/* Each call that goes on resolves the next promise, whose call resolves the next: no stack is used up. */
+static void settling_sets_off_settling(void)
+{
+	struct promised chain[24];
+	struct ring_entry entry = { .op = CAP_OP_CALL, .interface = PROMISE_RESOLVER_INTERFACE_ID,
+		.method = PROMISE_RESOLVER_METHOD_RESOLVE, .reply_words = 2 };
+	uint32_t count = ARRAY_LEN(chain);
+
+	REQUIRE(fixture_open());
+	for (uint32_t i = 0; i < count; i++)
+		CHECK_EQUAL(promise_status(PROMISE_RESOLVER_INTERFACE_ID, 2, &chain[i]), STATUS_OK);
+	message()[0] = 1ull << 48;
+	message()[1] = 3;
+	entry.msg_off = world.message_off;
+	entry.msg_words = 2;
+	for (uint32_t i = 0; i + 2 < count; i++) {
+		struct ring_entry call = entry;
+
+		call.target = chain[i].promise;
+		call.question = (uint16_t)(10 + i);
+		call.reply_off = seat_off(Q0 + 6);
+		send_cap(&call, TRANSFER_KIND_COPY, rt_id(chain[i + 2].resolver.ref));
+		*ring_entry(ring_self(), CAP_OP_CALL, NULL) = call;
+		ring_submit(ring_self());
+	}
+	CHECK_EQUAL(resolve(&chain[0], rt_id(chain[1].resolver.ref)), STATUS_OK);
+	/* All but the last have been resolved by the calls of those before. */
+	CHECK_EQUAL(resolve(&chain[count - 2], export), STATUS_FAILED);
+	CHECK_EQUAL(resolve(&chain[count - 1], export), STATUS_OK);
+	for (uint32_t i = 0; i < count; i++)
+		promised_drop(&chain[i]);
+	fixture_close();
+}
+
+/* An answer may be a promise: what stands on it waits for both. */
+static void a_call_on_an_answer_that_is_a_promise(void)
+{
+	struct promised promised;
+	struct ring_entry entry;
+	struct ring_completion base;
+
+	REQUIRE(fixture_open());
+	promised = promise_new();
+	start(entry_call(export, Q0));
+	start(entry_recv(endpoint, Q0 + 7));
+	base = finish(Q0 + 7);
+	entry = entry_call(Q0, Q0 + 1);
+	entry.flags = ENTRY_PIPELINED;
+	entry.path_len = 1;
+	start(entry);
+	message()[0] = 1ull << 48;
+	message()[1] = 3;
+	entry = entry_return(endpoint, base.id);
+	entry.msg_off = world.message_off;
+	entry.msg_words = 2;
+	send_cap(&entry, TRANSFER_KIND_COPY, promised.promise);
+	CHECK_EQUAL(perform(entry).status, STATUS_OK);
+	CHECK_EQUAL(finish(Q0).status, STATUS_OK);
+	CHECK(!is_done(Q0 + 1));
+	CHECK_EQUAL(resolve(&promised, export), STATUS_OK);
+	serve(Q0 + 1, 1);
+	CHECK_EQUAL(release(seat_records(Q0, false)[0].id), STATUS_OK);
+	promised_drop(&promised);
+	fixture_close();
+}
+
+static const struct test tests[] = {
+	{ "calls wait and go on in order", calls_wait_and_go_on_in_order },
+	{ "a promise that breaks ends its calls", a_promise_that_breaks_ends_its_calls },
+	{ "a promise is no wider than either", a_promise_is_no_wider_than_either },
+	{ "chains end somewhere", chains_end_somewhere },
+	{ "settling sets off settling", settling_sets_off_settling },
+	{ "a call on an answer that is a promise", a_call_on_an_answer_that_is_a_promise },
+};
+
+TEST_LIST(promise_tests, tests);

@@ -26,6 +26,7 @@ image grub-pc-bin           /usr/lib/grub/i386-pc/boot.img
 image grub-efi-amd64-bin    /usr/lib/grub/x86_64-efi/normal.mod
 image xorriso               xorriso
 image mtools                mformat
+linux libc6-dev             /usr/lib/x86_64-linux-gnu/libc.a
 fresh debootstrap           debootstrap
 fresh git                   git
 fresh python3-pexpect       /usr/lib/python3/dist-packages/pexpect

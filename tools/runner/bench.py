@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""`./capos bench [--json]`: measures the rows of bench/rows.json and prints them beside their budgets.
+"""`./capos bench [--json] [--vs linux]`: measures the rows of bench/rows.json and prints them beside their budgets.
 
 The guest programs of the manifest `bench` measure and print; this driver boots, checks the clock's
 calibration, and adds the two rows that are measured from outside. bench/README.md says how. Always
@@ -14,6 +14,7 @@ import statistics
 import sys
 import time
 
+import linux
 import project
 from guest import Guest, GuestError
 
@@ -33,6 +34,11 @@ def measure_guest():
         log = guest.log()
         if status != 0:
             guest.give_up(f"the benchmark {words}", True, 0)
+    return read_rows(log)
+
+
+def read_rows(log):
+    """id -> (unit, median, min), from a run whose clock counts instructions."""
     rows = {name: (unit, int(a), int(b)) for name, unit, a, b in BENCH_LINE.findall(log)}
     _, ticks, _ = rows.pop("calibration", ("", 0, 0))
     if abs(ticks - CALIBRATION) > CALIBRATION_SLACK:
@@ -89,16 +95,33 @@ def print_table(rows):
         print(f"{what:52} {row['value']:8} {row['min']:8} {row['budget']:8}  {others}{over}")
 
 
+def print_versus(rows, theirs, version):
+    """Both medians of one run; how many times as much Linux takes."""
+    print(f"{'operation':52} {'capOS':>8} {'Linux':>8} {'times':>8}  {version}")
+    for row in rows:
+        _, value, _ = theirs.get(row["id"], ("", None, None))
+        if value is not None:
+            print(f"{row['what']:52} {row['value']:8} {value:8} {value / row['value']:8.1f}")
+        elif row["unit"] == "instructions":
+            print(f"{row['what']:52} {row['value']:8} {'-':>8}")
+
+
 def main():
     parser = argparse.ArgumentParser(prog="./capos bench")
     parser.add_argument("--json", action="store_true", help="one object a row")
+    parser.add_argument("--vs", choices=["linux"], help="beside the same purposes on Linux, from the same run")
     options = parser.parse_args()
     os.chdir(project.ROOT)
     with open("bench/rows.json", encoding="utf-8") as file:
         known = json.load(file)
     try:
-        rows = list(with_figures(known, {**measure_guest(), **measure_boots()}))
-    except GuestError as error:
+        measured = {**measure_guest(), **({} if options.vs else measure_boots())}
+        rows = list(with_figures([row for row in known if row["id"] in measured or not options.vs], measured))
+        if options.vs:
+            output, version = linux.boot()
+            print_versus(rows, read_rows(output), version)
+            return 0
+    except (GuestError, linux.LinuxError) as error:
         print(f"capos: {error}", file=sys.stderr)
         return 1
     if options.json:

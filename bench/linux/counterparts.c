@@ -74,7 +74,8 @@ static void measure(const char *row, void (*operation)(void), unsigned count, un
 			batch[i] = ticks() - started - counter_cost;
 	}
 	qsort(batch, BATCHES, sizeof(batch[0]), smaller);
-	printf("BENCH %s instructions %lu %lu\n", row, (unsigned long)(batch[BATCHES / 2] / count / parts),
+	printf("BENCH %s instructions %lu %lu\n", row,
+			(unsigned long)(batch[BATCHES / 2] / count / parts),
 			(unsigned long)(batch[0] / count / parts));
 	fflush(stdout);
 }
@@ -93,7 +94,8 @@ static void calibrate(void)
 	}
 	started = ticks();
 	__asm__ volatile("1: dec %0; jnz 1b" : "+r"(count) : : "cc");
-	printf("BENCH calibration instructions %lu 0\n", (unsigned long)(ticks() - started - counter_cost));
+	printf("BENCH calibration instructions %lu 0\n",
+			(unsigned long)(ticks() - started - counter_cost));
 }
 
 /* --- System calls ------------------------------------------------------------------------------- */
@@ -120,9 +122,11 @@ static void ring_open(void)
 	ring_file = (int)syscall(SYS_io_uring_setup, RING_ENTRIES, &ring_params);
 	require(ring_file >= 0, "io_uring_setup");
 	bytes = ring_params.cq_off.cqes + ring_params.cq_entries * sizeof(struct io_uring_cqe);
-	queues = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring_file, IORING_OFF_SQ_RING);
-	ring_entries = mmap(NULL, ring_params.sq_entries * sizeof(*ring_entries), PROT_READ | PROT_WRITE,
-			MAP_SHARED | MAP_POPULATE, ring_file, IORING_OFF_SQES);
+	queues = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring_file,
+			IORING_OFF_SQ_RING);
+	ring_entries = mmap(NULL, ring_params.sq_entries * sizeof(*ring_entries),
+			PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring_file,
+			IORING_OFF_SQES);
 	require(queues != MAP_FAILED && ring_entries != MAP_FAILED, "mmap of io_uring");
 	array = (unsigned *)(void *)(queues + ring_params.sq_off.array);
 	for (unsigned i = 0; i < ring_params.sq_entries; i++)
@@ -147,7 +151,8 @@ static void ring_nops(unsigned count)
 		entry->user_data = i;
 	}
 	__atomic_store_n(ring_sq_tail, tail + count, __ATOMIC_RELEASE);
-	require(syscall(SYS_io_uring_enter, ring_file, count, count, IORING_ENTER_GETEVENTS, NULL, 0) == (long)count,
+	require(syscall(SYS_io_uring_enter, ring_file, count, count, IORING_ENTER_GETEVENTS, NULL,
+				0) == (long)count,
 			"io_uring_enter");
 	for (; head != __atomic_load_n(ring_cq_tail, __ATOMIC_ACQUIRE); head++)
 		sum += ring_completions[head % ring_params.cq_entries].user_data;
@@ -176,8 +181,8 @@ static void transfer(int file, void *bytes, size_t count, int is_write)
 	size_t done = 0;
 
 	while (done < count) {
-		ssize_t some = is_write ? write(file, (char *)bytes + done, count - done) :
-				read(file, (char *)bytes + done, count - done);
+		ssize_t some = is_write ? write(file, (char *)bytes + done, count - done)
+					: read(file, (char *)bytes + done, count - done);
 
 		if (some <= 0)
 			_exit(0);

@@ -12,8 +12,8 @@
 
 /* Messages: the root has no data and pointers as named. */
 #define ROOT(pointers)        ((uint64_t)(pointers) << 48)
-#define STRUCT(off, pointers) ((uint64_t)(uint32_t)((off) * 4) | (uint64_t)(pointers) << 48)
-#define CAP_POINTER(index)     (3u | (uint64_t)(index) << 32)
+#define STRUCT(off, pointers) ((uint64_t)(uint32_t)((off)*4) | (uint64_t)(pointers) << 48)
+#define CAP_POINTER(index)    (3u | (uint64_t)(index) << 32)
 
 static uint32_t endpoint, export, other;
 
@@ -219,7 +219,8 @@ static void a_broken_promise_breaks_what_stands_on_it(void)
 }
 
 /* Serves the call of Q0 with `words` message words and one capability, and calls on `path` of its answer. */
-static struct ring_completion answer_and_walk(uint32_t words, const uint16_t *path, uint8_t path_len)
+static struct ring_completion answer_and_walk(
+		uint32_t words, const uint16_t *path, uint8_t path_len)
 {
 	struct ring_completion base, walked;
 	struct ring_entry entry;
@@ -252,8 +253,9 @@ static void paths_lead_through_structs_only(void)
 {
 	static const uint16_t path[] = { 1, 0, 2, 0 };
 	static const uint16_t one[] = { 0 }, past[] = { 9 };
-	static const uint64_t wrong[] = { 0, STRUCT(0, 0), STRUCT(100, 1), STRUCT(-5, 1), STRUCT(0x1fffffff, 1),
-		1, CAP_POINTER(1), CAP_POINTER(0xffffffff), CAP_POINTER(0) | 4, UINT64_MAX, 2 | 1ull << 48 };
+	static const uint64_t wrong[] = { 0, STRUCT(0, 0), STRUCT(100, 1), STRUCT(-5, 1),
+		STRUCT(0x1fffffff, 1), 1, CAP_POINTER(1), CAP_POINTER(0xffffffff),
+		CAP_POINTER(0) | 4, UINT64_MAX, 2 | 1ull << 48 };
 
 	REQUIRE(fixture_open());
 	memset(message(), 0, 128);
@@ -413,7 +415,8 @@ static void a_long_chain_settles(void)
 		start(keep(entry_call(export, Q0)));
 		base = take_call(Q0 + 5);
 		for (uint32_t i = 0; i < count; i++) {
-			struct ring_entry entry = entry_pipelined(i == 0 ? Q0 : (uint16_t)(i - 1), 0, (uint16_t)i);
+			struct ring_entry entry = entry_pipelined(
+					i == 0 ? Q0 : (uint16_t)(i - 1), 0, (uint16_t)i);
 
 			entry.reply_off = seat_off(Q0 + 6);
 			entry.flags |= ENTRY_KEEP;
@@ -559,8 +562,12 @@ static void forward_close(void)
 
 static struct ring_entry entry_forward(uint32_t call_id, uint32_t target, uint16_t question)
 {
-	return (struct ring_entry){ .op = CAP_OP_FORWARD, .target = target, .interface = TEST_INTERFACE, .method = 2,
-		.deadline_ns = (uint64_t)endpoint << 32 | call_id, .question = question };
+	return (struct ring_entry){ .op = CAP_OP_FORWARD,
+		.target = target,
+		.interface = TEST_INTERFACE,
+		.method = 2,
+		.deadline_ns = (uint64_t)endpoint << 32 | call_id,
+		.question = question };
 }
 
 static void a_forwarded_call_is_answered_by_another(void)
@@ -616,7 +623,8 @@ static void forwards_that_are_refused_leave_the_call_open(void)
 	start(entry_call(export, Q0));
 	base = take_call(Q0 + 5);
 	CHECK_EQUAL(perform(entry_forward(base.id, 0, Q0 + 1)).status, STATUS_BAD_CAPABILITY);
-	CHECK_EQUAL(perform(entry_forward(base.id, rt_id(world.timer.ref), Q0 + 1)).status, STATUS_UNIMPLEMENTED);
+	CHECK_EQUAL(perform(entry_forward(base.id, rt_id(world.timer.ref), Q0 + 1)).status,
+			STATUS_UNIMPLEMENTED);
 	CHECK_EQUAL(perform(entry_forward(base.id + 1, second_export, Q0 + 1)).status, STATUS_GONE);
 	entry = entry_forward(base.id, second_export, Q0 + 1);
 	entry.interface = 5;
@@ -645,26 +653,30 @@ static void whoever_goes_ends_a_forwarded_call(void)
 
 	REQUIRE(forward_open());
 	for (uint32_t who = 0; who < 4; who++) {
-		start(who == 3 ? with_deadline(entry_call(export, Q0), IN_TIME_NS) : entry_call(export, Q0));
+		start(who == 3 ? with_deadline(entry_call(export, Q0), IN_TIME_NS)
+			       : entry_call(export, Q0));
 		base = take_call(Q0 + 5);
 		start(entry_forward(base.id, second_export, Q0 + 1));
 		CHECK_EQUAL(info_pending(second_endpoint), 1);
-		if (who == 0) {          /* the caller */
+		if (who == 0) { /* the caller */
 			CHECK_EQUAL(perform(entry_cancel(Q0)).status, STATUS_OK);
 			CHECK_EQUAL(finish(Q0).status, STATUS_CANCELLED);
 			CHECK_EQUAL(finish(Q0 + 1).status, STATUS_GONE);
-		} else if (who == 1) {   /* the forwarder */
+		} else if (who == 1) { /* the forwarder */
 			CHECK_EQUAL(perform(entry_cancel(Q0 + 1)).status, STATUS_OK);
 			CHECK_EQUAL(finish(Q0).status, STATUS_DISCONNECTED);
 			CHECK_EQUAL(finish(Q0 + 1).status, STATUS_CANCELLED);
-		} else if (who == 2) {   /* the service */
-			CHECK_EQUAL(endpoint_reset((struct endpoint_ref){ client_ref_of(transport_self(),
-					second_endpoint) }, &(uint32_t){ 0 }), STATUS_OK);
+		} else if (who == 2) { /* the service */
+			CHECK_EQUAL(endpoint_reset((struct endpoint_ref){ client_ref_of(
+								   transport_self(),
+								   second_endpoint) },
+						    &(uint32_t){ 0 }),
+					STATUS_OK);
 			CHECK_EQUAL(finish(Q0).status, STATUS_DISCONNECTED);
 			CHECK_EQUAL(finish(Q0 + 1).status, STATUS_DISCONNECTED);
 			CHECK_EQUAL(release(second_export), STATUS_OK);
 			second_export = export_new(second_endpoint, 7, false);
-		} else {                 /* time */
+		} else { /* time */
 			CHECK_EQUAL(finish(Q0).status, STATUS_DEADLINE_EXCEEDED);
 			CHECK_EQUAL(finish(Q0 + 1).status, STATUS_GONE);
 		}
@@ -674,7 +686,8 @@ static void whoever_goes_ends_a_forwarded_call(void)
 }
 
 static const struct test tests[] = {
-	{ "held calls start in order, before the base is seen", held_calls_start_in_order_before_the_base_is_seen },
+	{ "held calls start in order, before the base is seen",
+			held_calls_start_in_order_before_the_base_is_seen },
 	{ "without keep, completion is finish", without_keep_completion_is_finish },
 	{ "a chain is walked step by step", a_chain_is_walked_step_by_step },
 	{ "a broken promise breaks what stands on it", a_broken_promise_breaks_what_stands_on_it },
@@ -685,9 +698,11 @@ static const struct test tests[] = {
 	{ "a long chain settles", a_long_chain_settles },
 	{ "a deadline ends a call wherever it is", a_deadline_ends_a_call_wherever_it_is },
 	{ "deadlines of kernel objects' calls", deadlines_of_kernel_objects_calls },
-	{ "a full service refuses who does not want to wait", a_full_service_refuses_who_does_not_want_to_wait },
+	{ "a full service refuses who does not want to wait",
+			a_full_service_refuses_who_does_not_want_to_wait },
 	{ "a forwarded call is answered by another", a_forwarded_call_is_answered_by_another },
-	{ "forwards that are refused leave the call open", forwards_that_are_refused_leave_the_call_open },
+	{ "forwards that are refused leave the call open",
+			forwards_that_are_refused_leave_the_call_open },
 	{ "whoever goes ends a forwarded call", whoever_goes_ends_a_forwarded_call },
 };
 

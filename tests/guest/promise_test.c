@@ -17,7 +17,8 @@ struct promised {
 static status_t promise_status(uint64_t interface_id, uint16_t methods, struct promised *promised)
 {
 	struct object_factory_promise_params_builder params;
-	struct object_factory_promise_call call = object_factory_promise_begin(world.factory, &params);
+	struct object_factory_promise_call call = object_factory_promise_begin(
+			world.factory, &params);
 	struct capnp_list_builder rows = object_factory_promise_params_init_interfaces(params, 1);
 	struct client_ref promise = { 0 };
 	status_t status;
@@ -242,8 +243,10 @@ static void chains_end_somewhere(void)
 static void settling_sets_off_settling(void)
 {
 	struct promised chain[24];
-	struct ring_entry entry = { .op = CAP_OP_CALL, .interface = PROMISE_RESOLVER_INTERFACE_ID,
-		.method = PROMISE_RESOLVER_METHOD_RESOLVE, .reply_words = 2 };
+	struct ring_entry entry = { .op = CAP_OP_CALL,
+		.interface = PROMISE_RESOLVER_INTERFACE_ID,
+		.method = PROMISE_RESOLVER_METHOD_RESOLVE,
+		.reply_words = 2 };
 	uint32_t count = ARRAY_LEN(chain);
 
 	REQUIRE(fixture_open());

@@ -49,7 +49,9 @@ static struct seen serve_and_see(uint32_t endpoint)
 /* A child of the session that calls once. */
 static struct seen see_child(uint32_t endpoint, uint32_t export, uint32_t session)
 {
-	struct child_spec spec = { .role = "calls", .arg = "1", .grants = { { "service", export } }, .session = session };
+	struct child_spec spec = {
+		.role = "calls", .arg = "1", .grants = { { "service", export } }, .session = session
+	};
 	struct process_handle_ref child = child_start(&spec);
 	struct seen seen = serve_and_see(endpoint);
 
@@ -88,12 +90,18 @@ static void a_reference_tells_sessions_apart_here_only(void)
 static void logout_ends_what_its_processes_do(void)
 {
 	struct usage before = usage_self();
-	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, false), session = session_new();
+	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, false),
+		 session = session_new();
 	uint32_t sink_endpoint = endpoint_new(), sink = export_new(sink_endpoint, 1, false), given;
-	struct child_spec calls = { .role = "calls", .arg = "0", .grants = { { "service", export } }, .session = session };
-	struct child_spec gives = { .role = "pass-on", .grants = { { "service", export }, { "sink", sink } },
+	struct child_spec calls = {
+		.role = "calls", .arg = "0", .grants = { { "service", export } }, .session = session
+	};
+	struct child_spec gives = { .role = "pass-on",
+		.grants = { { "service", export }, { "sink", sink } },
 		.session = session };
-	struct child_spec serves = { .role = "receive", .grants = { { "endpoint", endpoint_new() } }, .session = session };
+	struct child_spec serves = {
+		.role = "receive", .grants = { { "endpoint", endpoint_new() } }, .session = session
+	};
 	struct process_handle_ref waits, gave, receives, stranger;
 	struct ring_completion taken, in_service;
 	struct ring_entry death = entry_of(CAP_OP_WAIT, session);
@@ -152,8 +160,11 @@ static void logout_ends_what_its_processes_do(void)
 /* A process of the session that serves: what reaches it after the end is revoked as it arrives. */
 static void what_arrives_after_logout_is_revoked(void)
 {
-	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, false), session = session_new();
-	struct child_spec spec = { .role = "receiver-of-one", .grants = { { "endpoint", endpoint } }, .session = session };
+	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, false),
+		 session = session_new();
+	struct child_spec spec = { .role = "receiver-of-one",
+		.grants = { { "endpoint", endpoint } },
+		.session = session };
 	struct process_handle_ref child = child_start(&spec);
 	struct ring_entry entry = entry_call(export, Q0);
 
@@ -189,9 +200,11 @@ static void capabilities_keep_to_their_scope(void)
 	for (uint32_t i = 0; i < ARRAY_LEN(rows); i++) {
 		uint32_t scoped = export_scoped(endpoint, i, rows[i].scope);
 		uint32_t sink_endpoint = endpoint_new(), sink = export_new(sink_endpoint, 1, false);
-		struct child_spec takes = { .role = "echo", .grants = { { "endpoint", sink_endpoint } },
+		struct child_spec takes = { .role = "echo",
+			.grants = { { "endpoint", sink_endpoint } },
 			.session = rows[i].same ? session : 0 };
-		struct child_spec gives = { .role = "give", .grants = { { "service", scoped }, { "sink", sink } },
+		struct child_spec gives = { .role = "give",
+			.grants = { { "service", scoped }, { "sink", sink } },
 			.session = session };
 		struct process_handle_ref taker = { 0 }, giver;
 
@@ -200,7 +213,8 @@ static void capabilities_keep_to_their_scope(void)
 		giver = child_start(&gives);
 		if (rows[i].shared) {
 			start(entry_recv(sink_endpoint, Q0 + 1));
-			CHECK_EQUAL(perform(entry_return(sink_endpoint, finish(Q0 + 1).id)).status, STATUS_OK);
+			CHECK_EQUAL(perform(entry_return(sink_endpoint, finish(Q0 + 1).id)).status,
+					STATUS_OK);
 			CHECK_EQUAL(seat_header(Q0 + 1)->cap_count, 1);
 			CHECK_EQUAL(release(seat_records(Q0 + 1, true)[0].id), STATUS_OK);
 		}
@@ -223,9 +237,14 @@ static void capabilities_keep_to_their_scope(void)
 static void scopes_hold_for_answers_and_children(void)
 {
 	uint32_t session = session_new(), endpoint = endpoint_new(), other = endpoint_new();
-	uint32_t scoped = export_scoped(endpoint, 1, TRANSFER_SCOPE_SAME_SESSION), export = export_new(other, 1, false);
-	struct child_spec calls = { .role = "calls", .arg = "1", .grants = { { "service", export } }, .session = session };
-	struct child_spec inherits = { .role = "end", .arg = "0", .grants = { { "service", scoped } } };
+	uint32_t scoped = export_scoped(endpoint, 1, TRANSFER_SCOPE_SAME_SESSION),
+		 export = export_new(other, 1, false);
+	struct child_spec calls = {
+		.role = "calls", .arg = "1", .grants = { { "service", export } }, .session = session
+	};
+	struct child_spec inherits = {
+		.role = "end", .arg = "0", .grants = { { "service", scoped } }
+	};
 	struct process_handle_ref child;
 	struct ring_completion received, refused;
 	struct ring_entry entry;
@@ -253,7 +272,8 @@ static void scopes_hold_for_answers_and_children(void)
 }
 
 static const struct test tests[] = {
-	{ "a reference tells sessions apart, here only", a_reference_tells_sessions_apart_here_only },
+	{ "a reference tells sessions apart, here only",
+			a_reference_tells_sessions_apart_here_only },
 	{ "logout ends what its processes do", logout_ends_what_its_processes_do },
 	{ "what arrives after logout is revoked", what_arrives_after_logout_is_revoked },
 	{ "capabilities keep to their scope", capabilities_keep_to_their_scope },

@@ -21,6 +21,8 @@
 /* A stage of the call path: copied into its caller, from another file too where whole programs are
  * linked at once (release). Only for functions with one or two callers. */
 #define HOT_INLINE           __attribute__((always_inline))
+/* The pointer as a value of its own: what is reached through it is not addressed anew from where it came from. */
+#define OPAQUE(pointer)      __asm__("" : "+r"(pointer))
 #define likely(x)            __builtin_expect(!!(x), 1)
 #define unlikely(x)          __builtin_expect(!!(x), 0)
 #define container_of(ptr, type, member) \

@@ -63,6 +63,8 @@ NORETURN void arch_enter_user(struct arch_context *context);
 void arch_context_init(struct arch_context *context, uint64_t entry, uint64_t stack, uint64_t ring,
 		uint64_t argument);
 
+static inline void arch_copy_words(uint64_t *to, const uint64_t *from, uint64_t words);
+
 /* Sets what `cap_enter` answers when this context, which entered by a system call, resumes. */
 static inline void arch_context_set_result(struct arch_context *context, int64_t result);
 
@@ -72,6 +74,9 @@ static inline void arch_context_set_result(struct arch_context *context, int64_t
  * may be NULL before idling: the kernel's own tables are loaded and no context is current. */
 void arch_context_switch(
 		struct arch_context *previous, struct arch_context *next, struct arch_space *space);
+
+/* The same between two threads in user mode's system calls: neither has more than such a call keeps. */
+void arch_context_pass(struct arch_context *previous, struct arch_context *next, struct arch_space *space);
 
 /* Allocates and frees the part of a context that lives outside the thread (vector save area).
  * STATUS_OVERLOADED when there is no memory. */

@@ -1,7 +1,7 @@
 /*
  * Capability tables; see cap_table.h. Looked up by ring/dispatch.c, filled by cap/transfer.c and the calls of
  * kernel objects, emptied by release and by the reaper.
- * Always true: reserved <= free_count; each live or moving entry has one hold, one facet reference and one use
+ * Always true: kept <= reserved <= free_count; each live or moving entry has one hold, one facet reference and one use
  * of a grant of its own table; reserved <= free_grant_count.
  */
 #include "kernel/cap/cap_table.h"
@@ -119,6 +119,7 @@ status_t cap_table_init(struct cap_table *table, struct ledger *ledger, uint32_t
 
 void cap_table_fini(struct cap_table *table)
 {
+	cap_table_unkeep(table);
 	ASSERT(table->live == 0 && table->reserved == 0);
 	for (uint32_t i = 0; i < table->chunk_count; i++)
 		heap_free(table->chunks[i], sizeof(*table->chunks[i]));
@@ -143,7 +144,7 @@ static uint32_t unpromised(const struct cap_table *table)
 	return MIN(table->free_count, READ_ONCE(table->free_grant_count)) - table->reserved;
 }
 
-NO_BUFFER status_t cap_table_reserve(struct cap_table *table, uint32_t count, uint64_t *detail)
+NO_BUFFER static status_t reserve(struct cap_table *table, uint32_t count, uint64_t *detail)
 {
 	status_t status = ledger_charge(table->ledger, RESOURCE_CLASS_SLOTS, count, detail);
 
@@ -162,6 +163,16 @@ NO_BUFFER status_t cap_table_reserve(struct cap_table *table, uint32_t count, ui
 		ledger_refund(table->ledger, RESOURCE_CLASS_SLOTS, count);
 	}
 	return status;
+}
+
+NO_BUFFER status_t cap_table_reserve(struct cap_table *table, uint32_t count, uint64_t *detail)
+{
+	status_t status = reserve(table, count, detail);
+
+	if (likely(status == STATUS_OK) || !READ_ONCE(table->kept))
+		return status;
+	cap_table_unkeep(table);
+	return reserve(table, count, detail);
 }
 
 NO_BUFFER void cap_table_unreserve(struct cap_table *table, uint32_t count)
@@ -464,6 +475,7 @@ void cap_table_check(struct cap_table *table)
 	ASSERT(live == table->live);
 	ASSERT(free_slots == table->free_count);
 	ASSERT(table->reserved <= table->free_count);
+	ASSERT(table->kept <= table->reserved);
 	ASSERT(free_grants + used_grants == table->chunk_count * CAP_CHUNK_ENTRIES);
 	ASSERT(free_grants == table->free_grant_count);
 	ASSERT(free_grants >= table->reserved);

@@ -88,7 +88,7 @@ struct cap_chunk {
 	struct grant     grants[CAP_CHUNK_ENTRIES];
 };
 
-/*  I fixed after creation   t under lock  */
+/*  I fixed after creation   t under lock   a atomic  */
 struct cap_table {
 	struct spinlock   lock;
 	struct ledger    *ledger;          /* I, counted: pays for slots */
@@ -100,6 +100,7 @@ struct cap_table {
 	uint32_t          free_tail;       /* t */
 	uint32_t          free_count;      /* t */
 	uint32_t          reserved;        /* t, free slots promised; <= free_count */
+	uint32_t          kept;            /* a, of these, promised to nobody now; see cap_table_keep */
 	uint32_t          live;            /* t */
 	bool              revoked;         /* under grant_lock: what is inserted is revoked at once */
 	struct grant     *free_grants;     /* under grant_lock */
@@ -137,6 +138,35 @@ void cap_table_fini(struct cap_table *table);
 status_t cap_table_reserve(struct cap_table *table, uint32_t count, uint64_t *detail) MUST_USE;
 void cap_table_unreserve(struct cap_table *table, uint32_t count);
 
+/* Gives a reservation back that will most likely be made again at once, as that of a server's receive: it stays charged
+ * until it is taken again, or until slots are short. */
+static inline void cap_table_keep(struct cap_table *table, uint32_t count)
+{
+	uint32_t none = 0;
+
+	if (unlikely(!__atomic_compare_exchange_n(&table->kept, &none, count, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)))
+		cap_table_unreserve(table, count);
+}
+
+/* Gives back for good what is kept. */
+static inline void cap_table_unkeep(struct cap_table *table)
+{
+	uint32_t kept = __atomic_exchange_n(&table->kept, 0, __ATOMIC_RELAXED);
+
+	if (kept)
+		cap_table_unreserve(table, kept);
+}
+
+/* As cap_table_reserve; what is kept is taken first, if it is as many. */
+MUST_USE static inline status_t cap_table_reserve_kept(struct cap_table *table, uint32_t count, uint64_t *detail)
+{
+	uint32_t kept = count;
+
+	if (likely(__atomic_compare_exchange_n(&table->kept, &kept, 0, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)))
+		return STATUS_OK;
+	return cap_table_reserve(table, count, detail);
+}
+
 /*
  * Uses one reserved slot: the new id. Consumes one hold on the object and one reference on the facet.
  * The grant is made here: below `parent` (NULL: root), given by process `granter` (0: nobody).
@@ -172,6 +202,7 @@ MUST_USE static inline status_t cap_table_lookup(const struct cap_table *table, 
 	/* Slot 0 is never live, so a null id ends here too. */
 	if (unlikely(!entry || entry->state != CAP_LIVE))
 		return STATUS_BAD_CAPABILITY;
+	OPAQUE(entry);
 	if (unlikely(grant_is_revoked(entry->grant)))
 		return STATUS_DISCONNECTED;
 	*out = entry;

@@ -52,6 +52,12 @@ static inline bool facet_has_method(const struct facet *facet, uint64_t interfac
 	return false;
 }
 
+/* True if the method is one of the facet's own interface, as most are. */
+static inline bool facet_has_own_method(const struct facet *facet, uint64_t interface_id, uint16_t method)
+{
+	return facet->rows[0].id == interface_id && method < facet->rows[0].methods;
+}
+
 static inline bool facet_has_interface(const struct facet *facet, uint64_t interface_id)
 {
 	bool has;

@@ -2,12 +2,15 @@
  * The ways into the kernel: system calls, interrupts, faults. Called by the entry code of arch/<name>/ with
  * interrupts off, on the processor's stack; each answers the context to leave with. Nothing here sleeps.
  */
+#include "kernel/core/entry.h"
+
 #include "abi/syscall.h"
 #include "kernel/arch/arch.h"
 #include "kernel/core/counters.h"
 #include "kernel/core/log.h"
 #include "kernel/core/panic.h"
 #include "kernel/irq/irq.h"
+#include "kernel/object/endpoint.h"
 #include "kernel/object/process.h"
 #include "kernel/object/thread.h"
 #include "kernel/ring/dispatch.h"
@@ -16,10 +19,11 @@
 #include "kernel/time/timer_queue.h"
 #include "kernel/trace/trace.h"
 
-NO_BUFFER static struct arch_context *answer(struct thread *thread, int64_t result)
+/* The running thread goes on, unless there are chores; among them is its own end. */
+NO_BUFFER HOT_INLINE static inline struct arch_context *answer(struct thread *thread, int64_t result)
 {
 	arch_context_set_result(&thread->context, result);
-	return sched_resume();
+	return likely(!arch_cpu()->chores) ? &thread->context : sched_leave();
 }
 
 /* Sleeps until `min_complete` completions can be read or the deadline passes, unless either is so already. */
@@ -47,30 +51,41 @@ NO_BUFFER static struct arch_context *wait_for_completions(struct thread *thread
 	return sched_resume();
 }
 
+/* Sleeps until the question of the SYNC entry is answered. */
+NO_BUFFER static NOINLINE struct arch_context *enter_sleep(struct ring *ring)
+{
+	struct thread *thread = ring->thread;
+
+	spin_lock(&ring->lock);
+	if (likely(ring->sync && thread->state == THREAD_RUNNING))
+		sched_wait(thread, THREAD_WAIT_SYNC);
+	else
+		arch_context_set_result(&thread->context, ring->sync_result);
+	spin_unlock(&ring->lock);
+	return sched_resume();
+}
+
+NO_BUFFER HOT_INLINE struct arch_context *enter_finish(struct ring *ring)
+{
+	/* Whoever answers clears it; only the thread itself sets it. */
+	if (likely(!READ_ONCE(ring->sync)))
+		return answer(ring->thread, ring->sync_result);
+	return enter_sleep(ring);
+}
+
 NO_BUFFER static struct arch_context *enter(struct thread *thread, uint64_t flags, uint64_t min_complete, uint64_t deadline_ns)
 {
-	struct ring *ring = thread->ring;
-	bool sync;
-
 	if (unlikely(flags || min_complete > RING_CQ_ENTRIES))
 		return answer(thread, STATUS_BAD_ENTRY);
-	sync = ring_drain(ring, min_complete == 0 && deadline_ns == 0);
+	if (ring_drain(thread->ring, min_complete == 0 && deadline_ns == 0))
+		return enter_finish(thread->ring);
 	if (unlikely(thread->state != THREAD_RUNNING))
-		return sched_resume();      /* it ended its own process */
-	if (sync) {
-		spin_lock(&ring->lock);
-		if (ring->sync) {
-			sched_wait(thread, THREAD_WAIT_SYNC);
-			spin_unlock(&ring->lock);
-			return sched_resume();
-		}
-		spin_unlock(&ring->lock);
-		return answer(thread, ring->sync_result);
-	}
+		return sched_leave();      /* it ended its own process */
 	return wait_for_completions(thread, (uint32_t)min_complete, deadline_ns);
 }
 
-NO_BUFFER struct arch_context *kernel_syscall(uint64_t arg0, uint64_t arg1, uint64_t arg2, uint64_t number)
+/* Any system call. */
+NO_BUFFER static NOINLINE struct arch_context *perform(uint64_t arg0, uint64_t arg1, uint64_t arg2, uint64_t number)
 {
 	struct thread *thread = arch_cpu()->current;
 
@@ -79,10 +94,35 @@ NO_BUFFER struct arch_context *kernel_syscall(uint64_t arg0, uint64_t arg1, uint
 		return enter(thread, arg0, arg1, arg2);
 	case SYSCALL_EXIT:
 		process_end(thread->process, PROCESS_STATE_EXITED, (int64_t)arg0, NULL);
-		return sched_resume();
+		return sched_leave();
 	default:
 		return answer(thread, STATUS_UNIMPLEMENTED);
 	}
+}
+
+NO_BUFFER struct arch_context *enter_generally(void)
+{
+	return perform(0, 0, 0, SYSCALL_CAP_ENTER);
+}
+
+/* Most system calls are cap_enter for one entry; the next kind looks whether there are completions. */
+NO_BUFFER struct arch_context *kernel_syscall(uint64_t arg0, uint64_t arg1, uint64_t arg2, uint64_t number)
+{
+	const struct cpu *cpu = arch_cpu();
+	struct thread *thread = cpu->current;
+	struct ring *ring = thread->ring;
+	uint32_t submitted, unread;
+
+	STATIC_ASSERT(SYSCALL_CAP_ENTER == 0);
+	if (unlikely((arg0 | arg1 | arg2 | number) != 0))
+		return perform(arg0, arg1, arg2, number);
+	submitted = ring_index_count(ring->sq_head, LOAD_ACQUIRE(&ring->header->sq_tail));
+	if (likely(submitted == 1))
+		return endpoint_enter(ring);
+	if (submitted != 0 || cpu->chores || !ring_glance(ring, &unread))
+		return enter_generally();
+	arch_context_set_result(&thread->context, unread);
+	return &thread->context;
 }
 
 static void take_interrupt(uint32_t vector)

@@ -33,9 +33,11 @@ static inline bool list_queued(const struct list *link)
 
 static inline void list_append(struct list *list, struct list *link)
 {
-	link->prev = list->prev;
+	struct list *last = list->prev;
+
+	link->prev = last;
 	link->next = list;
-	list->prev->next = link;
+	last->next = link;
 	list->prev = link;
 }
 
@@ -46,8 +48,10 @@ static inline void list_prepend(struct list *list, struct list *link)
 
 static inline void list_remove(struct list *link)
 {
-	link->prev->next = link->next;
-	link->next->prev = link->prev;
+	struct list *next = link->next, *prev = link->prev;
+
+	prev->next = next;
+	next->prev = prev;
 	list_init(link);
 }
 

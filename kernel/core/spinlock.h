@@ -68,13 +68,20 @@ static inline void spin_init(struct spinlock *lock, enum lock_rank rank, const c
 #endif
 }
 
+/* Takes a lock that somebody held just now. */
+static COLD inline void spin_lock_contended(struct spinlock *lock)
+{
+	do {
+		while (__atomic_load_n(&lock->word, __ATOMIC_RELAXED) != 0)
+			__builtin_ia32_pause();
+	} while (__atomic_exchange_n(&lock->word, 1, __ATOMIC_ACQUIRE) != 0);
+}
+
 static inline void spin_lock(struct spinlock *lock) ACQUIRES(lock) NO_LOCK_ANALYSIS
 {
 	spin_debug_acquire(lock);
-	while (__atomic_exchange_n(&lock->word, 1, __ATOMIC_ACQUIRE) != 0) {
-		while (__atomic_load_n(&lock->word, __ATOMIC_RELAXED) != 0)
-			__builtin_ia32_pause();
-	}
+	if (unlikely(__atomic_exchange_n(&lock->word, 1, __ATOMIC_ACQUIRE) != 0))
+		spin_lock_contended(lock);
 }
 
 static inline void spin_unlock(struct spinlock *lock) RELEASES(lock) NO_LOCK_ANALYSIS

@@ -145,7 +145,7 @@ static void call_fill(struct call *call, struct ring *ring, const struct ring_en
 	call->reply_caps = entry->reply_caps;
 	call->deferred = false;
 	call->detail = 0;
-	memcpy(params, ring->words + entry->msg_off, entry->msg_words * 8ul);
+	arch_copy_words(params, ring->words + entry->msg_off, entry->msg_words);
 	capnp_message_init(&call->params, params, entry->msg_words, call->param_slots, entry->cap_count);
 	capnp_builder_init(&call->results, results, MIN(CALL_RESULT_WORDS_MAX, entry->reply_words),
 			call->result_slots, CALL_CAPS_MAX);
@@ -177,7 +177,7 @@ static void deliver_results(struct call *call, struct ring_completion *outcome)
 	question->reserved = (uint8_t)(question->reserved - call->result_cap_count);
 	outcome->cap_count = (uint16_t)call->result_cap_count;
 	outcome->msg_words = call->results.used;
-	memcpy(question_reply_message(question), call->results.words, call->results.used * 8ul);
+	arch_copy_words(question_reply_message(question), call->results.words, call->results.used);
 }
 
 static void release_moved(struct call *call)
@@ -198,7 +198,6 @@ void object_call(struct ring *ring, const struct ring_entry *entry, struct cap_e
 	uint64_t params[CALL_PARAM_WORDS_MAX], results[CALL_RESULT_WORDS_MAX];
 	struct object *object = target->object;
 	struct ring_completion outcome = { .status = STATUS_OK, .id = entry->question };
-	struct question_release release;
 	struct call call;
 
 	if (unlikely(entry->msg_words > CALL_PARAM_WORDS_MAX)) {
@@ -241,6 +240,5 @@ void object_call(struct ring *ring, const struct ring_entry *entry, struct cap_e
 		outcome.detail = call.detail;
 	}
 	trace_answer(call.question, NULL, call.results.words, &outcome);
-	question_complete(call.question, &outcome, false, &release);
-	question_release(&release);
+	question_complete_own(call.question, &outcome);
 }

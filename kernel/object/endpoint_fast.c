@@ -1,131 +1,200 @@
 /*
  * The direct way of a blocking call and of its answer: one straight line each for what nearly all of them are, a SYNC
- * call without capabilities to a server that waits in a SYNC receive (or to a kernel object), and the SYNC return that
- * receives again.
+ * call without capabilities to a server that sleeps in a SYNC receive or to a kernel object, and the SYNC return that receives
+ * again.
  *
- * Asked by ring/dispatch.c before its table. Answers false, and then nothing has happened, for whatever is unusual or
- * wrong: endpoint_call.c is the general way and says what everything means.
+ * Asked by core/entry.c before it drains the ring. What is unusual or wrong is left, with nothing done, to the general way
+ * (enter_generally, then ring/dispatch.c and endpoint_call.c), which reads the entry anew and says what everything means.
  * Always true: what is done here, the general way would have done with the same outcome.
  */
 #include "kernel/cap/cap_table.h"
 #include "kernel/core/counters.h"
-#include "kernel/core/string.h"
+#include "kernel/core/entry.h"
 #include "kernel/object/endpoint_internal.h"
 #include "kernel/object/process.h"
 #include "kernel/ring/dispatch.h"
+#include "kernel/sched/sched.h"
+#include "kernel/trace/trace.h"
 
-/* An entry's first four bytes: operation, flags, method. */
+/* An entry's first word: operation, flags, method, target. */
 #define ENTRY_HEAD(op, flags) ((uint32_t)(op) | (uint32_t)(flags) << 8)
 #define ENTRY_HEAD_CALL       ENTRY_HEAD(CAP_OP_CALL, ENTRY_SYNC)
 #define ENTRY_HEAD_RETURN     ENTRY_HEAD(CAP_OP_RETURN, ENTRY_SYNC | ENTRY_REARM)
 
-/* Words 5 and 6 of an entry (sizes; capabilities, question and path): the bits that must be zero here. */
+/* Word 5 of an entry, sizes: the bits that must be zero here. */
 #define SIZES_CALL            0xffffffff00000000ull     /* records for the answer */
 #define SIZES_RETURN          0xffffff0000000000ull
-#define QUESTION_ONLY         (~((RING_QUESTIONS - 1ull) << 32))
+
+#define ARENA_WORDS           (RING_WORDS - RING_ARENA_OFF)
 
 STATIC_ASSERT((RING_QUESTIONS & (RING_QUESTIONS - 1)) == 0);
 STATIC_ASSERT(offsetof(struct ring_entry, msg_words) == 40 && offsetof(struct ring_entry, reply_caps) == 44);
 STATIC_ASSERT(offsetof(struct ring_entry, caps_off) == 48 && offsetof(struct ring_entry, question) == 52);
 STATIC_ASSERT(offsetof(struct ring_entry, deadline_ns) == 24 && offsetof(struct ring_entry, path) == 56);
+STATIC_ASSERT(offsetof(struct recv_header, method) == 4 && offsetof(struct recv_header, reply_words) == 56);
+STATIC_ASSERT(offsetof(struct recv_header, session_low) == 24 && offsetof(struct recv_header, epoch) == 40);
+/* What span_is_valid relies on: the largest span with all that can stand before it fits. */
+STATIC_ASSERT(MESSAGE_WORDS_MAX + RECV_HEADER_WORDS + 2 * UINT8_MAX <= ARENA_WORDS);
 
-/* No capabilities, deadline or path, nothing that must be zero; a message; a question that is not in use. */
-HOT_INLINE static inline bool is_plain(const struct ring *ring, const struct ring_entry *entry, uint64_t sizes)
+/* The span of a message of 1 to MESSAGE_WORDS_MAX words (the caller sees to that) with `before` words of header and
+ * records. */
+HOT_INLINE static inline bool span_is_valid(uint32_t off, uint32_t before, uint32_t words)
 {
-	const uint64_t *words = (const uint64_t *)entry;
-
-	if ((words[3] | words[7] | (words[5] & sizes) | (words[6] & QUESTION_ONLY)) != 0)
-		return false;
-	return entry->msg_off >= RING_ARENA_OFF && entry->msg_words != 0 &&
-			(uint64_t)entry->msg_off + entry->msg_words <= RING_WORDS &&
-			ring->questions[entry->question].kind == QUESTION_FREE;
+	return off - RING_ARENA_OFF <= ARENA_WORDS - before - words;
 }
 
-/* The span of an answer or a receive; `before`: header and records. */
-HOT_INLINE static inline bool reply_is_valid(const struct ring_entry *entry, uint32_t before)
+/*
+ * Reads the shared entry, each word once (the first, `head`, has been), to the question that it names, which stays free.
+ * NULL unless it has no capabilities, deadline or path, nothing that must be zero, and a question not in use.
+ */
+HOT_INLINE static inline struct question *question_read(struct ring *ring, const struct ring_entry *shared, uint64_t head,
+		uint64_t sizes)
 {
-	return entry->reply_off >= RING_ARENA_OFF && entry->reply_words <= MESSAGE_WORDS_MAX &&
-			(uint64_t)entry->reply_off + before + entry->reply_words <= RING_WORDS;
+	const volatile uint64_t *from = ((const union entry_words *)shared)->words;
+	uint64_t word6 = from[6], number = word6 << 32 | word6 >> 32, other;
+	struct question *question;
+	uint64_t *to;
+
+	/* The upper half is the question, the number of capabilities and the path's length; the lower where the former are. */
+	if (unlikely(number >= RING_QUESTIONS))
+		return NULL;
+	question = &ring->questions[number];
+	OPAQUE(question);
+	if (unlikely(question->kind != QUESTION_FREE))
+		return NULL;
+	to = ((union entry_words *)&question->entry)->words;
+	to[0] = head;
+	to[1] = from[1];
+	to[2] = from[2];
+	to[3] = other = from[3];
+	to[4] = from[4];
+	to[5] = from[5];
+	other |= to[5] & sizes;
+	to[6] = word6;
+	other |= to[7] = from[7];
+	return likely(!other) ? question : NULL;
+}
+
+/* Makes a question of what was read, for which the thread sleeps. */
+HOT_INLINE static inline void question_sleep(struct ring *ring, struct question *question, struct endpoint *endpoint)
+{
+	question->object = &endpoint->object;
+	ring->sync = question;
+	ring->thread->state = THREAD_WAIT_SYNC;
+	ring_head_advance(ring);
+}
+
+/* Locks the ring of a question if its thread sleeps for it. */
+HOT_INLINE static inline bool sleeper_lock(struct ring *ring, const struct question *question) NO_LOCK_ANALYSIS
+{
+	spin_lock(&ring->lock);
+	if (likely(ring->sync == question && ring->thread->state == THREAD_WAIT_SYNC))
+		return true;
+	spin_unlock(&ring->lock);
+	return false;
 }
 
 /* --- Call --------------------------------------------------------------------------------------- */
 
-/* Gives the call to the first receiver, if there is one that sleeps for it alone. Lock held. */
-HOT_INLINE static inline bool call_meet(struct ring *ring, const struct ring_entry *entry, struct export *export,
-		struct endpoint *endpoint) REQUIRES(endpoint->lock)
+/* Header and message, where the receiver reads them. */
+HOT_INLINE static inline void message_deliver(const struct ring *from, const struct question *call, const struct ring *to,
+		const struct question *receiver, const struct export *export, const struct session *session)
 {
-	struct question *receiver = container_of(endpoint->receivers.next, struct question, link);
-	struct ring_completion outcome = { .status = STATUS_OK, .msg_words = entry->msg_words, .detail = export->tag };
+	const struct ring_entry *entry = &call->entry;
+	const struct endpoint *endpoint = export->endpoint;
+	uint64_t *span = to->words + receiver->entry.reply_off;
+
+	span[0] = RECV_KIND_CALL | (uint64_t)entry->method << 32;
+	span[1] = export->tag;
+	span[2] = entry->interface;
+	span[3] = endpoint->reference.low;
+	span[4] = endpoint->reference.high;
+	span[5] = session->epoch;
+	span[6] = 0;
+	span[7] = entry->reply_words;
+	arch_copy_words(span + RECV_HEADER_WORDS + 2u * receiver->entry.reply_caps, from->words + entry->msg_off,
+			entry->msg_words);
+}
+
+/* Gives the call to the first receiver, if there is one that sleeps for it alone: its thread, or NULL. Lock held. */
+HOT_INLINE static inline struct thread *call_meet(struct ring *ring, struct question *call, struct export *export,
+		struct endpoint *endpoint) NO_LOCK_ANALYSIS
+{
+	struct list *first = endpoint->receivers.next;
+	struct question *receiver = container_of(first, struct question, link);
+	struct ring_completion outcome = { .status = STATUS_OK, .detail = export->tag };
 	uint32_t slot = endpoint->service_free;
 	struct service *service = &endpoint->services[slot];
 	const struct session *session = ring->process->session;
-	struct recv_header *header;
-	struct question *call;
-	struct ring *to;
+	struct ring *to = receiver->ring;
 
-	if (list_empty(&endpoint->receivers) || endpoint->pending_count || !slot || endpoint->closed ||
+	if (unlikely(first == &endpoint->receivers || endpoint->pending_count || !slot || endpoint->closed ||
 			(export->incarnation && export->incarnation != endpoint->incarnation) ||
-			endpoint->seen_session != session->number + 1 || !(receiver->entry.flags & ENTRY_SYNC))
-		return false;
-	call = question_begin(ring, entry, QUESTION_CALL, &endpoint->object);
-	call->export = export;
+			endpoint->seen_session != session->number + 1 || !sleeper_lock(to, receiver)))
+		return NULL;
+	OPAQUE(service);
+	call->kind = QUESTION_CALL;
 	call->call_state = CALL_DELIVERED;
+	call->export = export;
 	call->service = slot;
 	object_hold(&export->object);
-	list_remove(&receiver->link);
+	question_sleep(ring, call, endpoint);
+	list_remove(first);
 	endpoint->receiver_count--;
-	to = receiver->ring;
 	endpoint->service_free = service->next_free;
 	endpoint->service_count++;
 	service->state = SERVICE_ACTIVE;
 	service->call = call;
 	service->server = to->process;
 	service->incarnation = endpoint->incarnation;
+	message_deliver(ring, call, to, receiver, export, session);
+	outcome.msg_words = call->entry.msg_words;
 	outcome.id = slot | service->generation << SERVICE_SLOT_BITS;
-	header = (struct recv_header *)(to->words + receiver->entry.reply_off);
-	*header = (struct recv_header){ .kind = RECV_KIND_CALL, .method = entry->method, .tag = export->tag,
-			.interface = entry->interface, .session_low = endpoint->reference.low,
-			.session_high = endpoint->reference.high, .epoch = session->epoch,
-			.reply_words = entry->reply_words };
-	memcpy((uint64_t *)(header + 1) + 2u * receiver->entry.reply_caps, ring->words + entry->msg_off,
-			entry->msg_words * 8ul);
-	question_complete_sync(receiver, &outcome);
-	return true;
+	question_complete_direct(receiver, &outcome);
+	spin_unlock(&to->lock);
+	counters.calls++;
+	return to->thread;
 }
 
-NO_BUFFER HOT_INLINE static inline bool call_fast(struct ring *ring, const struct ring_entry *entry)
+/* A call of a kernel object, performed at once; it may leave the caller waiting. */
+NO_BUFFER static struct arch_context *call_object(struct ring *ring, struct question *call, struct cap_entry *target)
 {
+	counters.calls++;
+	ring_head_advance(ring);
+	object_call(ring, &call->entry, target);
+	return enter_finish(ring);
+}
+
+NO_BUFFER static NOINLINE struct arch_context *call_fast(struct ring *ring, const struct ring_entry *shared, uint64_t head)
+{
+	struct question *call = question_read(ring, shared, head, SIZES_CALL);
 	struct cap_entry *target;
 	struct endpoint *endpoint;
 	struct export *export;
-	bool has_interface, met;
+	struct thread *server;
 
-	if (unlikely(!is_plain(ring, entry, SIZES_CALL) || !reply_is_valid(entry, 0) ||
-			cap_table_lookup(&ring->process->caps, entry->target, &target) != STATUS_OK ||
-			!facet_has_method(target->facet, entry->interface, entry->method, &has_interface)))
-		return false;
-	if (target->object->type != &export_type) {
-		if (unlikely(entry->msg_words > MESSAGE_WORDS_MAX || !target->object->type->call))
-			return false;
-		counters.calls++;
-		object_call(ring, entry, target);
-		return true;
-	}
+	if (unlikely(!call || call->entry.msg_words - 1u >= MESSAGE_WORDS_MAX ||
+			!span_is_valid(call->entry.msg_off, 0, call->entry.msg_words) ||
+			call->entry.reply_words > MESSAGE_WORDS_MAX ||
+			!span_is_valid(call->entry.reply_off, 0, call->entry.reply_words) ||
+			cap_table_lookup(&ring->process->caps, call->entry.target, &target) != STATUS_OK ||
+			!facet_has_own_method(target->facet, call->entry.interface, call->entry.method)))
+		return enter_generally();
+	if (target->object->type != &export_type)
+		return target->object->type->call ? call_object(ring, call, target) : enter_generally();
 	export = container_of(target->object, struct export, object);
 	endpoint = export->endpoint;
-	if (unlikely(entry->msg_words > endpoint->message_words))
-		return false;
+	if (unlikely(call->entry.msg_words > endpoint->message_words))
+		return enter_generally();
 	spin_lock(&endpoint->lock);
-	met = call_meet(ring, entry, export, endpoint);
+	server = call_meet(ring, call, export, endpoint);
 	spin_unlock(&endpoint->lock);
-	if (likely(met))
-		counters.calls++;
-	return met;
+	return likely(server) ? sched_pass(ring->thread, server) : enter_generally();
 }
 
 /* --- Return ------------------------------------------------------------------------------------- */
 
-/* The call in service that this answers, if nothing else is to be done at this endpoint; NULL otherwise. Lock held. */
+/* The call in service that is answered, if nothing else is to be done at this endpoint; NULL otherwise. Lock held. */
 HOT_INLINE static inline struct service *return_service(const struct ring *ring, const struct ring_entry *entry,
 		const struct endpoint *endpoint) REQUIRES(endpoint->lock)
 {
@@ -133,27 +202,36 @@ HOT_INLINE static inline struct service *return_service(const struct ring *ring,
 	struct service *service = &endpoint->services[slot];
 	const struct question *call;
 
+	OPAQUE(service);
 	if (slot == 0 || slot > endpoint->calls || service->state != SERVICE_ACTIVE ||
 			service->generation != entry->interface >> SERVICE_SLOT_BITS || endpoint->closed ||
 			endpoint->server != ring->process || endpoint->pending_count ||
 			!list_empty(&endpoint->cancelled) || !list_empty(&endpoint->idle_exports))
 		return NULL;
 	call = service->call;
-	if ((call->entry.flags & (ENTRY_SYNC | ENTRY_KEEP)) != ENTRY_SYNC || call->reserved || call->timer.queued ||
-			entry->msg_words > call->entry.reply_words)
+	if (call->entry.flags != ENTRY_SYNC || call->reserved || call->timer.queued ||
+			entry->msg_words - 1u >= call->entry.reply_words)
 		return NULL;
 	return service;
 }
 
-/* Answers the call and receives again: the export that the call was made through. Lock held. */
-HOT_INLINE static inline struct export *return_meet(struct ring *ring, const struct ring_entry *entry,
-		struct endpoint *endpoint, struct service *service) REQUIRES(endpoint->lock)
+/* Answers the call, which its thread sleeps for, and receives again: that thread, or NULL. Lock held. */
+HOT_INLINE static inline struct thread *return_meet(struct ring *ring, struct question *receiver, struct endpoint *endpoint,
+		struct export **export) NO_LOCK_ANALYSIS
 {
-	struct question *call = service->call, *receiver;
-	struct ring_completion outcome = { .status = STATUS_OK, .msg_words = entry->msg_words, .id = call->number };
-	struct export *export = call->export;
+	const struct ring_entry *entry = &receiver->entry;
+	struct service *service = return_service(ring, entry, endpoint);
+	struct ring_completion outcome = { .status = STATUS_OK };
+	struct question *call;
+	struct ring *to;
 
-	memcpy(question_reply_message(call), ring->words + entry->msg_off, entry->msg_words * 8ul);
+	if (unlikely(!service))
+		return NULL;
+	call = service->call;
+	to = call->ring;
+	if (unlikely(!sleeper_lock(to, call)))
+		return NULL;
+	arch_copy_words(to->words + call->entry.reply_off, ring->words + entry->msg_off, entry->msg_words);
 	service->state = SERVICE_FREE;
 	service->generation = (service->generation + 1) & SERVICE_GENERATION_MASK;
 	service->call = NULL;
@@ -161,50 +239,68 @@ HOT_INLINE static inline struct export *return_meet(struct ring *ring, const str
 	service->next_free = endpoint->service_free;
 	endpoint->service_free = call->service;
 	endpoint->service_count--;
-	question_complete_sync(call, &outcome);
-	receiver = question_begin(ring, entry, QUESTION_RECV, &endpoint->object);
+	receiver->kind = QUESTION_RECV;
+	receiver->call_state = CALL_NONE;
+	receiver->reserved = entry->reply_caps;
 	receiver->incarnation = endpoint->incarnation;
+	question_sleep(ring, receiver, endpoint);
 	list_append(&endpoint->receivers, &receiver->link);
 	endpoint->receiver_count++;
-	return export;
+	*export = call->export;
+	outcome.msg_words = entry->msg_words;
+	outcome.id = call->number;
+	question_complete_direct(call, &outcome);
+	spin_unlock(&to->lock);
+	return to->thread;
 }
 
-NO_BUFFER HOT_INLINE static inline bool return_fast(struct ring *ring, const struct ring_entry *entry)
+NO_BUFFER static NOINLINE struct arch_context *return_fast(struct ring *ring, const struct ring_entry *shared, uint64_t head)
 {
+	struct question *receiver = question_read(ring, shared, head, SIZES_RETURN);
 	struct cap_table *caps = &ring->process->caps;
-	struct export *export = NULL;
+	const struct ring_entry *entry;
 	struct cap_entry *target;
 	struct endpoint *endpoint;
-	struct service *service;
+	struct export *export;
+	struct thread *caller;
 	uint64_t detail;
 
-	if (unlikely(!is_plain(ring, entry, SIZES_RETURN) ||
-			!reply_is_valid(entry, RECV_HEADER_WORDS + 2u * entry->reply_caps) ||
+	if (unlikely(!receiver))
+		return enter_generally();
+	entry = &receiver->entry;
+	if (unlikely(entry->reply_words > MESSAGE_WORDS_MAX ||
+			!span_is_valid(entry->msg_off, 0, entry->msg_words) ||
+			!span_is_valid(entry->reply_off, RECV_HEADER_WORDS + 2u * entry->reply_caps, entry->reply_words) ||
 			cap_table_lookup(caps, entry->target, &target) != STATUS_OK ||
 			target->object->type != &endpoint_type))
-		return false;
+		return enter_generally();
 	endpoint = container_of(target->object, struct endpoint, object);
 	if (unlikely(entry->reply_words < endpoint->message_words || entry->reply_caps < endpoint->capabilities ||
-			cap_table_reserve(caps, entry->reply_caps, &detail) != STATUS_OK))
-		return false;
+			(entry->reply_caps && cap_table_reserve_kept(caps, entry->reply_caps, &detail) != STATUS_OK)))
+		return enter_generally();
 	spin_lock(&endpoint->lock);
-	service = return_service(ring, entry, endpoint);
-	if (likely(service))
-		export = return_meet(ring, entry, endpoint, service);
+	caller = return_meet(ring, receiver, endpoint, &export);
 	spin_unlock(&endpoint->lock);
-	if (unlikely(!service)) {
-		cap_table_unreserve(caps, entry->reply_caps);
-		return false;
+	if (unlikely(!caller)) {
+		if (entry->reply_caps)
+			cap_table_keep(caps, entry->reply_caps);
+		return enter_generally();
 	}
 	object_unhold(&export->object);
-	return true;
+	return sched_pass(ring->thread, caller);
 }
 
-NO_BUFFER bool endpoint_fast(struct ring *ring, const struct ring_entry *entry)
+NO_BUFFER HOT_INLINE struct arch_context *endpoint_enter(struct ring *ring)
 {
-	const uint32_t head = *(const uint32_t *)(const void *)entry;
+	const struct ring_entry *shared = &ring->sq[ring_index_place(ring->sq_head, RING_SQ_ENTRIES)];
+	uint64_t head = READ_ONCE(((const union entry_words *)shared)->words[0]);
 
+	/* The direct way tells nobody what it does. */
+	if (trace_is_on())
+		return enter_generally();
 	if ((head & 0xffff) == ENTRY_HEAD_CALL)
-		return call_fast(ring, entry);
-	return head == ENTRY_HEAD_RETURN && return_fast(ring, entry);
+		return call_fast(ring, shared, head);
+	if ((uint32_t)head == ENTRY_HEAD_RETURN)
+		return return_fast(ring, shared, head);
+	return ring_enter(ring, shared, head);
 }

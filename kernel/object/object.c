@@ -1,5 +1,5 @@
 /*
- * The two counts of every kernel object; see object.h. Nothing else changes them.
+ * The two counts of every kernel object; see object.h. Nothing else changes them but what is inline there.
  * Always true: an object with holds has a reference for them; a count never wraps; an object at zero references is never revived.
  */
 #include "kernel/object/object.h"
@@ -36,22 +36,16 @@ uint64_t object_number(struct object *object)
 	return number;
 }
 
-void object_get(struct object *object)
+COLD void object_count_wrong(const struct object *object)
 {
-	uint32_t before = __atomic_fetch_add(&object->references, 1, __ATOMIC_RELAXED);
-
-	ASSERT(before != 0 && before != UINT32_MAX);
+	panic("a %s has %u references and %u holds", object->type->name, object->references, object->holds);
 }
 
-void object_put(struct object *object)
+void object_last_put(struct object *object)
 {
 	struct ledger *ledger = object->ledger;
-	uint32_t before = __atomic_fetch_sub(&object->references, 1, __ATOMIC_ACQ_REL);
 
-	ASSERT(before != 0);
-	if (before != 1)
-		return;
-	ASSERT(object->holds == 0);
+	ASSERT(object->references == 0 && object->holds == 0);
 	object->type->destroy(object);
 	if (ledger) {
 		ledger_refund(ledger, RESOURCE_CLASS_OBJECTS, 1);
@@ -59,13 +53,10 @@ void object_put(struct object *object)
 	}
 }
 
-void object_hold(struct object *object)
+void object_first_hold(struct object *object, uint32_t before)
 {
-	uint32_t before = __atomic_fetch_add(&object->holds, 1, __ATOMIC_RELAXED);
-
-	ASSERT(before != UINT32_MAX);
-	if (before == 0)
-		object_get(object);
+	ASSERT(before == 0);
+	object_get(object);
 }
 
 /*
@@ -89,13 +80,9 @@ static void close_in_turn(struct object *object)
 	cpu->closing = false;
 }
 
-void object_unhold(struct object *object)
+void object_last_unhold(struct object *object, uint32_t before)
 {
-	uint32_t before = __atomic_fetch_sub(&object->holds, 1, __ATOMIC_ACQ_REL);
-
-	ASSERT(before != 0);
-	if (likely(before != 1))
-		return;
+	ASSERT(before == 1);
 	if (object->type->on_last_hold)
 		close_in_turn(object);
 	else

@@ -4,7 +4,7 @@
  * References keep the memory; holds are entries in capability tables and capabilities in transit.
  * When the last hold goes, the type's `on_last_hold` closes the object (wakes waiters, ends calls);
  * when the last reference goes, its memory goes and the ledger is refunded. All holds together have one reference.
- * Only object.c changes the counts.
+ * Only object.c and the functions below change the counts.
  */
 #ifndef KERNEL_OBJECT_OBJECT_H
 #define KERNEL_OBJECT_OBJECT_H
@@ -59,13 +59,51 @@ void object_init(struct object *object, const struct object_type *type, struct l
 /* A number that no other object has or will have. It tells nothing about the object and is no authority. */
 uint64_t object_number(struct object *object);
 
-void object_get(struct object *object);
+/* Panics. */
+void object_count_wrong(const struct object *object);
+/* The last reference has gone. */
+void object_last_put(struct object *object);
+
+static inline void object_get(struct object *object)
+{
+	uint32_t before = __atomic_fetch_add(&object->references, 1, __ATOMIC_RELAXED);
+
+	if (unlikely(before + 1 <= 1))      /* was 0, or has wrapped */
+		object_count_wrong(object);
+}
+
 /* May destroy the object: call without locks. */
-void object_put(struct object *object);
+static inline void object_put(struct object *object)
+{
+	uint32_t before = __atomic_fetch_sub(&object->references, 1, __ATOMIC_ACQ_REL);
+
+	if (unlikely(before == 1))
+		object_last_put(object);
+	else if (unlikely(before == 0))
+		object_count_wrong(object);
+}
+
+/* The first hold has been taken, or one too many. */
+void object_first_hold(struct object *object, uint32_t before);
+/* The last hold has gone, or one more than there were. */
+void object_last_unhold(struct object *object, uint32_t before);
 
 /* One more hold; the first one takes a reference. The caller has a hold or a reference. */
-void object_hold(struct object *object);
+static inline void object_hold(struct object *object)
+{
+	uint32_t before = __atomic_fetch_add(&object->holds, 1, __ATOMIC_RELAXED);
+
+	if (unlikely(before + 1 <= 1))
+		object_first_hold(object, before);
+}
+
 /* May close and destroy the object, at the latest when the outermost unhold returns: call without locks. */
-void object_unhold(struct object *object);
+static inline void object_unhold(struct object *object)
+{
+	uint32_t before = __atomic_fetch_sub(&object->holds, 1, __ATOMIC_ACQ_REL);
+
+	if (unlikely(before <= 1))
+		object_last_unhold(object, before);
+}
 
 #endif

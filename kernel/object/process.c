@@ -34,7 +34,7 @@ static struct slab_cache crash_cache = SLAB_CACHE("crash_info", struct crash_inf
 
 struct spinlock process_tree_lock = SPINLOCK_INIT(LOCK_RANK_PROCESS_TREE, "process_tree");
 struct list process_tree = LIST_INIT(process_tree);
-struct list reaper_list = LIST_INIT(reaper_list);
+static struct list reaper_list = LIST_INIT(reaper_list);
 /* Each lane has about every eighth process of the lane below it (of the tree, the first), by rising id too. */
 static struct list process_lanes[PROCESS_LANES] = {
 	LIST_INIT(process_lanes[0]), LIST_INIT(process_lanes[1]), LIST_INIT(process_lanes[2]), LIST_INIT(process_lanes[3]),
@@ -484,6 +484,7 @@ void reaper_add(struct reaper_work *work)
 	spin_lock(&process_tree_lock);
 	list_append(&reaper_list, &work->link);
 	spin_unlock(&process_tree_lock);
+	sched_reap();
 }
 
 void reaper_remove(struct reaper_work *work)
@@ -508,7 +509,7 @@ bool reaper_step(void)
 		list_append(&reaper_list, &work->link);
 		spin_unlock(&process_tree_lock);
 	}
-	return reaper_pending();
+	return !list_empty(&reaper_list);
 }
 
 void process_destroy(struct object *object)

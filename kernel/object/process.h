@@ -120,9 +120,6 @@ void reaper_add(struct reaper_work *work);
 void reaper_remove(struct reaper_work *work);
 /* One bounded step of the reaper's work, in turns; true if there is more to do. */
 bool reaper_step(void);
-static inline bool reaper_pending(void);
-extern struct list reaper_list;
-static inline bool reaper_pending(void) { return !list_empty(&reaper_list); }
 
 void process_check(struct process *process);
 

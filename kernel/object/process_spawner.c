@@ -243,6 +243,8 @@ static status_t spawner_create(void *self, struct call *call, struct process_spa
 		ledger_refund(call->payer, RESOURCE_CLASS_OBJECTS, 1);
 		return call_refuse(call, STATUS_OVERLOADED, REASON_KERNEL_MEMORY, 0, 0, 0);
 	}
+	/* What the caller's receives keep must not be missing to its children. */
+	cap_table_unkeep(&call->process->caps);
 	status = process_create(name.chars, name.bytes, call->process->id, call->process->session, call->payer, limit,
 			&builder->process, &call->detail);
 	if (status != STATUS_OK) {

@@ -101,17 +101,18 @@ HOT_INLINE static inline void complete_sync(struct question *question, const str
 	}
 }
 
-NO_BUFFER HOT_INLINE void question_complete_sync(struct question *question, const struct ring_completion *outcome)
+NO_BUFFER HOT_INLINE void question_complete_direct(struct question *question, const struct ring_completion *outcome)
 {
 	struct ring *ring = question->ring;
 
 	DEBUG_ASSERT(question_in_flight(question) && !question->transfer && !question->grant && !question->forward);
+	DEBUG_ASSERT(ring->sync == question && ring->thread->state == THREAD_WAIT_SYNC);
 	if (question->reserved)
-		cap_table_unreserve(&ring->process->caps, question->reserved);
-	spin_lock(&ring->lock);
+		cap_table_keep(&ring->process->caps, question->reserved);
 	question_clear(question);
-	complete_sync(question, outcome, true);
-	spin_unlock(&ring->lock);
+	ring->sync = NULL;
+	reply_slot_write(ring, question->entry.user_data, outcome);
+	arch_context_set_result(&ring->thread->context, outcome->status);
 }
 
 /* What remains of a question that has ended: nothing, or with flag KEEP its answer. Ring locked. */
@@ -184,6 +185,27 @@ NO_BUFFER bool question_report(struct question *question, struct ring_completion
 	return room;
 }
 
+NO_BUFFER HOT_INLINE void question_complete_own(struct question *question, struct ring_completion *outcome)
+{
+	struct ring *ring = question->ring;
+	struct object *object = question->object;
+	struct question_release release;
+
+	if (unlikely(question->entry.flags != ENTRY_SYNC || question->reserved || question->timer.queued ||
+			!list_empty(&question->held) || trace_is_on())) {
+		question_complete(question, outcome, false, &release);
+		question_release(&release);
+		return;
+	}
+	DEBUG_ASSERT(question->kind == QUESTION_OBJECT && !question->grant && !question->transfer && !question->export);
+	spin_lock(&ring->lock);
+	question_clear(question);
+	ring->sync = NULL;
+	reply_slot_write(ring, question->entry.user_data, outcome);
+	spin_unlock(&ring->lock);
+	object_put(object);
+}
+
 void question_keep_refusal(struct question *question, const struct ring_entry *entry, status_t status, uint64_t detail)
 {
 	struct ring_completion outcome = { .status = status, .detail = detail };
@@ -239,7 +261,8 @@ NO_BUFFER void question_answer(struct question *question, status_t status, uint6
 		outcome.msg_words = words;
 	}
 	trace_answer(question, NULL, message, &outcome);
-	question_complete(question, &outcome, false, &release);
+	/* Who sleeps for this alone is next if the running thread goes to sleep, as after a call. */
+	question_complete(question, &outcome, question->entry.flags & ENTRY_SYNC, &release);
 	question_release(&release);
 }
 

@@ -7,6 +7,7 @@
 #include "kernel/cap/cap_table.h"
 #include "kernel/cap/transfer.h"
 #include "kernel/core/counters.h"
+#include "kernel/core/entry.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/string.h"
 #include "kernel/object/call.h"
@@ -21,14 +22,6 @@
 #include "kernel/ring/ring.h"
 #include "kernel/sched/sched.h"
 #include "kernel/trace/trace.h"
-
-#define ENTRY_WORDS 8
-
-/* An entry as eight words; the masks below are in this form. */
-union entry_words {
-	struct ring_entry entry;
-	uint64_t          words[ENTRY_WORDS];
-};
 
 struct ring_op {
 	const char *name;
@@ -108,7 +101,8 @@ NO_BUFFER HOT_INLINE struct question *question_begin(struct ring *ring, const st
 	struct question *question = &ring->questions[entry->question];
 
 	DEBUG_ASSERT(question->kind == QUESTION_FREE);
-	question->entry = *entry;
+	if (entry != &question->entry)
+		question->entry = *entry;
 	question->kind = (uint8_t)kind;
 	question->call_state = CALL_NONE;
 	question->reserved = entry->reply_caps;
@@ -547,10 +541,11 @@ static const struct ring_op ring_ops[] = {
 	[CAP_OP_RETIRE] = { "retire", ENTRY_SYNC | ENTRY_QUIET,
 		{ .target = ALL32, .interface = ALL64, .deadline_ns = ALL64 }, retire_perform },
 };
-STATIC_ASSERT(ARRAY_LEN(ring_ops) == CAP_OP_RETIRE + 1);
+#define RING_OPS ARRAY_LEN(ring_ops)
+STATIC_ASSERT(RING_OPS == CAP_OP_RETIRE + 1);
 
 /* The bits that an entry of each operation must not have; made from the table at boot. */
-static union entry_words forbidden[ARRAY_LEN(ring_ops)];
+static union entry_words forbidden[RING_OPS];
 
 void ring_ops_init(void)
 {
@@ -565,74 +560,117 @@ void ring_ops_init(void)
 	}
 }
 
-/* The one reading of a shared entry: each word is loaded once. */
-static void entry_copy(struct ring_entry *entry, const struct ring_entry *shared)
+/* Whatever else the entry says. */
+static COLD void unknown_perform(struct ring *ring, const struct ring_entry *shared, uint64_t head)
 {
-	uint64_t *to = ((union entry_words *)entry)->words;
-	const volatile uint64_t *from = ((const union entry_words *)shared)->words;
+	union entry_words taken = { .words = { head, READ_ONCE(shared->user_data) } };
 
-#pragma clang loop unroll(full)
-	for (uint32_t i = 0; i < ENTRY_WORDS; i++)
-		to[i] = from[i];
+	ring_head_advance(ring);
+	unimplemented_perform(ring, &taken.entry);
 }
 
-NO_BUFFER static void dispatch(struct ring *ring, const struct ring_entry *entry)
+/* Takes an entry, reading each word once (the first, `head`, has been), and performs it. */
+NO_BUFFER HOT_INLINE static inline void dispatch(struct ring *ring, const struct ring_entry *shared, uint64_t head)
 {
-	const uint64_t *words = ((const union entry_words *)entry)->words;
-	uint64_t wrong = 0;
+	const volatile uint64_t *from = ((const union entry_words *)shared)->words;
+	uint64_t *to = ((union entry_words *)&ring->taken)->words;
+	uint32_t op = head & 0xff;
+	const uint64_t *mask = forbidden[op].words;
+	uint64_t wrong;
 
-	if (unlikely(entry->op >= ARRAY_LEN(ring_ops))) {
-		unimplemented_perform(ring, entry);
+	if (unlikely(op >= RING_OPS)) {
+		unknown_perform(ring, shared, head);
 		return;
 	}
+	to[0] = head;
+	wrong = head & mask[0];
 #pragma clang loop unroll(full)
-	for (uint32_t i = 0; i < ENTRY_WORDS; i++)
-		wrong |= words[i] & forbidden[entry->op].words[i];
+	for (uint32_t i = 1; i < ENTRY_WORDS; i++) {
+		to[i] = from[i];
+		wrong |= to[i] & mask[i];
+		OPAQUE(wrong);      /* word by word: eight at once would not fit in the registers */
+	}
+	ring_head_advance(ring);
 	if (likely(!wrong))
-		ring_ops[entry->op].perform(ring, entry);
+		ring_ops[op].perform(ring, &ring->taken);
 	else
-		complete(ring, entry, STATUS_BAD_ENTRY, 0);
+		complete(ring, &ring->taken, STATUS_BAD_ENTRY, 0);
 }
 
-/* How many entries the program has published; a tail that makes no sense counts as a full queue. */
-static uint32_t published(struct ring *ring)
+/* Takes up to `count` entries as long as they are NOPs without flags, and completes each where it is read; for programs that
+ * measure or wake the kernel. How many. */
+NO_BUFFER static uint32_t nops_perform(struct ring *ring, uint32_t count)
 {
-	uint32_t tail = LOAD_ACQUIRE(&ring->header->sq_tail);
-	uint32_t count = ring_index_put(ring->sq_head, tail, RING_SQ_ENTRIES);
+	const struct ring_entry *entries = ring->sq;
+	struct ring_completion *completions = ring->cq;
+	uint32_t done, head = ring->sq_head, tail;
 
-	if (unlikely(count != ring_index_count(ring->sq_head, tail)))
-		ring->header->clamped++;
-	return count;
+	spin_lock(&ring->lock);
+	tail = ring->cq_tail;
+	count = MIN(count, RING_CQ_ENTRIES - ring->in_flight - (tail - ring->cq_head_seen));
+	for (done = 0; done < count; done++) {
+		const volatile uint64_t *from = ((const union entry_words *)&entries[ring_index_place(head, RING_SQ_ENTRIES)])->words;
+		struct ring_completion *completion = &completions[ring_index_place(tail, RING_CQ_ENTRIES)];
+
+		if (from[0] != CAP_OP_NOP)
+			break;
+		completion->user_data = from[1];
+		completion->status = (from[2] | from[3] | from[4] | from[5] | from[6] | from[7]) == 0 ? STATUS_OK :
+				STATUS_BAD_ENTRY;
+		completion->flags = 0;
+		completion->cap_count = 0;
+		completion->msg_words = 0;
+		completion->id = 0;
+		completion->detail = 0;
+		head++;
+		tail++;
+	}
+	ring->cq_tail = tail;
+	STORE_RELEASE(&ring->header->cq_tail, tail);
+	spin_unlock(&ring->lock);
+	ring->sq_head = head;
+	STORE_RELEASE(&ring->header->sq_head, head);
+	return done;
 }
 
-static void head_advance(struct ring *ring)
+NO_BUFFER NOINLINE struct arch_context *ring_enter(struct ring *ring, const struct ring_entry *shared, uint64_t head)
 {
-	ring->sq_head++;
-	STORE_RELEASE(&ring->header->sq_head, ring->sq_head);
+	if (unlikely(!(head & (uint64_t)ENTRY_SYNC << 8)))
+		return enter_generally();
+	dispatch(ring, shared, head);
+	return enter_finish(ring);
+}
+
+/* A SYNC entry that is not the last, or not alone with its wish, is completed as an ordinary one. */
+static COLD void misplaced(struct ring *ring, const struct ring_entry *shared)
+{
+	struct ring_entry entry = { .user_data = READ_ONCE(shared->user_data) };
+
+	ring_head_advance(ring);
+	complete(ring, &entry, STATUS_BAD_ENTRY, 0);
 }
 
 NO_BUFFER bool ring_drain(struct ring *ring, bool sync_allowed)
 {
-	struct ring_entry *entry = &ring->taken;
+	for (uint32_t nops, count = ring_submitted(ring); count > 0; count--) {
+		const struct ring_entry *shared = &ring->sq[ring_index_place(ring->sq_head, RING_SQ_ENTRIES)];
+		uint64_t head = READ_ONCE(((const union entry_words *)shared)->words[0]);
+		bool sync = head & (uint64_t)ENTRY_SYNC << 8;
 
-	for (uint32_t count = published(ring); count > 0; count--) {
-		entry_copy(entry, &ring->sq[ring_index_place(ring->sq_head, RING_SQ_ENTRIES)]);
-		if (likely((entry->flags & ENTRY_SYNC) && count == 1 && sync_allowed)) {
-			head_advance(ring);
-			/* The direct way tells nobody what it does. */
-			if (trace_is_on() || !endpoint_fast(ring, entry))
-				dispatch(ring, entry);
+		if (sync && count == 1 && sync_allowed) {
+			dispatch(ring, shared, head);
 			return true;
 		}
 		if (unlikely(!ring_has_credit(ring)))
 			break;
-		head_advance(ring);
-		if (unlikely(entry->flags & ENTRY_SYNC)) {      /* not where it may stand */
-			entry->flags = 0;
-			complete(ring, entry, STATUS_BAD_ENTRY, 0);
-		} else {
-			dispatch(ring, entry);
+		if (head == CAP_OP_NOP && (nops = nops_perform(ring, count))) {
+			count -= nops - 1;
+			continue;
 		}
+		if (likely(!sync))
+			dispatch(ring, shared, head);
+		else      /* not where it may stand */
+			misplaced(ring, shared);
 		if (unlikely(ring->thread->state != THREAD_RUNNING))
 			break;
 	}

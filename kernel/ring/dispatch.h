@@ -8,6 +8,14 @@
 
 struct cap_entry;
 
+#define ENTRY_WORDS 8
+
+/* An entry as eight words, for masks and for loading. */
+union entry_words {
+	struct ring_entry entry;
+	uint64_t          words[ENTRY_WORDS];
+};
+
 /* Completes the operation table; once at boot. */
 void ring_ops_init(void);
 
@@ -15,6 +23,9 @@ void ring_ops_init(void);
  * taken (its outcome is ring->sync_result unless ring->sync still names its question). `sync_allowed`: the
  * arguments of cap_enter permit one. */
 bool ring_drain(struct ring *ring, bool sync_allowed);
+
+/* The one entry in the queue, of which `head` is the first word: the context to leave with. */
+struct arch_context *ring_enter(struct ring *ring, const struct ring_entry *shared, uint64_t head);
 
 /* Makes the entry's question (which is free) one in flight at `object` (takes a reference). Reserved slots named
  * by the entry have been set aside already. */

@@ -77,17 +77,6 @@ void ring_destroy(struct ring *ring)
 	heap_free(ring, sizeof(*ring));
 }
 
-uint32_t ring_available(struct ring *ring)
-{
-	uint32_t claimed = LOAD_ACQUIRE(&ring->header->cq_head);
-	uint32_t head = ring_index_read(ring->cq_head_seen, claimed, ring->cq_tail);
-
-	if (unlikely(head != claimed))
-		ring->header->clamped++;
-	ring->cq_head_seen = head;
-	return ring_index_count(head, ring->cq_tail);
-}
-
 void ring_check(struct ring *ring)
 {
 	uint32_t in_flight = 0;

@@ -107,7 +107,7 @@ struct ring {
 	struct ring_entry   taken;          /* p, the entry being performed */
 	uint32_t            sq_head;        /* p */
 	uint32_t            cq_tail;        /* r */
-	uint32_t            cq_head_seen;   /* r, the program's index as last believed */
+	uint32_t            cq_head_seen;   /* r, the program's index as last believed; but see ring_glance */
 	uint32_t            in_flight;      /* r, accepted, not completed, without SYNC */
 	struct question    *sync;           /* r, the question that the thread sleeps for */
 	int64_t             sync_result;    /* p, what the last SYNC entry came to */
@@ -121,8 +121,48 @@ struct ring *ring_create(struct thread *thread, struct process *process) MUST_US
 void ring_destroy(struct ring *ring);      /* no question is in flight */
 void ring_set_address(struct ring *ring, uint64_t address);
 
-/* Completions that the program can read now. Clamps and counts a corrupt index. */
-uint32_t ring_available(struct ring *ring);
+/* Completions that the program can read now. An index of the program's that makes no sense is corrected and counted.
+ * Ring locked. */
+static inline uint32_t ring_available(struct ring *ring)
+{
+	uint32_t claimed = LOAD_ACQUIRE(&ring->header->cq_head);
+	uint32_t head = ring_index_read(ring->cq_head_seen, claimed, ring->cq_tail);
+
+	if (unlikely(head != claimed))
+		ring->header->clamped++;
+	ring->cq_head_seen = head;
+	return ring_index_count(head, ring->cq_tail);
+}
+
+/* The same for the thread's own entry at a glance, without the lock; false if the program's index makes no sense. That
+ * another processor may put an older head in the place of this one is harmless: it promises less room. */
+static inline bool ring_glance(struct ring *ring, uint32_t *unread)
+{
+	uint32_t claimed = LOAD_ACQUIRE(&ring->header->cq_head), tail = READ_ONCE(ring->cq_tail);
+	uint32_t head = ring_index_read(READ_ONCE(ring->cq_head_seen), claimed, tail);
+
+	WRITE_ONCE(ring->cq_head_seen, head);
+	*unread = ring_index_count(head, tail);
+	return head == claimed;
+}
+
+/* How many entries the program has handed over that were not taken yet; a tail that makes no sense counts as a full queue. */
+static inline uint32_t ring_submitted(struct ring *ring)
+{
+	uint32_t tail = LOAD_ACQUIRE(&ring->header->sq_tail);
+	uint32_t count = ring_index_put(ring->sq_head, tail, RING_SQ_ENTRIES);
+
+	if (unlikely(count != ring_index_count(ring->sq_head, tail)))
+		ring->header->clamped++;
+	return count;
+}
+
+/* The oldest entry is taken: the program may use its place. */
+static inline void ring_head_advance(struct ring *ring)
+{
+	ring->sq_head++;
+	STORE_RELEASE(&ring->header->sq_head, ring->sq_head);
+}
 
 /* Whether there is room for one completion more than those in flight and unread. */
 static inline bool ring_has_credit(struct ring *ring)
@@ -155,8 +195,12 @@ void ring_complete_entry(struct ring *ring, const struct ring_entry *entry, stru
 struct question_release { struct object *object; struct export *export; };
 void question_complete(struct question *question, struct ring_completion *outcome, bool handoff,
 		struct question_release *release);
-/* The same for a question of a SYNC entry whose export or object the caller drops itself, with handoff. */
-void question_complete_sync(struct question *question, const struct ring_completion *outcome);
+/* The same for a question that its thread sleeps for: the caller holds the ring's lock, drops the export or object itself
+ * and lets the thread run (sched_pass). The reply slots stay set aside for its next receive. */
+void question_complete_direct(struct question *question, const struct ring_completion *outcome);
+/* The same, with the release, for a question of kind OBJECT that the running thread's entry has just made and answered;
+ * without locks. */
+void question_complete_own(struct question *question, struct ring_completion *outcome);
 /* Posts a completion of a question that stays in flight, with flag MORE. False: the ring has no room for it beyond the
  * completion that the question still owes, and nothing has happened. */
 bool question_report(struct question *question, struct ring_completion *outcome);

@@ -11,6 +11,10 @@
 #define CPU_HELD_LOCKS_MAX 8
 #define PROCESSORS_MAX 1u      /* sizes what each processor has one of */
 
+#define CHORE_TURN 1u      /* the current thread's turn is over: another one is to run */
+#define CHORE_REAP 2u      /* processes have ended and are to be taken apart */
+#define CHORE_WOKEN 4u     /* `handoff` was set; it may have been taken meanwhile */
+
 struct endpoint;
 struct object;
 struct promise;
@@ -23,9 +27,8 @@ struct cpu {
 	struct thread   *current;           /* NULL while idle */
 	struct thread   *loaded;            /* whose context arch.context names; NULL if it ended */
 	struct thread *handoff; /* runs next if the current one goes to sleep */
-	struct thread   *charged;           /* uses processor time since `switch_ticks` */
-	uint64_t         switch_ticks;
-	bool             resched;           /* the current thread's turn is over */
+	uint64_t         switch_ticks;      /* until then processor time has been charged */
+	uint8_t          chores;            /* CHORE_*, before the processor leaves the kernel */
 	bool             closing;           /* closes the objects in `ending`: object/object.c */
 	struct object   *ending;            /* nobody holds them any more */
 	bool             pumping;           /* pumps the endpoints in `pumps`: object/endpoint_call.c */

@@ -25,7 +25,7 @@ static void slice_arm(void);
 static void slice_over(struct timer_node *node)
 {
 	(void)node;
-	arch_cpu()->resched = true;
+	arch_cpu()->chores |= CHORE_TURN;
 	/* On an idle processor there is no running thread to queue and arm again for those that have just been woken. */
 	if (!list_empty(&run_queue))
 		slice_arm();
@@ -51,10 +51,12 @@ NO_BUFFER HOT_INLINE void sched_wake(struct thread *thread, bool handoff)
 	struct cpu *cpu = arch_cpu();
 
 	thread->state = THREAD_RUNNABLE;
-	if (handoff && !cpu->handoff)
+	if (handoff && !cpu->handoff) {
 		cpu->handoff = thread;
-	else
+		cpu->chores |= CHORE_WOKEN;
+	} else {
 		enqueue(thread);
+	}
 }
 
 void sched_remove(struct thread *thread)
@@ -69,15 +71,25 @@ void sched_remove(struct thread *thread)
 		cpu->loaded = NULL;
 	if (cpu->current == thread)
 		cpu->current = NULL;
-	if (cpu->charged == thread)
-		cpu->charged = NULL;
 	thread->state = THREAD_ENDED;
 	spin_unlock(&run_queue_lock);
 }
 
 void sched_yield(void)
 {
-	arch_cpu()->resched = true;
+	arch_cpu()->chores |= CHORE_TURN;
+}
+
+void sched_reap(void)
+{
+	arch_cpu()->chores |= CHORE_REAP;
+}
+
+/* One step of taking ended processes apart; the chore stays as long as there are more. */
+static COLD void reap(struct cpu *cpu)
+{
+	if (!reaper_step())
+		cpu->chores &= (uint8_t)~CHORE_REAP;
 }
 
 void sched_wait(struct thread *thread, uint32_t state)
@@ -110,8 +122,8 @@ static struct thread *idle(struct cpu *cpu)
 		next = take_next(cpu);
 		if (next)
 			return next;
-		if (reaper_pending()) {
-			(void)reaper_step();
+		if (cpu->chores & CHORE_REAP) {
+			reap(cpu);
 			arch_take_interrupts();
 		} else {
 			arch_idle();
@@ -119,23 +131,23 @@ static struct thread *idle(struct cpu *cpu)
 	}
 }
 
-/* Processor time up to now is the charged thread's; from now on it is `next`'s (NULL: nobody's). */
-static void charge_time(struct cpu *cpu, struct thread *next)
+/* Processor time up to now was the running thread's; from now on it is the next one's. */
+static void charge_time(struct cpu *cpu, struct thread *running)
 {
 	uint64_t now = arch_ticks();
 
-	if (cpu->charged)
-		cpu->charged->ticks += now - cpu->switch_ticks;
-	cpu->charged = next;
+	running->ticks += now - cpu->switch_ticks;
 	cpu->switch_ticks = now;
 }
 
 NO_BUFFER static void run(struct cpu *cpu, struct thread *next)
 {
+	if (cpu->current)
+		charge_time(cpu, cpu->current);
+	else
+		cpu->switch_ticks = arch_ticks();      /* nobody's until now */
 	next->state = THREAD_RUNNING;
 	cpu->current = next;
-	if (next != cpu->charged)
-		charge_time(cpu, next);
 	if (next == cpu->loaded)
 		return;
 	trace_switch(cpu->loaded, next);
@@ -149,10 +161,11 @@ NO_BUFFER HOT_INLINE static inline struct arch_context *resume_next(struct cpu *
 {
 	struct thread *next;
 
-	cpu->resched = false;
+	cpu->chores &= (uint8_t)~(CHORE_TURN | CHORE_WOKEN);
 	next = take_next(cpu);
 	if (unlikely(!next)) {
-		charge_time(cpu, NULL);
+		if (cpu->current)
+			charge_time(cpu, cpu->current);
 		cpu->current = NULL;
 		next = idle(cpu);
 	}
@@ -165,25 +178,56 @@ NO_BUFFER HOT_INLINE struct arch_context *sched_resume(void)
 	struct cpu *cpu = arch_cpu();
 	struct thread *current;
 
-	if (unlikely(reaper_pending()))
-		(void)reaper_step();
+	if (unlikely(cpu->chores & CHORE_REAP))
+		reap(cpu);
 	current = cpu->current;
 	if (!current || current->state != THREAD_RUNNING)
 		return resume_next(cpu);
 	/* Whom a call woke gets its turn in the queue, since the caller goes on. */
-	if (unlikely(cpu->handoff)) {
-		enqueue(cpu->handoff);
+	if (unlikely(cpu->chores & CHORE_WOKEN)) {
+		cpu->chores &= (uint8_t)~CHORE_WOKEN;
+		if (cpu->handoff)
+			enqueue(cpu->handoff);
 		cpu->handoff = NULL;
 	}
-	if (likely(!cpu->resched))
+	if (likely(!(cpu->chores & CHORE_TURN)))
 		return &current->context;
 	if (list_empty(&run_queue)) {      /* nobody waits for the turn; an arrival arms the slice anew */
-		cpu->resched = false;
+		cpu->chores &= (uint8_t)~CHORE_TURN;
 		return &current->context;
 	}
 	current->state = THREAD_RUNNABLE;
 	enqueue(current);
 	return resume_next(cpu);
+}
+
+NO_BUFFER struct arch_context *sched_leave(void)
+{
+	return sched_resume();
+}
+
+/* The same when the running thread waits and `next` is to run, but ended processes wait to be taken apart first. */
+static COLD struct arch_context *pass_later(struct thread *next)
+{
+	sched_wake(next, true);
+	return sched_resume();
+}
+
+NO_BUFFER HOT_INLINE struct arch_context *sched_pass(struct thread *running, struct thread *next)
+{
+	struct cpu *cpu = arch_cpu();
+
+	DEBUG_ASSERT(running == cpu->current && running == cpu->loaded && running != next && !cpu->handoff);
+	DEBUG_ASSERT(running->state == THREAD_WAIT_SYNC);
+	if (unlikely(cpu->chores & CHORE_REAP))
+		return pass_later(next);
+	charge_time(cpu, running);
+	next->state = THREAD_RUNNING;
+	cpu->current = next;
+	cpu->loaded = next;
+	switches++;
+	arch_context_pass(&running->context, &next->context, &next->process->vm->space);
+	return &next->context;
 }
 
 void sched_timer(void)

@@ -19,9 +19,19 @@ void sched_remove(struct thread *thread);
 /* Asks for another thread at the next way out of the kernel. */
 void sched_yield(void);
 
+/* A process has ended: asks for the reaper on the ways out of the kernel, until it has nothing left to do. */
+void sched_reap(void);
+
 /* The context to leave with: the running thread's, unless it waits, yielded or its slice is over. Idles
  * when there is none; never answers NULL. */
 struct arch_context *sched_resume(void);
+
+/* The same, as a function of its own for those who rarely need it. */
+struct arch_context *sched_leave(void);
+
+/* The thread that runs entered by a system call and waits for one question from now on; `next`, which waited likewise and has
+ * its answer, runs at once: the context to leave with. */
+struct arch_context *sched_pass(struct thread *running, struct thread *next);
 
 /* The running thread begins to wait; sched_resume will choose another. */
 void sched_wait(struct thread *thread, uint32_t state);

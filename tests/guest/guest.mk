@@ -17,6 +17,7 @@ GUEST_TEST_SRCS := \
 	session_test.c \
 	manager_test.c \
 	process_test.c \
+	register_test.c \
 	death_test.c \
 	ledger_test.c \
 	memory_test.c \
@@ -26,6 +27,7 @@ GUEST_TEST_SRCS := \
 	knot_test.c \
 	trace_test.c
 $(eval $(call program,test-guest,$(GUEST_SUPPORT) $(addprefix tests/guest/,$(GUEST_TEST_SRCS))))
+$(B)/elf/test-guest: $(B)/user/tests/guest/registers.o
 
 $(B)/boot-test-guest.cpio: tools/bootpack/bootpack.py $(B)/bin/test-guest
 	tools/bootpack/bootpack.py $@ bin/init=$(B)/bin/test-guest

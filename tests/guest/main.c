@@ -44,6 +44,7 @@ int main(int argc, char **argv)
 	run(&knot_tests);
 	run(&notification_tests);
 	run(&process_tests);
+	run(&register_tests);
 	run(&death_tests);
 	run(&ledger_tests);
 	run(&memory_tests);

@@ -23,6 +23,7 @@ extern const struct test_list
 		session_tests,
 		manager_tests,
 		process_tests,
+		register_tests,
 		death_tests,
 		ledger_tests,
 		memory_tests,
@@ -32,6 +33,8 @@ extern const struct test_list
 		knot_tests,
 		trace_tests;
 int trace_role(const char *arg);
+int register_serve_role(const char *arg);
+int register_spin_role(const char *arg);
 extern const struct test_list notification_tests;
 extern const struct role peer_roles[];
 extern const uint32_t peer_role_count;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "abi/syscall.h"
+#include "kernel/core/entry.h"
 #include "kernel/arch/arch.h"
 #include "kernel/core/log.h"
 #include "kernel/core/panic.h"
@@ -78,6 +79,11 @@ void arch_context_init(struct arch_context *context, uint64_t entry, uint64_t st
 }
 
 void arch_context_switch(struct arch_context *previous, struct arch_context *next, struct arch_space *space)
+{
+	processor.arch.context = next;
+}
+
+void arch_context_pass(struct arch_context *previous, struct arch_context *next, struct arch_space *space)
 {
 	processor.arch.context = next;
 }
@@ -279,13 +285,13 @@ void arch_console_write(const char *chars, size_t count)
 
 /* --- The direct way of calls -------------------------------------------------------------------- */
 
-/* The linker puts this between dispatch.c and endpoint_fast.c (option --wrap). */
-bool __real_endpoint_fast(struct ring *ring, const struct ring_entry *entry);
-bool __wrap_endpoint_fast(struct ring *ring, const struct ring_entry *entry);
+/* The linker puts this between entry.c and endpoint_fast.c (option --wrap). */
+struct arch_context *__real_endpoint_enter(struct ring *ring);
+struct arch_context *__wrap_endpoint_enter(struct ring *ring);
 
-bool __wrap_endpoint_fast(struct ring *ring, const struct ring_entry *entry)
+struct arch_context *__wrap_endpoint_enter(struct ring *ring)
 {
-	return !machine_no_fast && __real_endpoint_fast(ring, entry);
+	return machine_no_fast ? enter_generally() : __real_endpoint_enter(ring);
 }
 
 /* --- For tests ---------------------------------------------------------------------------------- */

@@ -57,6 +57,12 @@ static inline void arch_relax(void)
 	__builtin_ia32_pause();
 }
 
+/* Copies whole words, none included; the two stretches do not overlap. */
+static inline void arch_copy_words(uint64_t *to, const uint64_t *from, uint64_t words)
+{
+	__asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
+}
+
 static inline void arch_context_set_result(struct arch_context *context, int64_t result)
 {
 	context->rax = (uint64_t)result;

@@ -82,6 +82,20 @@ void arch_context_init(struct arch_context *context, uint64_t entry, uint64_t st
 	};
 }
 
+static void bases_load(const struct arch_context *context)
+{
+	wrfsbase(context->fs_base);
+	write_user_gs_base(context->gs_base);
+}
+
+static void root_load(struct arch_cpu *cpu, uint64_t root)
+{
+	if (cpu->root != root) {
+		cpu->root = root;
+		write_cr3(root);
+	}
+}
+
 static void context_save(struct arch_context *context)
 {
 	context->fs_base = rdfsbase();
@@ -100,25 +114,34 @@ static void context_load(struct arch_context *context)
 	} else {
 		vector_restore(&vector_reset);
 	}
-	wrfsbase(context->fs_base);
-	write_user_gs_base(context->gs_base);
+	bases_load(context);
 }
 
 void arch_context_switch(
 		struct arch_context *previous, struct arch_context *next, struct arch_space *space)
 {
 	struct arch_cpu *cpu = &arch_cpu()->arch;
-	uint64_t root = next != NULL ? space->root : kernel_root;
 
 	if (previous != NULL)
 		context_save(previous);
 	cpu->context = next;
 	if (next != NULL)
 		context_load(next);
-	if (cpu->root != root) {
-		cpu->root = root;
-		write_cr3(root);
-	}
+	root_load(cpu, next != NULL ? space->root : kernel_root);
+}
+
+HOT_INLINE void arch_context_pass(
+		struct arch_context *previous, struct arch_context *next, struct arch_space *space)
+{
+	struct arch_cpu *cpu = &arch_cpu()->arch;
+
+	DEBUG_ASSERT(previous->kind == CONTEXT_KIND_SYSCALL && next->kind == CONTEXT_KIND_SYSCALL);
+	DEBUG_ASSERT(!next->vector_saved);
+	previous->fs_base = rdfsbase();
+	cpu->context = next;
+	vector_restore(&vector_reset);
+	bases_load(next);
+	root_load(cpu, space->root);
 }
 
 uint32_t arch_context_registers(const struct arch_context *context, const struct arch_fault *fault,

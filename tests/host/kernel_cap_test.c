@@ -89,14 +89,6 @@ bool export_is_served_by(struct object *object, const struct facet *facet,
 }
 
 /* Everything here is of one session. */
-bool export_may_cross(struct object *object, const struct process *from, const struct process *to)
-{
-	(void)object;
-	(void)from;
-	(void)to;
-	return true;
-}
-
 /* --- The model -------------------------------------------------------------------------------- */
 
 struct row {
@@ -616,6 +608,41 @@ static void ids_come_round(void **state)
 	tables_close();
 }
 
+/* What is kept is taken again by who wants as many, stays out of nobody's way when slots are short, and goes with the table. */
+static void kept_reservations_are_there_when_wanted(void **state)
+{
+	struct cap_table *table = &tables[0];
+	uint64_t detail = 0;
+
+	(void)state;
+	tables_open(20);
+	assert_int_equal(cap_table_reserve_kept(table, 8, &detail), STATUS_OK);
+	cap_table_keep(table, 8);
+	assert_int_equal(table->reserved, 8);
+	assert_int_equal(ledger->used[RESOURCE_CLASS_SLOTS], 8);
+	assert_int_equal(cap_table_reserve_kept(table, 8, &detail), STATUS_OK);
+	assert_int_equal(table->kept, 0);
+	assert_int_equal(ledger->used[RESOURCE_CLASS_SLOTS], 8);
+	/* Only one reservation is kept; a second one is given back. */
+	assert_int_equal(cap_table_reserve_kept(table, 4, &detail), STATUS_OK);
+	cap_table_keep(table, 8);
+	cap_table_keep(table, 4);
+	assert_int_equal(table->kept, 8);
+	assert_int_equal(ledger->used[RESOURCE_CLASS_SLOTS], 8);
+	/* Who wants another number leaves it; who would find the ledger exhausted gets it. */
+	assert_int_equal(cap_table_reserve_kept(table, 12, &detail), STATUS_OK);
+	assert_int_equal(table->kept, 8);
+	cap_table_check(table);
+	assert_int_equal(cap_table_reserve(table, 8, &detail), STATUS_OK);
+	assert_int_equal(table->kept, 0);
+	assert_int_equal(ledger->used[RESOURCE_CLASS_SLOTS], 20);
+	assert_int_equal(cap_table_reserve(table, 1, &detail), STATUS_OVERLOADED);
+	cap_table_unreserve(table, 12);
+	cap_table_keep(table, 8);
+	cap_table_check(table);
+	tables_close();
+}
+
 static void reservations_fail_cleanly(void **state)
 {
 	uint64_t detail = 0;
@@ -701,6 +728,7 @@ int main(void)
 		cmocka_unit_test(a_revocation_goes_on_without_those_who_leave),
 		cmocka_unit_test(a_revocation_at_once_passes_one_in_steps),
 		cmocka_unit_test(ids_come_round),
+		cmocka_unit_test(kept_reservations_are_there_when_wanted),
 		cmocka_unit_test(reservations_fail_cleanly),
 		cmocka_unit_test(facets_are_interned_and_narrowed),
 	};

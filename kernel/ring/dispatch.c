@@ -575,13 +575,14 @@ NO_BUFFER HOT_INLINE static inline void dispatch(struct ring *ring, const struct
 	const volatile uint64_t *from = ((const union entry_words *)shared)->words;
 	uint64_t *to = ((union entry_words *)&ring->taken)->words;
 	uint32_t op = head & 0xff;
-	const uint64_t *mask = forbidden[op].words;
+	const uint64_t *mask;
 	uint64_t wrong;
 
 	if (unlikely(op >= RING_OPS)) {
 		unknown_perform(ring, shared, head);
 		return;
 	}
+	mask = forbidden[op].words;
 	to[0] = head;
 	wrong = head & mask[0];
 #pragma clang loop unroll(full)

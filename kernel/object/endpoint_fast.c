@@ -127,6 +127,7 @@ HOT_INLINE static inline struct thread *call_meet(struct ring *ring, struct ques
 	struct service *service = &endpoint->services[slot];
 	const struct session *session = ring->process->session;
 	struct ring *to = receiver->ring;
+	uint32_t kept;
 
 	if (unlikely(first == &endpoint->receivers || endpoint->pending_count || !slot || endpoint->closed ||
 			(export->incarnation && export->incarnation != endpoint->incarnation) ||
@@ -150,8 +151,11 @@ HOT_INLINE static inline struct thread *call_meet(struct ring *ring, struct ques
 	message_deliver(ring, call, to, receiver, export, session);
 	outcome.msg_words = call->entry.msg_words;
 	outcome.id = slot | service->generation << SERVICE_SLOT_BITS;
+	kept = receiver->reserved;
 	question_complete_direct(receiver, &outcome);
 	spin_unlock(&to->lock);
+	if (kept)
+		cap_table_keep(&to->process->caps, kept);
 	counters.calls++;
 	return to->thread;
 }

@@ -107,8 +107,6 @@ NO_BUFFER HOT_INLINE void question_complete_direct(struct question *question, co
 
 	DEBUG_ASSERT(question_in_flight(question) && !question->transfer && !question->grant && !question->forward);
 	DEBUG_ASSERT(ring->sync == question && ring->thread->state == THREAD_WAIT_SYNC);
-	if (question->reserved)
-		cap_table_keep(&ring->process->caps, question->reserved);
 	question_clear(question);
 	ring->sync = NULL;
 	reply_slot_write(ring, question->entry.user_data, outcome);

@@ -195,8 +195,8 @@ void ring_complete_entry(struct ring *ring, const struct ring_entry *entry, stru
 struct question_release { struct object *object; struct export *export; };
 void question_complete(struct question *question, struct ring_completion *outcome, bool handoff,
 		struct question_release *release);
-/* The same for a question that its thread sleeps for: the caller holds the ring's lock, drops the export or object itself
- * and lets the thread run (sched_pass). The reply slots stay set aside for its next receive. */
+/* The same for a question that its thread sleeps for: the caller holds the ring's lock, drops the export or object itself,
+ * gives back or keeps reply slots that are still set aside, and lets the thread run (sched_pass). */
 void question_complete_direct(struct question *question, const struct ring_completion *outcome);
 /* The same, with the release, for a question of kind OBJECT that the running thread's entry has just made and answered;
  * without locks. */

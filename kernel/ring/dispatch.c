@@ -602,7 +602,7 @@ NO_BUFFER HOT_INLINE static inline void dispatch(struct ring *ring, const struct
  * measure or wake the kernel. How many. */
 NO_BUFFER static uint32_t nops_perform(struct ring *ring, uint32_t count)
 {
-	const struct ring_entry *entries = ring->sq;
+	const union entry_words *entries = (const union entry_words *)ring->sq;
 	struct ring_completion *completions = ring->cq;
 	uint32_t done, head = ring->sq_head, tail;
 
@@ -610,7 +610,7 @@ NO_BUFFER static uint32_t nops_perform(struct ring *ring, uint32_t count)
 	tail = ring->cq_tail;
 	count = MIN(count, RING_CQ_ENTRIES - ring->in_flight - (tail - ring->cq_head_seen));
 	for (done = 0; done < count; done++) {
-		const volatile uint64_t *from = ((const union entry_words *)&entries[ring_index_place(head, RING_SQ_ENTRIES)])->words;
+		const volatile uint64_t *from = entries[ring_index_place(head, RING_SQ_ENTRIES)].words;
 		struct ring_completion *completion = &completions[ring_index_place(tail, RING_CQ_ENTRIES)];
 
 		if (from[0] != CAP_OP_NOP)

@@ -1,6 +1,7 @@
 /*
  * Entering the kernel, and running, with every register full: what tests/guest/register_test.c asks whether anybody else sees.
- * struct registers: sixteen general registers as the instruction set numbers them (rsp is left alone), sixteen vector registers of 32 bytes.
+ * struct registers: sixteen general registers as the instruction set numbers them (rsp is left alone), sixteen vector
+ * registers of 32 bytes.
  */
 	.text
 

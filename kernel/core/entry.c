@@ -1,6 +1,7 @@
 /*
- * The ways into the kernel: system calls, interrupts, faults. Called by the entry code of arch/<name>/ with
- * interrupts off, on the processor's stack; each answers the context to leave with. Nothing here sleeps.
+ * The ways into the kernel: system calls, interrupts, faults. Called by the entry code of
+ * arch/<name>/ with interrupts off, on the processor's stack; each answers the context to leave
+ * with. Nothing here sleeps.
  */
 #include "kernel/core/entry.h"
 
@@ -26,7 +27,8 @@ NO_BUFFER HOT_INLINE static inline struct arch_context *answer(struct thread *th
 	return likely(!arch_cpu()->chores) ? &thread->context : sched_leave();
 }
 
-/* Sleeps until `min_complete` completions can be read or the deadline passes, unless either is so already. */
+/* Sleeps until `min_complete` completions can be read or the deadline passes, unless either is so
+ * already. */
 NO_BUFFER static struct arch_context *wait_for_completions(struct thread *thread, uint32_t min_complete, uint64_t deadline_ns)
 {
 	struct ring *ring = thread->ring;
@@ -105,7 +107,8 @@ NO_BUFFER struct arch_context *enter_generally(void)
 	return perform(0, 0, 0, SYSCALL_CAP_ENTER);
 }
 
-/* Most system calls are cap_enter for one entry; the next kind looks whether there are completions. */
+/* Most system calls are cap_enter for one entry; the next kind looks whether there are
+ * completions. */
 NO_BUFFER struct arch_context *kernel_syscall(uint64_t arg0, uint64_t arg1, uint64_t arg2, uint64_t number)
 {
 	const struct cpu *cpu = arch_cpu();

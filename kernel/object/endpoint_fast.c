@@ -1,10 +1,11 @@
 /*
- * The direct way of a blocking call and of its answer: one straight line each for what nearly all of them are, a SYNC
- * call without capabilities to a server that sleeps in a SYNC receive or to a kernel object, and the SYNC return that receives
- * again.
+ * The direct way of a blocking call and of its answer: one straight line each for what nearly all
+ * of them are, a SYNC call without capabilities to a server that sleeps in a SYNC receive or to a
+ * kernel object, and the SYNC return that receives again.
  *
- * Asked by core/entry.c before it drains the ring. What is unusual or wrong is left, with nothing done, to the general way
- * (enter_generally, then ring/dispatch.c and endpoint_call.c), which reads the entry anew and says what everything means.
+ * Asked by core/entry.c before it drains the ring. What is unusual or wrong is left, with nothing
+ * done, to the general way (enter_generally, then ring/dispatch.c and endpoint_call.c), which
+ * reads the entry anew and says what everything means.
  * Always true: what is done here, the general way would have done with the same outcome.
  */
 #include "kernel/cap/cap_table.h"
@@ -36,16 +37,17 @@ STATIC_ASSERT(offsetof(struct recv_header, session_low) == 24 && offsetof(struct
 /* What span_is_valid relies on: the largest span with all that can stand before it fits. */
 STATIC_ASSERT(MESSAGE_WORDS_MAX + RECV_HEADER_WORDS + 2 * UINT8_MAX <= ARENA_WORDS);
 
-/* The span of a message of 1 to MESSAGE_WORDS_MAX words (the caller sees to that) with `before` words of header and
- * records. */
+/* The span of a message of 1 to MESSAGE_WORDS_MAX words (the caller sees to that) with `before`
+ * words of header and records. */
 HOT_INLINE static inline bool span_is_valid(uint32_t off, uint32_t before, uint32_t words)
 {
 	return off - RING_ARENA_OFF <= ARENA_WORDS - before - words;
 }
 
 /*
- * Reads the shared entry, each word once (the first, `head`, has been), to the question that it names, which stays free.
- * NULL unless it has no capabilities, deadline or path, nothing that must be zero, and a question not in use.
+ * Reads the shared entry, each word once (the first, `head`, has been), to the question that it
+ * names, which stays free. NULL unless it has no capabilities, deadline or path, nothing that must
+ * be zero, and a question not in use.
  */
 HOT_INLINE static inline struct question *question_read(struct ring *ring, const struct ring_entry *shared, uint64_t head,
 		uint64_t sizes)
@@ -94,7 +96,7 @@ HOT_INLINE static inline bool sleeper_lock(struct ring *ring, const struct quest
 	return false;
 }
 
-/* --- Call --------------------------------------------------------------------------------------- */
+/* --- Call ----------------------------------------------------------------------------------- */
 
 /* Header and message, where the receiver reads them. */
 HOT_INLINE static inline void message_deliver(const struct ring *from, const struct question *call, const struct ring *to,
@@ -116,7 +118,8 @@ HOT_INLINE static inline void message_deliver(const struct ring *from, const str
 			entry->msg_words);
 }
 
-/* Gives the call to the first receiver, if there is one that sleeps for it alone: its thread, or NULL. Lock held. */
+/* Gives the call to the first receiver, if there is one that sleeps for it alone: its thread, or
+ * NULL. Lock held. */
 HOT_INLINE static inline struct thread *call_meet(struct ring *ring, struct question *call, struct export *export,
 		struct endpoint *endpoint) NO_LOCK_ANALYSIS
 {
@@ -196,9 +199,10 @@ NO_BUFFER static NOINLINE struct arch_context *call_fast(struct ring *ring, cons
 	return likely(server) ? sched_pass(ring->thread, server) : enter_generally();
 }
 
-/* --- Return ------------------------------------------------------------------------------------- */
+/* --- Return --------------------------------------------------------------------------------- */
 
-/* The call in service that is answered, if nothing else is to be done at this endpoint; NULL otherwise. Lock held. */
+/* The call in service that is answered, if nothing else is to be done at this endpoint; NULL
+ * otherwise. Lock held. */
 HOT_INLINE static inline struct service *return_service(const struct ring *ring, const struct ring_entry *entry,
 		const struct endpoint *endpoint) REQUIRES(endpoint->lock)
 {
@@ -219,7 +223,8 @@ HOT_INLINE static inline struct service *return_service(const struct ring *ring,
 	return service;
 }
 
-/* Answers the call, which its thread sleeps for, and receives again: that thread, or NULL. Lock held. */
+/* Answers the call, which its thread sleeps for, and receives again: that thread, or NULL. Lock
+ * held. */
 HOT_INLINE static inline struct thread *return_meet(struct ring *ring, struct question *receiver, struct endpoint *endpoint,
 		struct export **export) NO_LOCK_ANALYSIS
 {

@@ -1,7 +1,9 @@
 /*
- * The scheduler; see sched.h. Called by core/entry.c on every way out, woken through by ring/completion.c.
- * Always true: a RUNNABLE thread is in the queue or in the handoff place; the RUNNING one is cpu->current; the slice
- * timer is armed when a thread is queued, so an idle processor gets no tick. The handoff place is its processor's own.
+ * The scheduler; see sched.h. Called by core/entry.c on every way out, woken through by
+ * ring/completion.c.
+ * Always true: a RUNNABLE thread is in the queue or in the handoff place; the
+ * RUNNING one is cpu->current; the slice timer is armed when a thread is queued, so an idle
+ * processor gets no tick. The handoff place is its processor's own.
  */
 #include "kernel/sched/sched.h"
 
@@ -206,7 +208,8 @@ NO_BUFFER struct arch_context *sched_leave(void)
 	return sched_resume();
 }
 
-/* The same when the running thread waits and `next` is to run, but ended processes wait to be taken apart first. */
+/* The same when the running thread waits and `next` is to run, but ended processes wait to be
+ * taken apart first. */
 static COLD struct arch_context *pass_later(struct thread *next)
 {
 	sched_wake(next, true);

@@ -1,6 +1,7 @@
 /*
- * The scheduler: one run queue per processor, first come first served with a time slice, and the handoff of a
- * direct switch. It decides whose context the processor leaves the kernel with; nothing ever sleeps inside.
+ * The scheduler: one run queue per processor, first come first served with a time slice, and the
+ * handoff of a direct switch. It decides whose context the processor leaves the kernel with;
+ * nothing ever sleeps inside.
  */
 #ifndef KERNEL_SCHED_SCHED_H
 #define KERNEL_SCHED_SCHED_H
@@ -9,8 +10,9 @@
 
 struct thread;
 
-/* Makes a new or waiting thread runnable. `handoff`: if the running thread now goes to sleep, this one is next, before
- * the queue (it was waited for by a synchronous call). Caller holds the lock that guards its waiting state. */
+/* Makes a new or waiting thread runnable. `handoff`: if the running thread now goes to sleep, this
+ * one is next, before the queue (it was waited for by a synchronous call). Caller holds the lock
+ * that guards its waiting state. */
 void sched_wake(struct thread *thread, bool handoff);
 
 /* Takes a thread out for good; it may be running, runnable or waiting. */
@@ -19,18 +21,19 @@ void sched_remove(struct thread *thread);
 /* Asks for another thread at the next way out of the kernel. */
 void sched_yield(void);
 
-/* A process has ended: asks for the reaper on the ways out of the kernel, until it has nothing left to do. */
+/* A process has ended: asks for the reaper on the ways out of the kernel, until it has nothing
+ * left to do. */
 void sched_reap(void);
 
-/* The context to leave with: the running thread's, unless it waits, yielded or its slice is over. Idles
- * when there is none; never answers NULL. */
+/* The context to leave with: the running thread's, unless it waits, yielded or its slice is over.
+ * Idles when there is none; never answers NULL. */
 struct arch_context *sched_resume(void);
 
 /* The same, as a function of its own for those who rarely need it. */
 struct arch_context *sched_leave(void);
 
-/* The thread that runs entered by a system call and waits for one question from now on; `next`, which waited likewise and has
- * its answer, runs at once: the context to leave with. */
+/* The thread that runs entered by a system call and waits for one question from now on; `next`,
+ * which waited likewise and has its answer, runs at once: the context to leave with. */
 struct arch_context *sched_pass(struct thread *running, struct thread *next);
 
 /* The running thread begins to wait; sched_resume will choose another. */

@@ -1,7 +1,8 @@
 /*
- * Registers: nothing that one process has in a register is to be seen in another, after a call or its return by the direct way and
- * by the general one, and after preemption; and each process keeps its own. Every value that a process of these tests puts
- * in a register carries its name in the upper half, so a foreign one is known wherever it turns up.
+ * Registers: nothing that one process has in a register is to be seen in another, after a call or
+ * its return by the direct way and by the general one, and after preemption; and each process
+ * keeps its own. Every value that a process of these tests puts in a register carries its name in
+ * the upper half, so a foreign one is known wherever it turns up.
  */
 #include "tests/guest/tests.h"
 
@@ -37,7 +38,8 @@ static void fill(struct registers *registers, uint32_t name)
 		values[i] = (uint64_t)name << 32 | (i + 1);
 }
 
-/* How many registers hold what is none of `name`'s: another's value, or an address of the kernel's. */
+/* How many registers hold what is none of `name`'s: another's value, or an address of the
+ * kernel's. */
 static uint32_t foreign(const struct registers *seen, uint32_t name)
 {
 	const uint64_t *values = (const uint64_t *)(const void *)seen;
@@ -65,7 +67,8 @@ static bool keeps(const struct registers *own, const struct registers *seen)
 	return true;
 }
 
-/* Performs a SYNC entry with full registers; false if a foreign value was seen or an own one lost. */
+/* Performs a SYNC entry with full registers; false if a foreign value was
+ * seen or an own one lost. */
 static bool enter(struct ring_entry entry, uint32_t name, struct ring_completion *reply)
 {
 	static struct registers own, seen;
@@ -83,8 +86,8 @@ static bool enter(struct ring_entry entry, uint32_t name, struct ring_completion
 
 /* --- Children --------------------------------------------------------------------------------- */
 
-/* Answers calls of "endpoint" with full registers, `arg` words each: with none the general way, with some the direct one. A word
- * more tells that it saw something foreign. */
+/* Answers calls of "endpoint" with full registers, `arg` words each: with none the general way,
+ * with some the direct one. A word more tells that it saw something foreign. */
 int register_serve_role(const char *arg)
 {
 	uint32_t endpoint = grant_id("endpoint");
@@ -152,8 +155,9 @@ static void a_general_call_shows_no_registers(void)
 	calls_with("0", 0);
 }
 
-/* Two processes that run with full registers take turns when their slices end; this one also by yielding, which leaves the
- * other's vector registers in the processor unless they are scrubbed. */
+/* Two processes that run with full registers take turns when their slices end; this one also by
+ * yielding, which leaves the other's vector registers in the processor unless they are
+ * scrubbed. */
 static void preemption_shows_no_registers_and_keeps_all(void)
 {
 	static struct registers own, seen;

@@ -1,7 +1,7 @@
 /*
- * Entering the kernel, and running, with every register full: what tests/guest/register_test.c asks whether anybody else sees.
- * struct registers: sixteen general registers as the instruction set numbers them (rsp is left alone), sixteen vector
- * registers of 32 bytes.
+ * Entering the kernel, and running, with every register full: what tests/guest/register_test.c
+ * asks whether anybody else sees. struct registers: sixteen general registers as the instruction
+ * set numbers them (rsp is left alone), sixteen vector registers of 32 bytes.
  */
 	.text
 
@@ -60,7 +60,8 @@
 	.endr
 	.endm
 
-/* void registers_enter(const struct registers *own, struct registers *seen): cap_enter without arguments. */
+/* void registers_enter(const struct registers *own, struct registers *seen): cap_enter without
+ * arguments. */
 	.globl registers_enter
 	.type registers_enter, @function
 registers_enter:
@@ -76,7 +77,8 @@ registers_enter:
 	RESTORE_ALL
 	.size registers_enter, . - registers_enter
 
-/* void registers_spin(const struct registers *own, struct registers *seen, uint64_t turns): stays in user mode. */
+/* void registers_spin(const struct registers *own, struct registers *seen, uint64_t turns): stays
+ * in user mode. */
 	.globl registers_spin
 	.type registers_spin, @function
 registers_spin:

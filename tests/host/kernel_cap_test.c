@@ -514,8 +514,8 @@ static bool go_on(uint32_t budget)
 	return done;
 }
 
-/* The root of a revocation, or a grant in the middle of its tree, goes after every number of steps; what hung below is
- * revoked all the same, and what was derived meanwhile too. */
+/* The root of a revocation, or a grant in the middle of its tree, goes after every number of
+ * steps; what hung below is revoked all the same, and what was derived meanwhile too. */
 static void a_revocation_goes_on_without_those_who_leave(void **state)
 {
 	(void)state;
@@ -608,7 +608,8 @@ static void ids_come_round(void **state)
 	tables_close();
 }
 
-/* What is kept is taken again by who wants as many, stays out of nobody's way when slots are short, and goes with the table. */
+/* What is kept is taken again by who wants as many, stays out of nobody's way when slots are
+ * short, and goes with the table. */
 static void kept_reservations_are_there_when_wanted(void **state)
 {
 	struct cap_table *table = &tables[0];

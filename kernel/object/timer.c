@@ -38,10 +38,14 @@ static status_t sleep_begin(struct call *call, uint64_t deadline_ns)
 	if (status != STATUS_OK)
 		return status;
 	call_defer(call);
-	/* A call's deadline that comes first takes the node, and with it the sleep's place. */
-	question->timer.fire = NULL;
-	if (!question->entry.deadline_ns || deadline_ns <= question->entry.deadline_ns)
+	/* A call's deadline that comes first takes the node, and with it the sleep's place. A call that was held or waited at
+	 * a promise has its deadline queued already. */
+	if (!question->entry.deadline_ns || deadline_ns <= question->entry.deadline_ns) {
+		(void)timer_queue_remove(&question->timer);
 		timer_queue_add(&question->timer, deadline_ns, sleep_fire);
+	} else if (!question->timer.queued) {
+		question->timer.fire = NULL;
+	}
 	return STATUS_OK;
 }
 

@@ -307,6 +307,40 @@ static void a_call_on_an_answer_that_is_a_promise(void)
 	fixture_close();
 }
 
+/* A call that has waited with a deadline and then sleeps: whichever comes first ends it. */
+static void a_deadline_goes_along_to_where_a_promise_leads(void)
+{
+	struct usage before = usage_self();
+	struct promised promised;
+	struct ring_entry entry;
+
+	CHECK_EQUAL(promise_status(TIMER_INTERFACE_ID, TIMER_METHOD_SLEEP + 1, &promised), STATUS_OK);
+	message()[0] = 1ull << 32;
+	message()[1] = 2000000;
+	entry = entry_call(promised.promise, Q0);
+	entry.interface = TIMER_INTERFACE_ID;
+	entry.method = TIMER_METHOD_SLEEP;
+	entry.msg_off = world.message_off;
+	entry.msg_words = 2;
+	entry.deadline_ns = now_ns() + WAIT_NS / 2;
+	start(entry);
+	CHECK_EQUAL(resolve(&promised, rt_id(world.timer.ref)), STATUS_OK);
+	CHECK_EQUAL(finish(Q0).status, STATUS_OK);
+	promised_drop(&promised);
+	CHECK_EQUAL(promise_status(TIMER_INTERFACE_ID, TIMER_METHOD_SLEEP + 1, &promised), STATUS_OK);
+	message()[0] = 1ull << 32;
+	message()[1] = WAIT_NS;
+	entry.target = promised.promise;
+	entry.msg_off = world.message_off;
+	entry.deadline_ns = now_ns() + 50000000;
+	start(entry);
+	CHECK_EQUAL(resolve(&promised, rt_id(world.timer.ref)), STATUS_OK);
+	CHECK_EQUAL(finish(Q0).status, STATUS_DEADLINE_EXCEEDED);
+	promised_drop(&promised);
+	CHECK(usage_settles(&before));
+	kernel_check();
+}
+
 static const struct test tests[] = {
 	{ "calls wait and go on in order", calls_wait_and_go_on_in_order },
 	{ "a promise that breaks ends its calls", a_promise_that_breaks_ends_its_calls },
@@ -314,6 +348,7 @@ static const struct test tests[] = {
 	{ "chains end somewhere", chains_end_somewhere },
 	{ "settling sets off settling", settling_sets_off_settling },
 	{ "a call on an answer that is a promise", a_call_on_an_answer_that_is_a_promise },
+	{ "a deadline goes along to where a promise leads", a_deadline_goes_along_to_where_a_promise_leads },
 };
 
 TEST_LIST(promise_tests, tests);

@@ -224,8 +224,10 @@ static void try_create(const struct packed *from, uint8_t parent)
 	expected.parent[made] = parent;
 	expected.uses[made] = 1;
 	expected.revoked[made] = parent == NOBODY ? 0 : from->revoked[parent];
+	spin_lock(&grant_lock);
 	if (number_of(grant_create_locked(&table, grant_of(parent), 1)) != made)
 		findings[FINDING_POOL]++;
+	spin_unlock(&grant_lock);
 	settle(&expected);
 }
 
@@ -249,7 +251,9 @@ static void try_unuse(const struct packed *from, uint8_t grant)
 		if (from->uses[i] != 0 && from->parent[i] == grant)
 			expected.parent[i] = from->parent[grant];
 	}
+	spin_lock(&grant_lock);
 	grant_unuse_locked(&pool[grant]);
+	spin_unlock(&grant_lock);
 	settle(&expected);
 }
 
@@ -265,7 +269,9 @@ static void try_revoke(const struct packed *from, uint8_t grant, bool itself)
 			marked++;
 		}
 	}
+	spin_lock(&grant_lock);
 	told = itself ? grant_revoke_locked(&pool[grant]) : grant_revoke_derived_locked(&pool[grant]);
+	spin_unlock(&grant_lock);
 	if (told != marked)
 		findings[FINDING_MARKS]++;
 	settle(&expected);

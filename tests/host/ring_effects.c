@@ -387,6 +387,8 @@ void items_leave(struct mproc *sender, struct mitem *items, uint32_t count)
 			mobj_unhold(mcap_remove(sender, items[i].moving));
 		}
 	}
+	/* What their arrival brought about comes before what their leaving does. */
+	settle();
 	for (uint32_t i = 0; i < count; i++) {
 		if (items[i].moving) {
 			capability_left(sender, items[i].object);

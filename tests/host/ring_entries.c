@@ -296,7 +296,9 @@ static void export_call_play(struct played *played, struct mcap *target)
 	call = question_start(played, MQ_QUEUED, endpoint);
 	call->export = export;
 	mobj_hold(export);
-	call->patterned = entry->msg_off < actor_wild_off(played->process->actor);
+	/* Not the parameters of a call that was meant for a kernel object. */
+	call->patterned = entry->msg_off < actor_wild_off(played->process->actor) && entry->msg_words &&
+			played->sent->message[0] == entry->user_data;
 	MODEL_ASSERT(entry->cap_count <= ARRAY_LEN(call->items), "more capabilities than the model carries");
 	memcpy(call->items, items, entry->cap_count * sizeof(*items));
 	call->item_count = entry->cap_count;

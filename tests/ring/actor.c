@@ -632,6 +632,8 @@ static void leave_out(struct ring_entry *entry)
 {
 	if (entry->op == CAP_OP_FORWARD || entry->op == CAP_OP_FINISH)
 		entry->op = CAP_OP_NOP;
+	if (entry->op == CAP_OP_WAIT)
+		entry->flags &= (uint8_t)~ENTRY_MULTISHOT;
 	if (entry->op == CAP_OP_CALL) {
 		entry->flags &= (uint8_t)~(ENTRY_KEEP | ENTRY_PIPELINED);
 		entry->deadline_ns = 0;

@@ -16,7 +16,7 @@ enum Outcome {
 interface Bank @0xc1a0e5b2d3f40831 {
   # Where accounts begin.
   open @0 (owner :Text) -> (account :Account, outcome :Outcome);
-  # A new, empty account. The owner's name is for people: two accounts may carry the same.
+  # A new, empty account. The owner's name is for people: two accounts may carry the same, none may be without.
 }
 
 interface BalanceView @0xc1a0e5b2d3f40832 {

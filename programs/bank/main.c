@@ -256,10 +256,13 @@ static status_t bank_open(void *self, struct call *call, struct bank_open_params
 		struct bank_open_results_builder *out)
 {
 	struct capnp_text owner = bank_open_params_get_owner(in);
-	struct account *account = calloc(1, sizeof(*account));
 	struct capnp_cap cap = CAPNP_CAP_NULL;
 	status_t st = STATUS_OVERLOADED;
+	struct account *account;
 
+	if (owner.bytes == 0)
+		return call_fail(call, STATUS_INVALID_ARGUMENT, "an account needs an owner");
+	account = calloc(1, sizeof(*account));
 	if (account != NULL)
 		cap = call_export(call, &account->object, &account_class, account, &st);
 	if (st != STATUS_OK) {
@@ -268,8 +271,7 @@ static status_t bank_open(void *self, struct call *call, struct bank_open_params
 		return STATUS_OK;
 	}
 	account->owner_bytes = MIN(owner.bytes, OWNER_BYTES_MAX);
-	if (account->owner_bytes > 0)
-		memcpy(account->owner, owner.chars, account->owner_bytes);
+	memcpy(account->owner, owner.chars, account->owner_bytes);
 	bank_open_results_set_account(*out, cap);
 	bank_open_results_set_outcome(*out, OUTCOME_DONE);
 	return STATUS_OK;

@@ -45,6 +45,12 @@ def test_amounts_do_not_wrap_round(shell):
     assert "tooMuch" in shell.shell("acct.deposit(amount = 1)").text
 
 
+def test_an_account_has_an_owner(shell):
+    answer = shell.shell('bank.open(owner = "")')
+    assert not answer.ok
+    assert "an account needs an owner" in answer.text
+
+
 def test_the_counter_counts_with_and_without_its_service(shell):
     answer = shell.shell("run counter with { log: @console }")
     assert answer.ok

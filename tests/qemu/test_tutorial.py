@@ -1,20 +1,25 @@
-"""docs/tutorial/own-service.md, typed as written: its files are written, its commands run, its lines typed
-at the shell. A block of the page says what it is: `file=NAME`, `sh at=tree|work`, `shell [fails]`."""
+"""The pages of docs/tutorial, typed as written: their files are written, their commands run, their lines typed
+at the shell. A block of a page says what it is: `file=NAME`, `sh at=tree|work`, `shell [fails]`, `text [times]`.
+
+What a page shows comes in its order, other lines may stand between. A dot in a number (`0x7........`) is any digit; a
+line that is typed gets the digits of the last such number shown. Of a `text times` the figures are anybody's."""
 
 import os
 import re
 import subprocess
 
 import project
+import pytest
 from guest import Guest
 
-PAGE = "docs/tutorial/own-service.md"
 BLOCK = re.compile(r"^```(\w+) ?(.*?)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+GRANT = re.compile(r"0x[0-9a-f]*\.+")
+FIGURE = r"\d[\d.]*(?: (?:ns|us|ms|s)\b)?"
 
 
-def blocks():
-    with open(PAGE, encoding="utf-8") as page:
-        return BLOCK.findall(page.read())
+def blocks(page):
+    with open(page, encoding="utf-8") as text:
+        return BLOCK.findall(text.read())
 
 
 def run(script, directory, environment):
@@ -29,12 +34,38 @@ def run(script, directory, environment):
     assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
 
 
-def test_the_tutorial_works_as_written(tmp_path):
-    work = tmp_path / "greeter"
+def any_digits(number):
+    return number.group().replace(".", "[0-9a-f]")
+
+
+def filled_in(line, output):
+    """The line as somebody types it who has read the output."""
+    return GRANT.sub(lambda number: re.findall(any_digits(number), output)[-1], line)
+
+
+def pattern_of(line, times):
+    """What a line of the page stands for."""
+    if times:
+        parts = (re.sub(r"(\\ )+", " +", re.escape(part)) for part in re.split(FIGURE, line))
+        return re.compile(FIGURE.join(parts))
+    at = 0
+    pattern = ""
+    for number in GRANT.finditer(line):
+        pattern += re.escape(line[at : number.start()]) + any_digits(number)
+        at = number.end()
+    return re.compile(pattern + re.escape(line[at:]))
+
+
+@pytest.mark.parametrize(
+    "page, directory, greeting",
+    [("own-service", "greeter", "The greeter's system."), ("calls", "teller", "capOS 0.1")],
+)
+def test_the_tutorial_works_as_written(page, directory, greeting, tmp_path):
+    work = tmp_path / directory
     environment = {**os.environ, "WORK": str(tmp_path)}
     typed = []
     shown = []
-    for language, what, text in blocks():
+    for language, what, text in blocks(f"docs/tutorial/{page}.md"):
         if what == "at=tree":
             run(text.replace("build/", project.OUTPUT + "/"), ".", environment)
         elif what.startswith("file="):
@@ -45,19 +76,17 @@ def test_the_tutorial_works_as_written(tmp_path):
         elif language == "shell":
             typed += [(line, what != "fails") for line in text.splitlines()]
         elif language == "text":
-            shown += text.splitlines()
+            shown += [(line, pattern_of(line, what == "times")) for line in text.splitlines()]
     assert len(typed) >= 7 and len(shown) >= 7
     sdk = tmp_path / "capos-sdk"
     with Guest(str(sdk / "system/capos.elf"), str(work / "build/boot.cpio")) as guest:
         guest.prompt(timeout=30)
-        assert "The greeter's system." in guest.output
+        assert greeting in guest.output
         for line, succeeds in typed:
-            answer = guest.shell(line)
+            answer = guest.shell(filled_in(line, guest.output))
             assert answer.ok == succeeds, (line, answer)
-        output = guest.output.splitlines()
-        for line in shown:
-            assert line in output
-            # What the page shows comes in this order.
-            output = output[output.index(line) + 1 :]
+        output = iter(guest.output.splitlines())
+        for line, pattern in shown:
+            assert any(pattern.fullmatch(said) for said in output), f"{line}\n{guest.output}"
         guest.send_line("poweroff")
         assert guest.wait(20)[0] == 0

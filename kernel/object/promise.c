@@ -261,10 +261,10 @@ static status_t resolver_resolve(void *self, struct call *call, struct promise_r
 	return call_refuse(call, STATUS_FAILED, REASON_STATE, 0, 0, 0);
 }
 
-static status_t resolver_fail(void *self, struct call *call, struct promise_resolver_fail_params_reader in,
-		struct promise_resolver_fail_results_builder *out)
+static status_t resolver_reject(void *self, struct call *call, struct promise_resolver_reject_params_reader in,
+		struct promise_resolver_reject_results_builder *out)
 {
-	uint16_t kind = promise_resolver_fail_params_get_exception(in);
+	uint16_t kind = promise_resolver_reject_params_get_exception(in);
 	status_t status = call_ready(call);
 
 	if (status != STATUS_OK)
@@ -280,7 +280,7 @@ static status_t resolver_object_call(struct object *object, struct call *call, u
 {
 	static const struct promise_resolver_server server = {
 		.resolve = resolver_resolve,
-		.fail = resolver_fail,
+		.reject = resolver_reject,
 	};
 
 	return promise_resolver_dispatch(&server, container_of(object, struct resolver, object), call, interface_id, method);

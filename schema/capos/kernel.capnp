@@ -127,7 +127,7 @@ interface PromiseResolver @0xc1a0e5b2d3f40653 $local {
   # Says, once, what a promise leads to. Dropping it unresolved ends the promise's calls *disconnected*.
   resolve @0 (capability :Capability) -> ();
   # Calls that wait go on there, in order, and later ones at once. As narrow as its holder's capability is.
-  fail @1 (exception :UInt16) -> ();
+  reject @1 (exception :UInt16) -> ();
   # Every call ends with this exception (1 failed to 5 invalidArgument).
 }
 

@@ -101,7 +101,7 @@ static void calls_wait_and_go_on_in_order(void)
 	CHECK_EQUAL(resolve(&promised, export), STATUS_OK);
 	CHECK_EQUAL(info_pending(endpoint), 3);
 	CHECK_EQUAL(resolve(&promised, export), STATUS_FAILED);
-	CHECK_EQUAL(promise_resolver_fail(promised.resolver, STATUS_FAILED), STATUS_FAILED);
+	CHECK_EQUAL(promise_resolver_reject(promised.resolver, STATUS_FAILED), STATUS_FAILED);
 	serve(Q0 + 2, 1);
 	serve(Q0, 1);
 	serve(Q0 + 1, 1);
@@ -126,9 +126,9 @@ static void a_promise_that_breaks_ends_its_calls(void)
 	entry = entry_call(promised.promise, Q0);
 	send_cap(&entry, TRANSFER_KIND_MOVE, moved);
 	start(entry);
-	CHECK_EQUAL(promise_resolver_fail(promised.resolver, 0), STATUS_INVALID_ARGUMENT);
-	CHECK_EQUAL(promise_resolver_fail(promised.resolver, 6), STATUS_INVALID_ARGUMENT);
-	CHECK_EQUAL(promise_resolver_fail(promised.resolver, STATUS_OVERLOADED), STATUS_OK);
+	CHECK_EQUAL(promise_resolver_reject(promised.resolver, 0), STATUS_INVALID_ARGUMENT);
+	CHECK_EQUAL(promise_resolver_reject(promised.resolver, 6), STATUS_INVALID_ARGUMENT);
+	CHECK_EQUAL(promise_resolver_reject(promised.resolver, STATUS_OVERLOADED), STATUS_OK);
 	CHECK_EQUAL(finish(Q0).status, STATUS_OVERLOADED);
 	CHECK(is_live(moved));
 	CHECK_EQUAL(perform(entry_call(promised.promise, Q0)).status, STATUS_OVERLOADED);

@@ -216,6 +216,12 @@ bool export_may_cross(struct object *object, const struct process *from, const s
 			(to && export->scope == TRANSFER_SCOPE_SAME_SESSION && from->session == to->session);
 }
 
+bool export_keeps_to_session(struct object *object)
+{
+	return object->type == &export_type &&
+			container_of(object, struct export, object)->scope == TRANSFER_SCOPE_SAME_SESSION;
+}
+
 /* Doubles the array of exports. Lock held. */
 static bool exports_grow(struct endpoint *endpoint)
 {

@@ -147,6 +147,9 @@ status_t facet_rows_read(struct call *call, uint32_t argument, struct capnp_list
  * endpoint is held, or the endpoint's own. */
 bool export_may_cross(struct object *object, const struct process *from, const struct process *to);
 
+/* Whether it depends on the session of its holder to whom the object may be given. */
+bool export_keeps_to_session(struct object *object);
+
 /* True if the capability is to a living export of this endpoint and as wide as that was minted: its tag. A narrowed one is
  * not, since the tag would stand for the whole object. For transfer_deliver, lock held. */
 bool export_is_served_by(struct object *object, const struct facet *facet, const struct endpoint *endpoint,

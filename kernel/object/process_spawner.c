@@ -15,10 +15,11 @@
 #include "kernel/object/roots.h"
 #include "kernel/trace/trace.h"
 
-/*  I fixed after creation  */
+/*  I fixed after creation  others: written by calls of the builder only  */
 struct process_builder_object {
 	struct object   object;
 	struct process *process;      /* I, counted */
+	bool            keeps_session; /* the child has a capability that may not leave its session */
 };
 
 static struct slab_cache builder_cache = SLAB_CACHE("process_builder", struct process_builder_object);
@@ -95,9 +96,12 @@ static status_t builder_grant(void *self, struct call *call, struct process_buil
 		status = call_refuse(call, STATUS_INVALID_ARGUMENT, REASON_WRONG_TYPE, 0, 0, 0);
 	if (status == STATUS_OK)
 		status = child_insert(call, process, entry->object, entry->facet, entry->grant, &id);
-	if (status == STATUS_OK)
-		process_builder_grant_results_set_id(*out, id);
-	return status;
+	if (status != STATUS_OK)
+		return status;
+	if (export_keeps_to_session(entry->object))
+		((struct process_builder_object *)self)->keeps_session = true;
+	process_builder_grant_results_set_id(*out, id);
+	return STATUS_OK;
 }
 
 static status_t builder_grant_memory(void *self, struct call *call, struct process_builder_grant_memory_params_reader in,
@@ -149,10 +153,14 @@ static status_t builder_start(void *self, struct call *call, struct process_buil
 static status_t builder_set_session(void *self, struct call *call, struct process_builder_set_session_params_reader in,
 		struct process_builder_set_session_results_builder *out)
 {
-	struct process *process = ((struct process_builder_object *)self)->process;
+	const struct process_builder_object *builder = self;
+	struct process *process = builder->process;
 	struct cap_entry *entry;
 	status_t status = builder_ready(call, process);
 
+	/* It was given to a process of the session that this one would leave. */
+	if (status == STATUS_OK && builder->keeps_session)
+		status = call_refuse(call, STATUS_FAILED, REASON_STATE, 0, 0, 0);
 	if (status == STATUS_OK)
 		status = call_argument(call, process_builder_set_session_params_get_session(in), SESSION_INTERFACE_ID,
 				&session_type, &entry);

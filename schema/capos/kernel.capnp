@@ -198,7 +198,8 @@ interface ProcessBuilder @0xc1a0e5b2d3f4060d $local {
   start @3 (entry :UInt64, stack :UInt64, argument :UInt64) -> (process :ProcessHandle);
   # Runs it: ring address in the first argument register, argument in the second. Once.
   setSession @4 (session :Session) -> ();
-  # On whose behalf it acts, for ever. Without, on its maker's.
+  # On whose behalf it acts, for ever. Without, on its maker's. Failed (state) once it was granted a
+  # capability that keeps to a session.
 }
 
 # --- Sessions -----------------------------------------------------------------------------------

@@ -271,6 +271,43 @@ static void scopes_hold_for_answers_and_children(void)
 	kernel_check();
 }
 
+static struct process_builder_ref builder_new(void)
+{
+	struct process_spawner_create_params_builder params;
+	struct process_spawner_create_call call = process_spawner_create_begin(
+			world.spawner, &params);
+	struct process_builder_ref builder = { 0 };
+
+	process_spawner_create_params_set_name(params, capnp_text("scoped"));
+	process_spawner_create_send(&call);
+	CHECK_EQUAL(process_spawner_create_wait(&call), STATUS_OK);
+	CHECK_EQUAL(process_spawner_create_take_builder(&call, &builder), STATUS_OK);
+	process_spawner_create_done(&call);
+	return builder;
+}
+
+/* A child is not taken to another session with what may not leave this one. */
+static void a_scope_holds_while_a_child_is_built(void)
+{
+	uint32_t session = session_new(), endpoint = endpoint_new(), id;
+	uint32_t scoped = export_scoped(endpoint, 1, TRANSFER_SCOPE_SAME_SESSION);
+	struct session_ref other = { rt_ref(session) };
+	struct process_builder_ref builder = builder_new();
+
+	CHECK_EQUAL(process_builder_grant(builder, world.timer.ref, &id), STATUS_OK);
+	CHECK_EQUAL(process_builder_set_session(builder, other), STATUS_OK);
+	CHECK_EQUAL(process_builder_grant(builder, rt_ref(scoped), &id), STATUS_INVALID_ARGUMENT);
+	client_release(builder.ref);
+	builder = builder_new();
+	CHECK_EQUAL(process_builder_grant(builder, rt_ref(scoped), &id), STATUS_OK);
+	CHECK_EQUAL(process_builder_set_session(builder, other), STATUS_FAILED);
+	client_release(builder.ref);
+	CHECK_EQUAL(release(scoped), STATUS_OK);
+	CHECK_EQUAL(release(endpoint), STATUS_OK);
+	CHECK_EQUAL(release(session), STATUS_OK);
+	kernel_check();
+}
+
 static const struct test tests[] = {
 	{ "a reference tells sessions apart, here only",
 			a_reference_tells_sessions_apart_here_only },
@@ -278,6 +315,7 @@ static const struct test tests[] = {
 	{ "what arrives after logout is revoked", what_arrives_after_logout_is_revoked },
 	{ "capabilities keep to their scope", capabilities_keep_to_their_scope },
 	{ "scopes hold for answers and children", scopes_hold_for_answers_and_children },
+	{ "a scope holds while a child is built", a_scope_holds_while_a_child_is_built },
 };
 
 TEST_LIST(session_tests, tests);

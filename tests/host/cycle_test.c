@@ -11,11 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Before cmocka, whose fail() is a macro: a method has that name. */
-#include "capos/kernel.server.h"
-
 #include <cmocka.h>
 
+#include "capos/kernel.server.h"
 #include "kernel/object/endpoint.h"
 #include "kernel/object/roots.h"
 #include "tests/host/machine.h"

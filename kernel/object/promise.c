@@ -1,8 +1,8 @@
 /*
  * Promises; see promise.h. Called from ring/dispatch.c with calls, from ring/pipeline.c to settle one after the other, and
  * through the methods of the resolver.
- * Always true: a promise that is RESOLVED or BROKEN has nobody waiting; no chain of promises leads to itself or is longer
- * than PROMISE_CHAIN_MAX.
+ * Always true: a promise that is RESOLVED or BROKEN has nobody waiting, and keeps nothing when nobody holds it; no chain of
+ * promises leads to itself or is longer than PROMISE_CHAIN_MAX.
  */
 #include "kernel/object/promise.h"
 
@@ -154,6 +154,25 @@ static bool promise_cancel(struct object *object, struct question *question)
 
 /* --- Settling ----------------------------------------------------------------------------------- */
 
+/* Where nobody can call a promise any more, it lets go of what it leads to: that may be what keeps the promise itself. */
+static void promise_let_go(struct promise *promise)
+{
+	struct transfer_item target = { 0 };
+
+	spin_lock(&promise_lock);
+	if (promise->state == PROMISE_RESOLVED && __atomic_load_n(&promise->object.holds, __ATOMIC_ACQUIRE) == 0) {
+		target = promise->target;
+		promise->target = (struct transfer_item){ 0 };
+	}
+	spin_unlock(&promise_lock);
+	transfer_drop(&target, 1, NULL);
+}
+
+static void promise_on_last_hold(struct object *object)
+{
+	promise_let_go(container_of(object, struct promise, object));
+}
+
 bool promise_settle_one(struct promise *promise)
 {
 	struct question *call;
@@ -164,8 +183,10 @@ bool promise_settle_one(struct promise *promise)
 	if (!link)
 		promise->state = promise->target.object ? PROMISE_RESOLVED : PROMISE_BROKEN;
 	spin_unlock(&promise_lock);
-	if (!link)
+	if (!link) {
+		promise_let_go(promise);
 		return false;
+	}
 	call = container_of(link, struct question, link);
 	call->kind = QUESTION_HELD;
 	call->call_state = CALL_NONE;
@@ -208,6 +229,7 @@ static void promise_destroy(struct object *object)
 
 const struct object_type promise_type = {
 	.name = "promise",
+	.on_last_hold = promise_on_last_hold,
 	.destroy = promise_destroy,
 	.cancel = promise_cancel,
 };

@@ -30,7 +30,7 @@ struct promise {
 	struct object        object;
 	enum promise_state   state;            /* p */
 	struct list          waiting;          /* p, questions: calls in the order in which they came */
-	struct transfer_item target;           /* p, once: SETTLING and RESOLVED; no object if broken */
+	struct transfer_item target;           /* p, once: SETTLING and RESOLVED; no object if broken, or let go of */
 	status_t             broken;           /* p, with what calls end when there is no target */
 	uint64_t             detail;           /* p */
 	uint32_t             height;           /* p, at most so many promises lead here one through the other */

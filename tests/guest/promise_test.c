@@ -341,6 +341,31 @@ static void a_deadline_goes_along_to_where_a_promise_leads(void)
 	kernel_check();
 }
 
+/* Promises that lead to resolvers, their own among them, keep nobody alive. */
+static void what_leads_to_its_resolver_goes(void)
+{
+	struct usage before = usage_self();
+	struct promised first = promise_new(), second;
+
+	CHECK_EQUAL(resolve(&first, rt_id(first.resolver.ref)), STATUS_OK);
+	promised_drop(&first);
+	CHECK(usage_settles(&before));
+	first = promise_new();
+	second = promise_new();
+	CHECK_EQUAL(resolve(&first, rt_id(second.resolver.ref)), STATUS_OK);
+	CHECK_EQUAL(resolve(&second, rt_id(first.resolver.ref)), STATUS_OK);
+	promised_drop(&first);
+	promised_drop(&second);
+	CHECK(usage_settles(&before));
+	/* One that nobody holds any more when it is resolved. */
+	first = promise_new();
+	CHECK_EQUAL(release(first.promise), STATUS_OK);
+	CHECK_EQUAL(resolve(&first, rt_id(first.resolver.ref)), STATUS_OK);
+	client_release(first.resolver.ref);
+	CHECK(usage_settles(&before));
+	kernel_check();
+}
+
 static const struct test tests[] = {
 	{ "calls wait and go on in order", calls_wait_and_go_on_in_order },
 	{ "a promise that breaks ends its calls", a_promise_that_breaks_ends_its_calls },
@@ -348,6 +373,7 @@ static const struct test tests[] = {
 	{ "chains end somewhere", chains_end_somewhere },
 	{ "settling sets off settling", settling_sets_off_settling },
 	{ "a call on an answer that is a promise", a_call_on_an_answer_that_is_a_promise },
+	{ "what leads to its resolver goes", what_leads_to_its_resolver_goes },
 	{ "a deadline goes along to where a promise leads", a_deadline_goes_along_to_where_a_promise_leads },
 };
 

@@ -14,6 +14,8 @@
 
 /* Room that every fixed result fits in; with less, an answer may be too large for it. */
 #define RESULT_WORDS 32u
+/* Of a process, beyond what its questions say. */
+#define SLOTS_ASIDE_MAX 512u
 
 struct method_call {
 	struct played        *played;
@@ -513,16 +515,24 @@ static void manager_set_limit_play(struct method_call *call)
 	struct capability_manager_set_limit_params_reader in = capability_manager_set_limit_params_get_root(&call->params);
 	struct mproc *process = process_by_id(capability_manager_set_limit_params_get_process_id(in));
 	uint32_t class_ = (uint32_t)capability_manager_set_limit_params_get_class(in);
-	uint64_t limit = capability_manager_set_limit_params_get_limit(in);
+	uint64_t limit = capability_manager_set_limit_params_get_limit(in), set;
 	struct mledger *ledger = process ? process->ledger : NULL;
+	struct capnp_message message;
 
 	refuse_if(call->played, class_ >= LEDGER_CLASSES, STATUS_INVALID_ARGUMENT);
 	if (ledger && class_ < LEDGER_CLASSES && limit > ledger->limit[class_])
 		charge_check(call, mledger_above(ledger), class_, limit - ledger->limit[class_]);
 	if (!method_accepted(call, 0))
 		return;
-	if (ledger)
-		mledger_set_limit(ledger, class_, limit, set_aside(call, ledger, class_));
+	if (ledger) {
+		message = results(call);
+		set = capability_manager_set_limit_results_get_limit(capability_manager_set_limit_results_get_root(&message));
+		/* Slots that are set aside, or kept for a receive, count as in use. */
+		MODEL_ASSERT(set >= limit && (set == limit || (set >= ledger->used[class_] &&
+				set <= ledger->used[class_] + SLOTS_ASIDE_MAX)), "the limit is %lu, wanted was %lu of %lu used",
+				set, limit, ledger->used[class_]);
+		mledger_set_limit(ledger, class_, set, 0);
+	}
 	method_end(call, 0);
 }
 

@@ -233,6 +233,7 @@ struct model {
 	uint64_t        course;           /* a hash of every completion, in the order in which they were accounted for */
 	uint64_t        outcomes[17][64]; /* refusals by operation (16: others) and status + 32; STATUS_OK: accepted */
 	uint64_t        delivered, answered, events;
+	bool            kept_shows;       /* slots that the direct way keeps have changed an outcome */
 	struct mproc   *entered;          /* whose batch is played; only to be compared */
 	uint64_t        entered_ns;       /* when the batch that is played entered the kernel */
 	bool            unsettled;        /* an ended process still holds part of its maker's ledger */

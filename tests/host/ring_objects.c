@@ -531,6 +531,7 @@ static void manager_set_limit_play(struct method_call *call)
 		MODEL_ASSERT(set >= limit && (set == limit || (set >= ledger->used[class_] &&
 				set <= ledger->used[class_] + SLOTS_ASIDE_MAX)), "the limit is %lu, wanted was %lu of %lu used",
 				set, limit, ledger->used[class_]);
+		model.kept_shows |= set != MAX(limit, ledger->used[class_] + set_aside(call, ledger, class_));
 		mledger_set_limit(ledger, class_, set, 0);
 	}
 	method_end(call, 0);

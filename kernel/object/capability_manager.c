@@ -484,6 +484,7 @@ static status_t manager_set_limit(void *self, struct call *call, struct capabili
 	process = process_find(capability_manager_set_limit_params_get_process_id(in), false);
 	if (!process)
 		return STATUS_OK;
+	cap_table_unkeep(&process->caps);      /* promised to nobody, so not in use */
 	/* Only the reaper's last step takes the ledger away, and the process out of the tree with it. */
 	status = ledger_set_limit(process->ledger, class, limit, &limit, &call->detail);
 	if (status == STATUS_OK) {

@@ -119,6 +119,7 @@ static status_t method_usage(void *self, struct call *call, struct process_obser
 	/* The ledger goes in the reaper's last step, which runs on this processor's way out and not inside a call. */
 	if (!process->ledger)
 		return STATUS_OK;
+	cap_table_unkeep(&process->caps);      /* promised to nobody, so not in use */
 	rows = process_observer_usage_results_init_resources(*out, LEDGER_CLASSES);
 	spin_lock(&process->ledger->lock);
 	for (uint32_t i = 0; i < LEDGER_CLASSES; i++) {

@@ -206,6 +206,11 @@ static const struct object_type builder_type = {
 	.destroy = builder_destroy,
 };
 
+bool process_is_builder(const struct object *object)
+{
+	return object->type == &builder_type;
+}
+
 /* --- Spawner ------------------------------------------------------------------------------------ */
 
 /* The limits of the child: the defaults with what the caller names instead. */

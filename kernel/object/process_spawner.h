@@ -9,4 +9,7 @@
 /* The spawner; lives for ever. Borrowed. */
 struct object *process_spawner_object(void);
 
+/* True for a ProcessBuilder, which nothing may hold that its process would keep alive. */
+bool process_is_builder(const struct object *object);
+
 #endif

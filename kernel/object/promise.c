@@ -14,6 +14,7 @@
 #include "kernel/object/endpoint.h"
 #include "kernel/object/ledger.h"
 #include "kernel/object/process.h"
+#include "kernel/object/process_spawner.h"
 #include "kernel/ring/dispatch.h"
 #include "kernel/ring/pipeline.h"
 
@@ -269,8 +270,11 @@ static status_t resolver_resolve(void *self, struct call *call, struct promise_r
 	/* Whoever holds the promise will have the capability. */
 	if (!export_may_cross(entry->object, call->process, NULL))
 		return call_refuse(call, STATUS_INVALID_ARGUMENT, REASON_SCOPE, 0, 0, 0);
+	/* A builder that leads to itself would keep a process that never starts. */
+	if (process_is_builder(entry->object))
+		return call_refuse(call, STATUS_INVALID_ARGUMENT, REASON_WRONG_TYPE, 0, 0, 0);
 	spin_lock(&promise_lock);
-	allowed = may_lead_to(promise, entry->object);
+	allowed = promise->state != PROMISE_OPEN || may_lead_to(promise, entry->object);
 	spin_unlock(&promise_lock);
 	if (!allowed) {
 		(void)settle(promise, NULL, STATUS_FAILED, reason_detail(REASON_CYCLE, 0, 0, 0));

@@ -366,11 +366,34 @@ static void what_leads_to_its_resolver_goes(void)
 	kernel_check();
 }
 
+/* A builder given to its own process by a promise would never go. */
+static void a_promise_leads_to_no_builder(void)
+{
+	struct usage before = usage_self();
+	struct process_builder_ref builder = { 0 };
+	struct process_spawner_create_params_builder params;
+	struct process_spawner_create_call call = process_spawner_create_begin(world.spawner, &params);
+	struct promised promised;
+
+	process_spawner_create_params_set_name(params, capnp_text("unborn"));
+	process_spawner_create_send(&call);
+	CHECK_EQUAL(process_spawner_create_wait(&call), STATUS_OK);
+	CHECK_EQUAL(process_spawner_create_take_builder(&call, &builder), STATUS_OK);
+	process_spawner_create_done(&call);
+	promised = promise_new();
+	CHECK_EQUAL(process_builder_grant(builder, rt_ref(promised.promise), NULL), STATUS_OK);
+	CHECK_EQUAL(resolve(&promised, rt_id(builder.ref)), STATUS_INVALID_ARGUMENT);
+	promised_drop(&promised);
+	client_release(builder.ref);
+	CHECK(usage_settles(&before));
+}
+
 static const struct test tests[] = {
 	{ "calls wait and go on in order", calls_wait_and_go_on_in_order },
 	{ "a promise that breaks ends its calls", a_promise_that_breaks_ends_its_calls },
 	{ "a promise is no wider than either", a_promise_is_no_wider_than_either },
 	{ "chains end somewhere", chains_end_somewhere },
+	{ "a promise leads to no builder", a_promise_leads_to_no_builder },
 	{ "settling sets off settling", settling_sets_off_settling },
 	{ "a call on an answer that is a promise", a_call_on_an_answer_that_is_a_promise },
 	{ "what leads to its resolver goes", what_leads_to_its_resolver_goes },

@@ -167,8 +167,12 @@ NO_BUFFER static status_t reserve(struct cap_table *table, uint32_t count, uint6
 
 NO_BUFFER status_t cap_table_reserve(struct cap_table *table, uint32_t count, uint64_t *detail)
 {
-	status_t status = reserve(table, count, detail);
+	status_t status;
 
+	/* What is only kept goes before the table grows. */
+	if (READ_ONCE(table->kept) && unpromised(table) < count)
+		cap_table_unkeep(table);
+	status = reserve(table, count, detail);
 	if (likely(status == STATUS_OK) || !READ_ONCE(table->kept))
 		return status;
 	cap_table_unkeep(table);

@@ -48,6 +48,11 @@ void machine_reap(void);
 /* The direct way of calls (kernel/object/endpoint_fast.c) is not taken while this is set. */
 extern bool machine_no_fast;
 
+/* What the kernel's random bytes come from: the same bytes after the same start. Not 0. */
+extern uint64_t machine_random;
+void __wrap_entropy_fill(void *bytes, size_t count);
+
+
 /* --- What there is ------------------------------------------------------------------------------ */
 
 /* The kernel's own walk through all that it has: panics on a contradiction. */

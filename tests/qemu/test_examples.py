@@ -19,7 +19,7 @@ def test_examples_in_the_schemas_work(shell):
     for line in examples:
         if "readLine" in line:
             shell.send_line(line)
-            shell.expect("name\\? ")
+            shell.expect("^name\\? ")
             shell.send("Ann\r")
             shell.expect('line = "Ann"')
             shell.prompt()

@@ -33,8 +33,7 @@ static struct endpoint *question_endpoint(const struct question *question)
 	return container_of(question->object, struct endpoint, object);
 }
 
-/* Ends a question that was taken out of its place. Without locks. */
-static void question_end_with(struct question *question, status_t status, uint64_t detail)
+void question_end_with(struct question *question, status_t status, uint64_t detail)
 {
 	struct ring_completion outcome = { .status = status, .id = question->number, .detail = detail };
 	struct question_release release;
@@ -81,8 +80,8 @@ static struct question *pending_leader(struct endpoint *endpoint, struct ring *r
 	return NULL;
 }
 
-/* Calls of one ring wait behind each other, and rings take turns: each gets the same share of the service. */
-static void pending_append(struct endpoint *endpoint, struct question *call)
+/* Rings take turns: each gets the same share of the service. */
+void pending_append(struct endpoint *endpoint, struct question *call)
 {
 	struct question *leader = pending_leader(endpoint, call->ring);
 
@@ -374,7 +373,7 @@ static bool waits_for_itself(const struct ring *ring, const struct endpoint *end
 	return container_of(endpoint->receivers.next, struct question, link)->ring == ring;
 }
 
-static status_t call_refusal(const struct ring *ring, const struct ring_entry *entry, const struct export *export,
+status_t call_refusal(const struct ring *ring, const struct ring_entry *entry, const struct export *export,
 		uint64_t *detail)
 {
 	const struct endpoint *endpoint = export->endpoint;
@@ -400,8 +399,7 @@ static status_t call_refusal(const struct ring *ring, const struct ring_entry *e
 	return STATUS_OK;
 }
 
-/* Makes the call its caller's question, or has the one that was held go on. Lock held. */
-NO_BUFFER static struct question *call_begin(struct ring *ring, const struct ring_entry *entry, struct export *export)
+NO_BUFFER struct question *call_begin(struct ring *ring, const struct ring_entry *entry, struct export *export)
 {
 	struct question *call = call_question(ring, entry, QUESTION_CALL, &export->endpoint->object);
 
@@ -608,8 +606,7 @@ NO_BUFFER status_t endpoint_recv(struct ring *ring, const struct ring_entry *ent
 
 /* --- Return ------------------------------------------------------------------------------------- */
 
-/* The service slot of a call id, or NULL. */
-static struct service *service_find(struct endpoint *endpoint, uint64_t id)
+struct service *service_find(struct endpoint *endpoint, uint64_t id)
 {
 	uint64_t slot = id & ((1u << SERVICE_SLOT_BITS) - 1);
 	struct service *service;
@@ -752,125 +749,6 @@ NO_BUFFER status_t endpoint_return(struct ring *ring, const struct ring_entry *e
 	if (unlikely(entry->cap_count))
 		return return_with_capabilities(ring, entry, endpoint, detail);
 	return return_start(ring, entry, endpoint, NULL, detail);
-}
-
-/* --- Forward ------------------------------------------------------------------------------------ */
-
-static status_t forward_fits(const struct ring_entry *entry, const struct endpoint *endpoint, uint64_t *detail)
-{
-	if (entry->msg_words > endpoint->message_words) {
-		*detail = reason_detail(REASON_SIZE, 0, entry->msg_words, endpoint->message_words);
-		return STATUS_TOO_LARGE;
-	}
-	if (entry->cap_count > endpoint->capabilities) {
-		*detail = reason_detail(REASON_CAPABILITIES, 0, entry->cap_count, endpoint->capabilities);
-		return STATUS_TOO_LARGE;
-	}
-	return STATUS_OK;
-}
-
-/* The call that is to be forwarded leaves its service slot: nobody but the forwarder completes it now. */
-static status_t forward_take(struct endpoint *endpoint, uint64_t id, struct question **call)
-{
-	struct service *service;
-
-	*call = NULL;
-	spin_lock(&endpoint->lock);
-	service = service_find(endpoint, id);
-	if (service) {
-		*call = service->call;
-		if (*call)
-			(*call)->call_state = CALL_RETURNING;
-		service_free_locked(endpoint, service);
-	}
-	spin_unlock(&endpoint->lock);
-	return *call ? STATUS_OK : STATUS_GONE;
-}
-
-/* The forwarded call waits at its new endpoint: in its place, the question of who forwards it. Lock held. */
-static void forward_queue(struct ring *ring, const struct ring_entry *entry, struct endpoint *endpoint,
-		struct export *export, struct question *call, struct call_transfer *transfer)
-{
-	struct question *forwarder = call_begin(ring, entry, export);
-
-	forwarder->transfer = transfer;
-	forwarder->forward = call;
-	call->forward = forwarder;
-	call->call_state = CALL_FORWARDED;
-	pending_append(endpoint, forwarder);
-}
-
-/* Everything is reserved: the call waits at its new service, which may take it at once, unless that has ended meanwhile. */
-static void forward_start(struct ring *ring, const struct ring_entry *entry, struct export *export,
-		struct question *call, struct call_transfer *transfer)
-{
-	const uint64_t detail = reason_detail(REASON_CLOSED, 0, 0, 0);
-	struct endpoint *endpoint = export->endpoint;
-	struct export *before = call->export;
-	bool stale;
-
-	object_hold(&export->object);
-	spin_lock(&endpoint->lock);
-	stale = export_is_stale_locked(export);
-	call->object = &endpoint->object;
-	call->export = export;
-	if (!stale)
-		forward_queue(ring, entry, endpoint, export, call, transfer);
-	spin_unlock(&endpoint->lock);
-	object_unhold(&before->object);
-	if (!stale) {
-		endpoint_pump(endpoint);
-		return;
-	}
-	call_transfer_drop(transfer, &ring->process->caps);
-	question_end_with(call, STATUS_DISCONNECTED, detail);
-	call_refuse_entry(ring, entry, STATUS_DISCONNECTED, detail);
-}
-
-/* Whether the new service can have the call at all, looked at before anything is done. */
-static status_t forward_refusal(struct endpoint *endpoint, uint64_t id, const struct export *export, uint64_t *detail)
-{
-	const struct service *service;
-	const struct question *call = NULL;
-	struct ring_entry entry;
-	status_t status;
-
-	spin_lock(&endpoint->lock);
-	service = service_find(endpoint, id);
-	if (service)
-		call = service->call;
-	spin_unlock(&endpoint->lock);
-	if (!call)
-		return STATUS_OK;       /* forward_take tells */
-	entry = call->entry;
-	spin_lock(&export->endpoint->lock);
-	status = call_refusal(call->ring, &entry, export, detail);
-	spin_unlock(&export->endpoint->lock);
-	return status;
-}
-
-status_t endpoint_forward(struct ring *ring, const struct ring_entry *entry, struct endpoint *endpoint,
-		struct cap_entry *target, uint64_t *detail)
-{
-	struct export *export = container_of(target->object, struct export, object);
-	const uint32_t id = (uint32_t)entry->deadline_ns;
-	struct call_transfer *transfer;
-	struct question *call;
-	status_t status = forward_fits(entry, export->endpoint, detail);
-
-	if (status == STATUS_OK)
-		status = forward_refusal(endpoint, id, export, detail);
-	if (status == STATUS_OK)
-		status = call_transfer_capture(&ring->process->caps, ring->words + entry->caps_off, entry->cap_count,
-				&transfer, detail);
-	if (status != STATUS_OK)
-		return status;
-	status = forward_take(endpoint, id, &call);
-	if (status == STATUS_OK)
-		forward_start(ring, entry, export, call, transfer);
-	else
-		call_transfer_drop(transfer, &ring->process->caps);
-	return status;
 }
 
 /* --- Taking back -------------------------------------------------------------------------------- */

@@ -1,5 +1,6 @@
 /*
- * What endpoint.c (life of endpoints and exports) and endpoint_call.c (calls through them) share.
+ * What endpoint.c (life of endpoints and exports), endpoint_call.c (calls through them) and endpoint_forward.c (calls given
+ * on) share.
  */
 #ifndef KERNEL_OBJECT_ENDPOINT_INTERNAL_H
 #define KERNEL_OBJECT_ENDPOINT_INTERNAL_H
@@ -23,6 +24,18 @@ struct endpoint_sweep {
 	uint64_t detail;
 };
 void endpoint_sweep(struct endpoint *endpoint, const struct endpoint_sweep *sweep);
+
+/* OK if the call `entry` of `ring` may be made at the export now; otherwise why not. Its endpoint's lock is held. */
+status_t call_refusal(const struct ring *ring, const struct ring_entry *entry, const struct export *export,
+		uint64_t *detail) MUST_USE;
+/* Makes the call its caller's question, or has the one that was held go on. Lock held. */
+struct question *call_begin(struct ring *ring, const struct ring_entry *entry, struct export *export);
+/* Puts a call into the queue, behind those of its ring. Lock held. */
+void pending_append(struct endpoint *endpoint, struct question *call);
+/* The service slot of a call id, or NULL. Lock held. */
+struct service *service_find(struct endpoint *endpoint, uint64_t id);
+/* Ends a question that was taken out of its place. Without locks. */
+void question_end_with(struct question *question, status_t status, uint64_t detail);
 
 bool endpoint_cancel(struct object *object, struct question *question);
 bool export_is_stale_locked(const struct export *export);   /* its endpoint's lock is held */

@@ -21,8 +21,8 @@
 #define CAP_GENERATION_BITS 12      /* narrowed by the tests */
 #endif
 #define CAP_GENERATIONS (1u << CAP_GENERATION_BITS)
-#define CAP_CHUNK_ENTRIES 128
-#define CAP_CHUNKS_MAX 512          /* 65 536 capabilities a process */
+#define CAP_CHUNK_ENTRIES 32       /* a chunk fills a page */
+#define CAP_CHUNKS_MAX 2048         /* 65 536 capabilities a process */
 #define GRANT_PLACE_BITS 16         /* of a grant's id */
 #define GRANT_PLACE_MASK ((1u << GRANT_PLACE_BITS) - 1)
 

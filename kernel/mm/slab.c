@@ -255,7 +255,7 @@ static uint32_t heap_order(size_t bytes)
 	return order;
 }
 
-void *heap_alloc(size_t bytes)
+void *heap_alloc_raw(size_t bytes)
 {
 	uint64_t physical;
 
@@ -263,11 +263,21 @@ void *heap_alloc(size_t bytes)
 		return slab_alloc(heap_class(bytes));
 	if (heap_order(bytes) > FRAME_ORDER_MAX)
 		return NULL;
-	physical = frame_alloc_zeroed(heap_order(bytes));
+	physical = frame_alloc(heap_order(bytes));
 	if (physical == FRAME_NONE)
 		return NULL;
 	__atomic_fetch_add(&allocations, 1, __ATOMIC_RELAXED);
 	return arch_direct(physical);
+}
+
+void *heap_alloc(size_t bytes)
+{
+	void *memory = heap_alloc_raw(bytes);
+
+	/* Smaller ones are zeroed as all objects of slabs are. */
+	if (memory != NULL && bytes > HEAP_CLASS_MAX)
+		memset(memory, 0, bytes);
+	return memory;
 }
 
 void heap_free(void *memory, size_t bytes)

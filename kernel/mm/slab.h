@@ -38,6 +38,8 @@ void slab_free(struct slab_cache *cache, void *object);
 
 /* Zeroed memory of any size for arrays (whole blocks above 2 KiB); free with the same size. */
 void *heap_alloc(size_t bytes) MUST_USE;
+/* The same with contents undefined, for what its user fills in by and by. */
+void *heap_alloc_raw(size_t bytes) MUST_USE;
 void heap_free(void *memory, size_t bytes);
 
 uint64_t slab_allocations(void);    /* since boot, all caches and heap */

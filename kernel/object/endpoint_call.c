@@ -71,7 +71,7 @@ static struct question *forward_part(struct question *question)
 /* The first of the ring's calls that wait here; NULL if there is none. */
 static struct question *pending_leader(struct endpoint *endpoint, struct ring *ring)
 {
-	for (uint32_t i = 0; i < RING_QUESTIONS; i++) {
+	for (uint32_t i = 0; i < ring_questions(ring); i++) {
 		struct question *question = &ring->questions[i];
 
 		if (question->object == &endpoint->object && question->leads)

@@ -58,7 +58,7 @@ HOT_INLINE static inline struct question *question_read(struct ring *ring, const
 	uint64_t *to;
 
 	/* The upper half is the question, the number of capabilities and the path's length; the lower where the former are. */
-	if (unlikely(number >= RING_QUESTIONS))
+	if (unlikely(number >= ring->questions_end))
 		return NULL;
 	question = &ring->questions[number];
 	OPAQUE(question);

@@ -300,13 +300,13 @@ static bool end_questions(struct process *process)
 	bool done = true;
 
 	/* Receives first: what the end of a call brings about is told to those who live. */
-	for (uint32_t i = 0; ring && i < RING_QUESTIONS; i++) {
+	for (uint32_t i = 0; ring && i < ring_questions(ring); i++) {
 		if (ring->questions[i].kind == QUESTION_RECV)
 			(void)question_cancel(&ring->questions[i], STATUS_CANCELLED, 0);
 	}
-	for (uint32_t i = 0; ring && i < RING_QUESTIONS; i++)
+	for (uint32_t i = 0; ring && i < ring_questions(ring); i++)
 		(void)question_cancel(&ring->questions[i], STATUS_CANCELLED, 0);
-	for (uint32_t i = 0; ring && i < RING_QUESTIONS; i++) {
+	for (uint32_t i = 0; ring && i < ring_questions(ring); i++) {
 		if (question_finish(&ring->questions[i]) == STATUS_QUESTION_BUSY)
 			done = false;
 	}
@@ -329,7 +329,7 @@ void process_sweep_revoked(struct process *process)
 {
 	struct ring *ring = process->thread ? process->thread->ring : NULL;
 
-	for (uint32_t i = 0; ring && i < RING_QUESTIONS; i++) {
+	for (uint32_t i = 0; ring && i < ring_questions(ring); i++) {
 		struct question *question = &ring->questions[i];
 		bool ended = question->entry.op == CAP_OP_WAIT && (question->entry.flags & ENTRY_DEATH);
 

@@ -72,9 +72,18 @@ NO_BUFFER static status_t lookup_endpoint(struct ring *ring, uint32_t target, st
 
 static status_t question_free(struct ring *ring, uint16_t number)
 {
-	if (number >= RING_QUESTIONS)
+	if (unlikely(number >= ring->questions_end) && !ring_question_make(ring, number))
 		return STATUS_BAD_ENTRY;
 	return ring->questions[number].kind == QUESTION_FREE ? STATUS_OK : STATUS_QUESTION_BUSY;
+}
+
+/* A question that was used before. */
+static status_t question_named(struct ring *ring, uint16_t number, struct question **question)
+{
+	if (number >= RING_QUESTIONS)
+		return STATUS_BAD_ENTRY;
+	*question = &ring->questions[number];
+	return number < ring->questions_end ? STATUS_OK : STATUS_GONE;
 }
 
 static status_t reply_span_check(const struct ring_entry *entry, uint32_t before_words)
@@ -391,18 +400,22 @@ static void narrow_perform(struct ring *ring, const struct ring_entry *entry)
 
 static void cancel_perform(struct ring *ring, const struct ring_entry *entry)
 {
-	status_t status = STATUS_BAD_ENTRY;
+	struct question *question;
+	status_t status = question_named(ring, entry->question, &question);
 
-	if (entry->question < RING_QUESTIONS)
-		status = question_cancel(&ring->questions[entry->question], STATUS_CANCELLED, 0) ? STATUS_OK :
-				STATUS_GONE;
+	if (status == STATUS_OK && !question_cancel(question, STATUS_CANCELLED, 0))
+		status = STATUS_GONE;
 	complete(ring, entry, status, 0);
 }
 
 static void finish_perform(struct ring *ring, const struct ring_entry *entry)
 {
-	complete(ring, entry, entry->question < RING_QUESTIONS ? question_finish(&ring->questions[entry->question]) :
-			STATUS_BAD_ENTRY, 0);
+	struct question *question;
+	status_t status = question_named(ring, entry->question, &question);
+
+	if (status == STATUS_OK)
+		status = question_finish(question);
+	complete(ring, entry, status, 0);
 }
 
 /* What is wrong with a wait in itself. */

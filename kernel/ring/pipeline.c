@@ -104,6 +104,8 @@ status_t pipeline_target(struct ring *ring, const struct ring_entry *entry, uint
 	*held = false;
 	if (entry->target >= RING_QUESTIONS)
 		return STATUS_BAD_ENTRY;
+	if (entry->target >= ring->questions_end)
+		return STATUS_GONE;
 	base = &ring->questions[entry->target];
 	if (base->kind == QUESTION_KEPT)
 		return answer_capability(base, entry, id, detail);

@@ -6,6 +6,7 @@
 
 #include "kernel/arch/arch.h"
 #include "kernel/core/panic.h"
+#include "kernel/core/string.h"
 #include "kernel/mm/frame.h"
 #include "kernel/mm/slab.h"
 #include "kernel/object/process.h"
@@ -37,10 +38,11 @@ static void header_fill(struct ring *ring)
 
 struct ring *ring_create(struct thread *thread, struct process *process)
 {
-	struct ring *ring = heap_alloc(sizeof(*ring));
+	struct ring *ring = heap_alloc_raw(sizeof(*ring));
 
 	if (!ring)
 		return NULL;
+	memset(ring, 0, offsetof(struct ring, questions));
 	ring->physical = frame_alloc_zeroed(RING_ORDER);
 	if (ring->physical == FRAME_NONE) {
 		heap_free(ring, sizeof(*ring));
@@ -53,14 +55,26 @@ struct ring *ring_create(struct thread *thread, struct process *process)
 	ring->cq = (struct ring_completion *)(ring->words + RING_CQ_OFF / 8);
 	ring->thread = thread;
 	ring->process = process;
-	for (uint32_t i = 0; i < RING_QUESTIONS; i++) {
-		ring->questions[i].ring = ring;
-		ring->questions[i].number = (uint16_t)i;
-		list_init(&ring->questions[i].link);
-		list_init(&ring->questions[i].held);
-	}
 	header_fill(ring);
 	return ring;
+}
+
+bool ring_question_make(struct ring *ring, uint32_t number)
+{
+	if (number >= RING_QUESTIONS)
+		return false;
+	while (ring->questions_end <= number) {
+		struct question *question = &ring->questions[ring->questions_end];
+
+		memset(question, 0, sizeof(*question));
+		question->ring = ring;
+		question->number = (uint16_t)ring->questions_end;
+		list_init(&question->link);
+		list_init(&question->held);
+		/* Whoever sweeps rings may look at it from here on. */
+		STORE_RELEASE(&ring->questions_end, ring->questions_end + 1);
+	}
+	return true;
 }
 
 void ring_set_address(struct ring *ring, uint64_t address)
@@ -71,7 +85,7 @@ void ring_set_address(struct ring *ring, uint64_t address)
 
 void ring_destroy(struct ring *ring)
 {
-	for (uint32_t i = 0; i < RING_QUESTIONS; i++)
+	for (uint32_t i = 0; i < ring_questions(ring); i++)
 		ASSERT(ring->questions[i].kind == QUESTION_FREE);
 	frame_free(ring->physical, RING_ORDER);
 	heap_free(ring, sizeof(*ring));
@@ -82,7 +96,7 @@ void ring_check(struct ring *ring)
 	uint32_t in_flight = 0;
 
 	spin_lock(&ring->lock);
-	for (uint32_t i = 0; i < RING_QUESTIONS; i++) {
+	for (uint32_t i = 0; i < ring_questions(ring); i++) {
 		const struct question *question = &ring->questions[i];
 
 		if (!question_in_flight(question)) {

@@ -93,7 +93,12 @@ struct question {
 	uint64_t         trace_call;    /* the call's number for those who trace, if it began while anybody did */
 };
 
-/*  I fixed after creation   r under lock   p private to the thread's own kernel entries  */
+/*
+ * Questions are made when their number is first used, the lower ones with them: a program that has few at a time, as most
+ * have, costs few. Those from `questions_end` on are undefined memory.
+ *
+ * I fixed after creation   r under lock   p private to the thread's own kernel entries
+ */
 struct ring {
 	struct spinlock     lock;
 	struct ring_header *header;         /* I, shared with the program */
@@ -112,6 +117,7 @@ struct ring {
 	struct question    *sync;           /* r, the question that the thread sleeps for */
 	int64_t             sync_result;    /* p, what the last SYNC entry came to */
 	uint64_t            trace_within;   /* the traced call that the thread received and has not answered */
+	uint64_t            questions_end;  /* p, only grows; read by all; compared with a word */
 	struct question     questions[RING_QUESTIONS];
 };
 STATIC_ASSERT(sizeof(struct ring) <= 4 * 4096);
@@ -120,6 +126,15 @@ STATIC_ASSERT(sizeof(struct ring) <= 4 * 4096);
 struct ring *ring_create(struct thread *thread, struct process *process) MUST_USE;
 void ring_destroy(struct ring *ring);      /* no question is in flight */
 void ring_set_address(struct ring *ring, uint64_t address);
+
+/* Makes the questions up to this number, if there is such a number; false if not. For the thread's own entries. */
+bool ring_question_make(struct ring *ring, uint32_t number) MUST_USE;
+
+/* How many questions have been made. */
+static inline uint32_t ring_questions(const struct ring *ring)
+{
+	return (uint32_t)LOAD_ACQUIRE(&ring->questions_end);
+}
 
 /* Completions that the program can read now. An index of the program's that makes no sense is corrected and counted.
  * Ring locked. */

@@ -48,6 +48,16 @@ void *heap_alloc(size_t bytes)
 	return block_alloc(bytes);
 }
 
+/* Not zero, as what another has left. */
+void *heap_alloc_raw(size_t bytes)
+{
+	void *block = block_alloc(bytes);
+
+	if (block)
+		__builtin_memset(block, 0xa5, bytes);
+	return block;
+}
+
 void heap_free(void *memory, size_t bytes)
 {
 	block_free(memory);

@@ -446,7 +446,8 @@ static void compare_questions(const struct mproc *process)
 	const struct ring *ring = process->ring;
 
 	for (uint32_t i = 0; i < RING_QUESTIONS; i++)
-		MODEL_ASSERT((ring->questions[i].kind == QUESTION_FREE) == (process->q[i].state == MQ_FREE),
+		MODEL_ASSERT((i >= ring_questions(ring) || ring->questions[i].kind == QUESTION_FREE) ==
+				(process->q[i].state == MQ_FREE),
 				"process %u: question %u is of kind %u, in the model %d", process->id, i,
 				ring->questions[i].kind, process->q[i].state);
 	MODEL_ASSERT(ring->in_flight == process->in_flight, "process %u: %u in flight, not %u", process->id, ring->in_flight,

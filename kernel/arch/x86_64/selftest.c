@@ -109,6 +109,26 @@ static bool set_right(uint32_t to, uint32_t count)
 			memcmp(memory_a, memory_b, MEMORY_SPAN) == 0;
 }
 
+#define FILL_SPAN 1100
+
+/* Fills by 16 bytes: all of the range and nothing beside it, and the vector register is as it was. */
+static bool fill_right(uint32_t to, uint32_t count)
+{
+	static uint8_t span[FILL_SPAN];
+	const uint64_t mark[2] = { 0x0123456789abcdef ^ count, 0xfedcba9876543210 + to };
+	uint64_t before[2], after[2];
+	bool right = true;
+
+	for (uint32_t i = 0; i < FILL_SPAN; i++)
+		*(volatile uint8_t *)&span[i] = 0x11;
+	__asm__ volatile("movups %%xmm0, %0; movups %1, %%xmm0" : "=m"(before) : "m"(mark));
+	memset(span + to, 0x1c3, count);
+	__asm__ volatile("movups %%xmm0, %0; movups %1, %%xmm0" : "=m"(after) : "m"(before));
+	for (uint32_t i = 0; i < FILL_SPAN; i++)
+		right &= span[i] == (i >= to && i < to + count ? 0xc3 : 0x11);
+	return right && after[0] == mark[0] && after[1] == mark[1];
+}
+
 static void test_memory(void)
 {
 	bool moves = true, sets = true;
@@ -122,6 +142,10 @@ static void test_memory(void)
 	}
 	check(moves, "memory moves right, overlapping or not");
 	check(sets, "memory is set right");
+	sets = true;
+	for (uint32_t count = 240; count < FILL_SPAN - 20; count += count < 300 || count > 500 ? 1 : 19)
+		sets &= fill_right(count % 19, count);
+	check(sets, "much memory is set right, by a register that is kept");
 	memory_fill();
 	memory_b[70] ^= 0x80;
 	check(memcmp(memory_a, memory_b, 70) == 0 && (memcmp(memory_a, memory_b, 71) > 0) ==

@@ -90,7 +90,7 @@ multiboot2_entry:
 
 	movl $PHYSICAL(boot_root), %eax
 	movl %eax, %cr3
-	movl $0x20, %eax                /* CR4.PAE */
+	movl $0x220, %eax               /* CR4: PAE, OSFXSR for memset */
 	movl %eax, %cr4
 	movl $0xc0000080, %ecx          /* EFER: long mode, no-execute, syscall */
 	rdmsr

@@ -11,12 +11,22 @@
 #include "kernel/object/endpoint.h"
 #include "kernel/object/ledger.h"
 
+static bool place_read(uint32_t question, uint64_t path_len, uint64_t path, struct answer_place *place)
+{
+	if (question > UINT16_MAX || path_len == 0 || path_len > TRANSFER_PATH_MAX ||
+			(path_len < TRANSFER_PATH_MAX && path >> 16 * path_len != 0))
+		return false;
+	place->question = (uint16_t)question;
+	place->path_len = (uint16_t)path_len;
+	memcpy(place->path, &path, sizeof(place->path));
+	return true;
+}
+
 status_t descriptor_read(const uint64_t *words, struct descriptor *out)
 {
 	uint64_t first = READ_ONCE(words[0]), path = READ_ONCE(words[1]);
 
-	out->kind = (uint8_t)first;
-	out->id = (uint32_t)(first >> 32);
+	*out = (struct descriptor){ .kind = (uint8_t)first, .id = (uint32_t)(first >> 32) };
 	switch (out->kind) {
 	case TRANSFER_KIND_NONE:
 		return first == 0 && path == 0 ? STATUS_OK : STATUS_BAD_DESCRIPTOR;
@@ -24,7 +34,8 @@ status_t descriptor_read(const uint64_t *words, struct descriptor *out)
 	case TRANSFER_KIND_MOVE:
 		return (first & 0xffffff00) == 0 && path == 0 ? STATUS_OK : STATUS_BAD_DESCRIPTOR;
 	case TRANSFER_KIND_ANSWER:
-		return STATUS_UNIMPLEMENTED;
+		return (first & 0xff00ff00) == 0 && place_read(out->id, first >> 16 & 0xff, path, &out->place) ? STATUS_OK :
+				STATUS_BAD_DESCRIPTOR;
 	default:
 		return STATUS_BAD_DESCRIPTOR;
 	}
@@ -45,8 +56,8 @@ static status_t capture_one(struct cap_table *sender, const struct descriptor *d
 	struct cap_entry *entry;
 	status_t status;
 
-	memset(item, 0, sizeof(*item));
-	if (descriptor->kind == TRANSFER_KIND_NONE)
+	*item = (struct transfer_item){ .place = descriptor->place };
+	if (descriptor->kind == TRANSFER_KIND_NONE || descriptor->kind == TRANSFER_KIND_ANSWER)
 		return STATUS_OK;
 	status = cap_table_lookup(sender, descriptor->id, &entry);
 	if (status == STATUS_OK && descriptor->kind == TRANSFER_KIND_MOVE)
@@ -59,7 +70,7 @@ static status_t capture_one(struct cap_table *sender, const struct descriptor *d
 	return STATUS_OK;
 }
 
-status_t transfer_capture(struct cap_table *sender, const uint64_t *descriptors, uint32_t count,
+static status_t capture(struct cap_table *sender, const uint64_t *descriptors, uint32_t count, bool places,
 		struct transfer_item *items)
 {
 	struct descriptor descriptor;
@@ -67,6 +78,8 @@ status_t transfer_capture(struct cap_table *sender, const uint64_t *descriptors,
 	for (uint32_t i = 0; i < count; i++) {
 		status_t status = descriptor_read(&descriptors[2 * i], &descriptor);
 
+		if (status == STATUS_OK && descriptor.kind == TRANSFER_KIND_ANSWER && !places)
+			status = STATUS_BAD_DESCRIPTOR;
 		if (status == STATUS_OK)
 			status = capture_one(sender, &descriptor, &items[i]);
 		if (status != STATUS_OK) {
@@ -75,6 +88,12 @@ status_t transfer_capture(struct cap_table *sender, const uint64_t *descriptors,
 		}
 	}
 	return STATUS_OK;
+}
+
+status_t transfer_capture(struct cap_table *sender, const uint64_t *descriptors, uint32_t count,
+		struct transfer_item *items)
+{
+	return capture(sender, descriptors, count, false, items);
 }
 
 status_t transfer_may_cross(const struct transfer_item *items, uint32_t count, const struct process *from,
@@ -204,8 +223,10 @@ struct call_transfer *call_transfer_create(const struct transfer_item *items, ui
 	struct call_transfer *transfer = heap_alloc(call_transfer_bytes(count));
 
 	if (transfer) {
-		transfer->count = count;
+		*transfer = (struct call_transfer){ .count = count };
 		memcpy(transfer->items, items, count * sizeof(*items));
+		for (uint32_t i = 0; i < count; i++)
+			transfer->promised += items[i].place.path_len > 0;
 	}
 	return transfer;
 }
@@ -215,7 +236,7 @@ void call_transfer_destroy(struct call_transfer *transfer)
 	heap_free(transfer, call_transfer_bytes(transfer->count));
 }
 
-status_t call_transfer_capture(struct cap_table *sender, const uint64_t *descriptors, uint32_t count,
+status_t call_transfer_capture(struct cap_table *sender, const uint64_t *descriptors, uint32_t count, bool places,
 		struct call_transfer **transfer, uint64_t *detail)
 {
 	struct transfer_item items[TRANSFER_CAPS_MAX];
@@ -224,7 +245,7 @@ status_t call_transfer_capture(struct cap_table *sender, const uint64_t *descrip
 	*transfer = NULL;
 	if (count == 0)
 		return STATUS_OK;
-	status = transfer_capture(sender, descriptors, count, items);
+	status = capture(sender, descriptors, count, places, items);
 	if (status != STATUS_OK)
 		return status;
 	*transfer = call_transfer_create(items, count);

@@ -12,30 +12,45 @@
 struct endpoint;
 struct process;
 
+#define TRANSFER_PATH_MAX 4u
+
+/* Where an answer that is still to come will have a capability. */
+struct answer_place {
+	uint16_t question;         /* of the sender's ring */
+	uint16_t path_len;         /* 0: no place */
+	uint16_t path[TRANSFER_PATH_MAX];
+};
+
 struct transfer_item {
-	struct object *object;     /* one hold; NULL: null capability */
+	struct object *object;     /* one hold; NULL: null capability, or one still to come */
 	struct facet  *facet;      /* one reference */
 	struct grant  *grant;      /* one use: the sender's, parent of the receiver's */
 	uint32_t       moving_id;  /* id in the sender's table while MOVING; 0 for a copy */
 	bool           drop;       /* delivered without taking over the hold: finish drops it */
 	struct cap_table *left;    /* delivered by a move out of this table: finish tells the object (counted); NULL otherwise */
+	struct answer_place place; /* of one still to come: ring/pipeline.c fills in the rest */
 };
 
 struct call_transfer {
 	uint32_t             count;
+	uint32_t             promised;    /* items still to come */
+	status_t             status;      /* why one of them will not come; OK otherwise */
+	uint64_t             detail;
 	struct transfer_item items[];
 };
 
-/* A descriptor as it is believed: kind none, copy or move. */
+/* A descriptor as it is believed. */
 struct descriptor {
-	uint8_t  kind;
-	uint32_t id;
+	uint8_t             kind;
+	uint32_t            id;       /* copy, move */
+	struct answer_place place;    /* answer */
 };
-/* Each word of a descriptor is loaded once; reserved parts must be zero. BAD_DESCRIPTOR, UNIMPLEMENTED. */
+/* Each word of a descriptor is loaded once; reserved parts must be zero, and a path has 1 to TRANSFER_PATH_MAX fields.
+ * BAD_DESCRIPTOR. */
 status_t descriptor_read(const uint64_t *words, struct descriptor *descriptor) MUST_USE;
 
-/* Reads `count` descriptors (each word once) and captures them all, or nothing: BAD_DESCRIPTOR, BAD_CAPABILITY,
- * DISCONNECTED, UNIMPLEMENTED (answer descriptors). */
+/* Reads `count` descriptors (each word once) and captures them all, or nothing: BAD_DESCRIPTOR (those of answers, too),
+ * BAD_CAPABILITY, DISCONNECTED. */
 status_t transfer_capture(struct cap_table *sender, const uint64_t *descriptors, uint32_t count,
 		struct transfer_item *items) MUST_USE;
 
@@ -65,8 +80,8 @@ void transfer_consume(struct transfer_item *items, uint32_t count, struct cap_ta
 void transfer_drop(struct transfer_item *items, uint32_t count, struct cap_table *sender);
 
 /* Captures `count` descriptors for a call that will wait with them; *transfer is NULL for none. As transfer_capture, and
- * OVERLOADED with *detail. */
-status_t call_transfer_capture(struct cap_table *sender, const uint64_t *descriptors, uint32_t count,
+ * OVERLOADED with *detail. `places`: descriptors of answers are taken as well; their items are `promised`. */
+status_t call_transfer_capture(struct cap_table *sender, const uint64_t *descriptors, uint32_t count, bool places,
 		struct call_transfer **transfer, uint64_t *detail) MUST_USE;
 /* Undoes that (NULL: nothing). Without locks. */
 void call_transfer_drop(struct call_transfer *transfer, struct cap_table *sender);

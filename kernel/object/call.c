@@ -90,6 +90,9 @@ static status_t arguments_read(struct call *call, const uint64_t *descriptors, u
 		struct descriptor descriptor;
 		status_t status = descriptor_read(&descriptors[2 * i], &descriptor);
 
+		/* A call that names answers is held until they have come. */
+		if (status == STATUS_OK && descriptor.kind == TRANSFER_KIND_ANSWER)
+			status = STATUS_BAD_DESCRIPTOR;
 		if (status != STATUS_OK)
 			return status;
 		call->caps[i] = NULL;

@@ -304,11 +304,11 @@ NO_BUFFER HOT_INLINE struct arch_context *endpoint_enter(struct ring *ring)
 	const struct ring_entry *shared = &ring->sq[ring_index_place(ring->sq_head, RING_SQ_ENTRIES)];
 	uint64_t head = READ_ONCE(((const union entry_words *)shared)->words[0]);
 
-	/* The direct way tells nobody what it does. */
+	/* The direct way tells nobody what it does, and knows of no call that it must not overtake. */
 	if (trace_is_on())
 		return enter_generally();
 	if ((head & 0xffff) == ENTRY_HEAD_CALL)
-		return call_fast(ring, shared, head);
+		return likely(list_empty(&ring->stalled)) ? call_fast(ring, shared, head) : enter_generally();
 	if ((uint32_t)head == ENTRY_HEAD_RETURN)
 		return return_fast(ring, shared, head);
 	return ring_enter(ring, shared, head);

@@ -117,7 +117,7 @@ status_t endpoint_forward(struct ring *ring, const struct ring_entry *entry, str
 		status = forward_refusal(endpoint, id, export, detail);
 	if (status == STATUS_OK)
 		status = call_transfer_capture(&ring->process->caps, ring->words + entry->caps_off, entry->cap_count,
-				&transfer, detail);
+				false, &transfer, detail);
 	if (status != STATUS_OK)
 		return status;
 	status = forward_take(endpoint, id, &call);

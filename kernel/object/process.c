@@ -318,7 +318,7 @@ static bool hangs_on_revoked(const struct process *process, const struct questio
 {
 	struct cap_entry *entry;
 
-	if (!question_in_flight(question) || question->kind == QUESTION_HELD)
+	if (!question_in_flight(question) || (question->kind == QUESTION_HELD && (question->entry.flags & ENTRY_PIPELINED)))
 		return false;
 	if (question->grant)
 		return grant_is_revoked(question->grant);

@@ -108,7 +108,8 @@ static status_t wait_capture(struct ring *ring, const struct ring_entry *entry, 
 	*transfer = NULL;
 	if (ring->questions[entry->question].kind == QUESTION_HELD)
 		return STATUS_OK;      /* it has what it carries already */
-	return call_transfer_capture(&ring->process->caps, ring->words + entry->caps_off, entry->cap_count, transfer, detail);
+	return call_transfer_capture(&ring->process->caps, ring->words + entry->caps_off, entry->cap_count, false, transfer,
+			detail);
 }
 
 void promise_call(struct ring *ring, const struct ring_entry *entry, struct promise *promise)

@@ -143,8 +143,8 @@ NO_BUFFER void question_complete(struct question *question, struct ring_completi
 	}
 	*release = (struct question_release){ 0 };
 	spin_lock(&ring->lock);
-	if (unlikely(!list_empty(&question->held))) {
-		/* Calls on its answer come first; then this is done again. */
+	if (unlikely(!list_empty(&question->held) || (ring->promised && pipeline_is_named(question)))) {
+		/* Calls that stand on its answer come first; then this is done again. */
 		question->call_state = CALL_RETURNING;
 		answer_set(question, outcome);
 		spin_unlock(&ring->lock);
@@ -232,9 +232,14 @@ void question_arm_deadline(struct question *question)
 void question_drop_transfer(struct question *question)
 {
 	struct call_transfer *transfer = question->transfer;
+	struct ring *ring = question->ring;
 
+	spin_lock(&ring->lock);
 	question->transfer = NULL;
-	call_transfer_drop(transfer, &question->ring->process->caps);
+	if (transfer)
+		ring->promised -= transfer->promised;
+	spin_unlock(&ring->lock);
+	call_transfer_drop(transfer, &ring->process->caps);
 }
 
 NO_BUFFER void question_release(struct question_release *release)
@@ -277,6 +282,7 @@ static bool question_take_back(struct question *question)
 bool question_cancel(struct question *question, status_t status, uint64_t detail)
 {
 	struct ring_completion outcome = { .status = status, .id = question->number, .detail = detail };
+	struct ring *ring = question->ring;
 	struct question_release release;
 
 	if (!question_take_back(question))
@@ -284,6 +290,9 @@ bool question_cancel(struct question *question, status_t status, uint64_t detail
 	question_drop_transfer(question);
 	question_complete(question, &outcome, false, &release);
 	question_release(&release);
+	/* What waited behind it. */
+	if (unlikely(!list_empty(&ring->stalled)))
+		pipeline_run(ring);
 	return true;
 }
 

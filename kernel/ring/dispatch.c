@@ -279,7 +279,9 @@ NO_BUFFER static void call_perform(struct ring *ring, const struct ring_entry *e
 		call_refuse_early(ring, entry, status, detail);
 		return;
 	}
-	if (!held)
+	if (!held && unlikely((entry->cap_count || !list_empty(&ring->stalled)) && pipeline_stalls(ring, entry, id)))
+		pipeline_stall(ring, entry, id);
+	else if (!held)
 		call_send(ring, entry, target);
 	if (unlikely(entry->flags & ENTRY_PIPELINED) && !held)
 		question_retarget(&ring->questions[entry->question], id);

@@ -2,7 +2,8 @@
  * Promise pipelining; see pipeline.h. Entered from ring/dispatch.c with a call whose target is a place in an answer, and
  * from ring/completion.c when such an answer has come.
  * Always true: a question with held calls is in flight; the calls held by one question start in the order in which
- * they were submitted, and before its own completion can be seen.
+ * they were submitted, and before its own completion can be seen; no call starts while an earlier one of its ring through the
+ * same capability stalls.
  */
 #include "kernel/ring/pipeline.h"
 
@@ -56,8 +57,8 @@ status_t answer_walk(const uint64_t *records, uint32_t cap_count, const uint64_t
 	return STATUS_OK;
 }
 
-/* The capability at the place that `entry` names in the answer of `base`. */
-static status_t answer_capability(const struct question *base, const struct ring_entry *entry, uint32_t *id,
+/* The capability at `path` of the answer to `base`, which has come. */
+static status_t answer_capability(const struct question *base, const uint16_t *path, uint32_t path_len, uint32_t *id,
 		uint64_t *detail)
 {
 	const struct answer *answer = &base->answer;
@@ -68,51 +69,212 @@ static status_t answer_capability(const struct question *base, const struct ring
 		return status;
 	}
 	status = answer_walk(base->ring->words + base->entry.reply_off, answer->cap_count,
-			question_reply_message(base), answer->msg_words, entry->path, entry->path_len, id);
+			question_reply_message(base), answer->msg_words, path, path_len, id);
 	if (status != STATUS_OK)
 		*detail = reason_detail(REASON_NO_CAPABILITY, 0, 0, 0);
 	return status;
 }
 
+/* The question of that number whose answer has come or is under way; NULL and why not. */
+static struct question *answer_base(struct ring *ring, uint32_t number, status_t *status)
+{
+	struct question *base = number < ring->questions_end ? &ring->questions[number] : NULL;
+
+	if (number >= RING_QUESTIONS)
+		*status = STATUS_BAD_ENTRY;
+	else if (!base)
+		*status = STATUS_GONE;
+	else if (base->kind == QUESTION_KEPT || (question_in_flight(base) && base->entry.op == CAP_OP_CALL))
+		return base;
+	else
+		*status = STATUS_GONE;
+	return NULL;
+}
+
+/* --- Arguments ----------------------------------------------------------------------------------- */
+
+/* What stands at the item's place in the answer to `base`, captured as a copy. */
+static status_t item_capture(const struct question *base, const struct answer_place *place, struct transfer_item *item,
+		uint64_t *detail)
+{
+	struct cap_entry *entry;
+	uint32_t id;
+	status_t status = answer_capability(base, place->path, place->path_len, &id, detail);
+
+	*item = (struct transfer_item){ 0 };
+	if (status != STATUS_OK)
+		return status;
+	status = cap_table_lookup(&base->ring->process->caps, id, &entry);
+	if (status == STATUS_OK)
+		transfer_item_of(entry, item);
+	return status;
+}
+
+/* Capabilities of answers that have come already are captured; each other place must be one of an answer under way. */
+static status_t places_check(struct ring *ring, struct call_transfer *transfer, uint64_t *detail)
+{
+	status_t status = STATUS_OK;
+
+	for (uint32_t i = 0; i < transfer->count && status == STATUS_OK; i++) {
+		struct transfer_item *item = &transfer->items[i];
+		const struct answer_place place = item->place;
+		struct question *base = NULL;
+
+		if (place.path_len && place.question >= RING_QUESTIONS)
+			status = STATUS_BAD_DESCRIPTOR;
+		else if (place.path_len)
+			base = answer_base(ring, place.question, &status);
+		if (base && base->kind == QUESTION_KEPT) {
+			status = item_capture(base, &place, item, detail);
+			transfer->promised--;
+		}
+	}
+	return status;
+}
+
+/* The next capability that a held call still misses and that the answer to `base` has; NULL: none. Ring locked. */
+static struct transfer_item *item_waiting(const struct question *base, struct question **call)
+{
+	struct ring *ring = base->ring;
+
+	for (uint32_t i = 0; i < ring_questions(ring); i++) {
+		struct call_transfer *transfer = ring->questions[i].transfer;
+
+		if (ring->questions[i].kind != QUESTION_HELD || !transfer || !transfer->promised)
+			continue;
+		*call = &ring->questions[i];
+		for (uint32_t n = 0; n < transfer->count; n++) {
+			if (transfer->items[n].place.path_len && transfer->items[n].place.question == base->number)
+				return &transfer->items[n];
+		}
+	}
+	return NULL;
+}
+
+bool pipeline_is_named(const struct question *base)
+{
+	struct question *call;
+
+	return item_waiting(base, &call) != NULL;
+}
+
+/* Held calls get what the answer to `base` has for them, or that they will not get it. */
+static void items_settle(const struct question *base)
+{
+	struct ring *ring = base->ring;
+	struct transfer_item captured, *item;
+	struct answer_place place;
+	struct question *call;
+	uint64_t detail = 0;
+	status_t status;
+
+	spin_lock(&ring->lock);
+	while ((item = item_waiting(base, &call))) {
+		place = item->place;
+		spin_unlock(&ring->lock);
+		status = item_capture(base, &place, &captured, &detail);
+		spin_lock(&ring->lock);
+		*item = captured;
+		call->transfer->promised--;
+		ring->promised--;
+		if (status != STATUS_OK && call->transfer->status == STATUS_OK) {
+			call->transfer->status = status;
+			call->transfer->detail = detail;
+		}
+	}
+	spin_unlock(&ring->lock);
+}
+
 /* --- Holding ------------------------------------------------------------------------------------- */
 
-static status_t hold(struct ring *ring, const struct ring_entry *entry, struct question *base, uint64_t *detail)
+/* Makes a call one that is held, with what it carries; it is in no list yet. */
+static status_t hold(struct ring *ring, const struct ring_entry *entry, struct question **call, uint64_t *detail)
 {
 	struct cap_table *caps = &ring->process->caps;
 	struct call_transfer *transfer;
-	struct question *call;
-	status_t status = call_transfer_capture(caps, ring->words + entry->caps_off, entry->cap_count, &transfer, detail);
+	status_t status = call_transfer_capture(caps, ring->words + entry->caps_off, entry->cap_count, true, &transfer,
+			detail);
 
-	if (status == STATUS_OK && entry->reply_caps)
-		status = cap_table_reserve(caps, entry->reply_caps, detail);
+	if (transfer && transfer->promised)
+		status = places_check(ring, transfer, detail);
 	if (status != STATUS_OK) {
 		call_transfer_drop(transfer, caps);
 		return status;
 	}
-	call = question_begin(ring, entry, QUESTION_HELD, NULL);
-	call->transfer = transfer;
+	*call = question_begin(ring, entry, QUESTION_HELD, NULL);
+	(*call)->transfer = transfer;
 	spin_lock(&ring->lock);
-	list_append(&base->held, &call->link);
+	ring->promised += transfer ? transfer->promised : 0;
 	spin_unlock(&ring->lock);
 	return STATUS_OK;
 }
 
+static void hold_in(struct list *list, struct question *call)
+{
+	spin_lock(&call->ring->lock);
+	list_append(list, &call->link);
+	spin_unlock(&call->ring->lock);
+}
+
 status_t pipeline_target(struct ring *ring, const struct ring_entry *entry, uint32_t *id, bool *held, uint64_t *detail)
 {
-	struct question *base;
+	struct cap_table *caps = &ring->process->caps;
+	struct question *call;
+	status_t status = STATUS_OK;
+	struct question *base = answer_base(ring, entry->target, &status);
 
 	*held = false;
-	if (entry->target >= RING_QUESTIONS)
-		return STATUS_BAD_ENTRY;
-	if (entry->target >= ring->questions_end)
-		return STATUS_GONE;
-	base = &ring->questions[entry->target];
+	if (!base)
+		return status;
 	if (base->kind == QUESTION_KEPT)
-		return answer_capability(base, entry, id, detail);
-	if (!question_in_flight(base) || base->entry.op != CAP_OP_CALL)
-		return STATUS_GONE;
-	*held = true;
-	return hold(ring, entry, base, detail);
+		return answer_capability(base, entry->path, entry->path_len, id, detail);
+	if (entry->reply_caps)
+		status = cap_table_reserve(caps, entry->reply_caps, detail);
+	if (status != STATUS_OK)
+		return status;
+	status = hold(ring, entry, &call, detail);
+	if (status == STATUS_OK)
+		hold_in(&base->held, call);
+	else if (entry->reply_caps)
+		cap_table_unreserve(caps, entry->reply_caps);
+	*held = status == STATUS_OK;
+	return status;
+}
+
+void question_retarget(struct question *call, uint32_t id)
+{
+	call->entry.target = id;
+	call->entry.flags &= (uint8_t)~ENTRY_PIPELINED;
+}
+
+bool pipeline_stalls(struct ring *ring, const struct ring_entry *entry, uint32_t id)
+{
+	const uint64_t *descriptors = ring->words + entry->caps_off;
+
+	for (struct list *link = ring->stalled.next; link != &ring->stalled; link = link->next) {
+		if (container_of(link, struct question, link)->entry.target == id)
+			return true;
+	}
+	for (uint32_t i = 0; i < entry->cap_count; i++) {
+		if ((uint8_t)READ_ONCE(descriptors[2 * i]) == TRANSFER_KIND_ANSWER)
+			return true;
+	}
+	return false;
+}
+
+void pipeline_stall(struct ring *ring, const struct ring_entry *entry, uint32_t id)
+{
+	struct question *call;
+	uint64_t detail = 0;
+	status_t status = hold(ring, entry, &call, &detail);
+
+	if (status != STATUS_OK) {
+		call_refuse_entry(ring, entry, status, detail);
+		return;
+	}
+	question_retarget(call, id);
+	hold_in(&ring->stalled, call);
+	pipeline_run(ring);
 }
 
 bool pipeline_cancel(struct question *question)
@@ -131,6 +293,54 @@ bool pipeline_cancel(struct question *question)
 
 /* --- Settling ------------------------------------------------------------------------------------ */
 
+/* Nothing that the call carries is still to come, or it will not get it. */
+static bool is_complete(const struct question *call)
+{
+	const struct call_transfer *transfer = call->transfer;
+
+	return !transfer || !transfer->promised || transfer->status != STATUS_OK;
+}
+
+/* No earlier call through the same capability stalls. Ring locked. */
+static bool is_first(const struct question *call)
+{
+	for (struct list *link = call->ring->stalled.next; link != &call->link; link = link->next) {
+		if (container_of(link, struct question, link)->entry.target == call->entry.target)
+			return false;
+	}
+	return true;
+}
+
+/* Takes the first stalled call that can start out of its list; NULL: none, or all of them are about to be cancelled. */
+static struct question *stalled_take(struct ring *ring)
+{
+	struct question *call = NULL;
+
+	spin_lock(&ring->lock);
+	for (struct list *link = ring->stalled.next; link != &ring->stalled && !call; link = link->next) {
+		struct question *next = container_of(link, struct question, link);
+
+		if (is_complete(next) && is_first(next))
+			call = next;
+	}
+	if (call && READ_ONCE(ring->process->phase) != PROCESS_RUNNING)
+		call = NULL;
+	if (call)
+		list_remove(&call->link);
+	spin_unlock(&ring->lock);
+	return call;
+}
+
+static void stalled_start(struct question *call)
+{
+	const struct call_transfer *transfer = call->transfer;
+
+	if (transfer && transfer->status != STATUS_OK)
+		call_refuse_entry(call->ring, &call->entry, transfer->status, transfer->detail);
+	else
+		call_start_at(call->ring, &call->entry, call->entry.target);
+}
+
 static struct question *held_take(struct question *question)
 {
 	struct ring *ring = question->ring;
@@ -142,24 +352,19 @@ static struct question *held_take(struct question *question)
 	return link ? container_of(link, struct question, link) : NULL;
 }
 
-void question_retarget(struct question *call, uint32_t id)
-{
-	call->entry.target = id;
-	call->entry.flags &= (uint8_t)~ENTRY_PIPELINED;
-}
-
-static void held_start(struct question *call, const struct question *base)
+/* The answer that tells where a held call goes has come: it stalls until its turn, or ends. */
+static void held_aim(struct question *call, const struct question *base)
 {
 	uint64_t detail = 0;
 	uint32_t id = 0;
-	status_t status = answer_capability(base, &call->entry, &id, &detail);
+	status_t status = answer_capability(base, call->entry.path, call->entry.path_len, &id, &detail);
 
-	if (status == STATUS_OK) {
-		question_retarget(call, id);
-		call_start_at(call->ring, &call->entry, id);
-	} else {
+	if (status != STATUS_OK) {
 		call_refuse_entry(call->ring, &call->entry, status, detail);
+		return;
 	}
+	question_retarget(call, id);
+	hold_in(&call->ring->stalled, call);
 }
 
 static void settled(struct question *question)
@@ -176,15 +381,37 @@ static void settled(struct question *question)
 /* One call that waits for this question goes on, or the question completes when there is none left. */
 static void settle_question(struct cpu *cpu, struct question *question)
 {
-	struct question *call = held_take(question);
+	struct question *call;
 
+	if (question->ring->promised)
+		items_settle(question);
+	call = stalled_take(question->ring);
 	if (call) {
-		held_start(call, question);
+		stalled_start(call);
+		return;
+	}
+	call = held_take(question);
+	if (call) {
+		held_aim(call, question);
 		return;
 	}
 	cpu->settling = question->next_settling;
 	question->next_settling = NULL;
 	settled(question);
+}
+
+/* One stalled call starts. */
+static void settle_ring(struct cpu *cpu, struct ring *ring)
+{
+	struct question *call = stalled_take(ring);
+
+	if (call) {
+		stalled_start(call);
+		return;
+	}
+	cpu->settling_rings = ring->next_settling;
+	ring->is_settling = false;
+	object_put(&ring->process->object);
 }
 
 static void settle_promise(struct cpu *cpu, struct promise *promise)
@@ -201,9 +428,11 @@ static void settle_all(struct cpu *cpu)
 	if (cpu->is_settling)
 		return;
 	cpu->is_settling = true;
-	while (cpu->settling || cpu->settling_promises) {
+	while (cpu->settling || cpu->settling_rings || cpu->settling_promises) {
 		if (cpu->settling)
 			settle_question(cpu, cpu->settling);
+		else if (cpu->settling_rings)
+			settle_ring(cpu, cpu->settling_rings);
 		else
 			settle_promise(cpu, cpu->settling_promises);
 	}
@@ -225,5 +454,17 @@ void pipeline_settle_promise(struct promise *promise)
 
 	promise->next_settling = cpu->settling_promises;
 	cpu->settling_promises = promise;
+	settle_all(cpu);
+}
+
+void pipeline_run(struct ring *ring)
+{
+	struct cpu *cpu = arch_cpu();
+
+	if (__atomic_exchange_n(&ring->is_settling, true, __ATOMIC_ACQ_REL))
+		return;
+	object_get(&ring->process->object);
+	ring->next_settling = cpu->settling_rings;
+	cpu->settling_rings = ring;
 	settle_all(cpu);
 }

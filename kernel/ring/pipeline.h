@@ -6,6 +6,10 @@
  * it is to be seen, each held call starts with the capability that the path leads to, in the order in which they came, or
  * ends as the base did. An answer that was KEPT resolves later calls at once.
  *
+ * A descriptor of kind ANSWER names such a place for a capability that the call carries. Once its own target is known such a
+ * call stalls, in the ring's list, until all that it carries has come; it ends as the first base that failed. Later calls of
+ * the ring through the same capability stall behind it, since calls through one capability start in order.
+ *
  * The answer's message and records lie in the caller's own arena, where it can change them: what it makes the path lead to
  * is looked up in its own table, so it gains nothing that it could not have named itself.
  */
@@ -25,6 +29,19 @@ status_t answer_walk(const uint64_t *records, uint32_t cap_count, const uint64_t
  * base ended with, GONE (no such question in flight or kept), or why it cannot wait. */
 status_t pipeline_target(struct ring *ring, const struct ring_entry *entry, uint32_t *id, bool *held,
 		uint64_t *detail) MUST_USE;
+
+/* Whether a call at the capability `id` cannot start yet: it names answers, or would overtake one that stalls. */
+bool pipeline_stalls(struct ring *ring, const struct ring_entry *entry, uint32_t id);
+
+/* Has such a call wait (or start, if what it named has come meanwhile). Its target has the method, its reply slots are
+ * reserved. Completes the entry or its question. */
+void pipeline_stall(struct ring *ring, const struct ring_entry *entry, uint32_t id);
+
+/* Starts the stalled calls that can start, here or where questions are being settled already. Without locks. */
+void pipeline_run(struct ring *ring);
+
+/* Whether a held call carries a capability of the question's answer. Ring locked. */
+bool pipeline_is_named(const struct question *base);
 
 /* From now on the call is one at the capability `id`, as if it had named it. */
 void question_retarget(struct question *call, uint32_t id);

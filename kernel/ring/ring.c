@@ -5,6 +5,7 @@
 #include "kernel/ring/ring.h"
 
 #include "kernel/arch/arch.h"
+#include "kernel/cap/transfer.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/string.h"
 #include "kernel/mm/frame.h"
@@ -55,6 +56,7 @@ struct ring *ring_create(struct thread *thread, struct process *process)
 	ring->cq = (struct ring_completion *)(ring->words + RING_CQ_OFF / 8);
 	ring->thread = thread;
 	ring->process = process;
+	list_init(&ring->stalled);
 	header_fill(ring);
 	return ring;
 }
@@ -93,7 +95,7 @@ void ring_destroy(struct ring *ring)
 
 void ring_check(struct ring *ring)
 {
-	uint32_t in_flight = 0;
+	uint32_t in_flight = 0, promised = 0;
 
 	spin_lock(&ring->lock);
 	for (uint32_t i = 0; i < ring_questions(ring); i++) {
@@ -109,8 +111,11 @@ void ring_check(struct ring *ring)
 			in_flight++;
 		else
 			ASSERT(ring->sync == question);
+		if (question->transfer)
+			promised += question->transfer->promised;
+		ASSERT(!question->transfer || !question->transfer->promised || question->kind == QUESTION_HELD);
 	}
-	ASSERT(in_flight == ring->in_flight);
+	ASSERT(in_flight == ring->in_flight && promised == ring->promised);
 	ASSERT(ring->in_flight + ring_index_count(ring->cq_head_seen, ring->cq_tail) <= RING_CQ_ENTRIES);
 	spin_unlock(&ring->lock);
 }

@@ -38,7 +38,7 @@ enum question_kind {
 	QUESTION_CALL,        /* to an endpoint: QUEUED or DELIVERED */
 	QUESTION_RECV,        /* armed at an endpoint */
 	QUESTION_OBJECT,      /* a deferred call of a kernel object, or a wait */
-	QUESTION_HELD,        /* a call that waits for the answer to another question of its ring */
+	QUESTION_HELD,        /* a call that waits for the answers to other questions of its ring */
 	QUESTION_KEPT,        /* a call that was answered; its answer can be named until FINISH */
 };
 
@@ -66,7 +66,8 @@ struct answer {
  */
 struct question {
 	struct ring_entry entry;        /* I, as accepted */
-	struct list      link;          /* o: pending queue, receivers, or the object's waiters; HELD: r, in the base's `held` */
+	struct list      link;          /* o: pending queue, receivers, or the object's waiters; HELD: r, in the base's `held` or
+	                                 * the ring's `stalled` */
 	union {
 		struct list      followers; /* o: QUEUED and first of its ring's calls at the endpoint: the others, in order */
 		struct answer    answer;    /* r: RETURNING before what it holds has started, and KEPT */
@@ -115,6 +116,10 @@ struct ring {
 	uint32_t            cq_head_seen;   /* r, the program's index as last believed; but see ring_glance */
 	uint32_t            in_flight;      /* r, accepted, not completed, without SYNC */
 	struct question    *sync;           /* r, the question that the thread sleeps for */
+	struct list         stalled;        /* r, held calls whose target is known, in order: see pipeline.h */
+	uint32_t            promised;       /* r, capabilities still to come that held calls carry */
+	bool                is_settling;    /* a, in its processor's list */
+	struct ring        *next_settling;
 	int64_t             sync_result;    /* p, what the last SYNC entry came to */
 	uint64_t            trace_within;   /* the traced call that the thread received and has not answered */
 	uint64_t            questions_end;  /* p, only grows; read by all; compared with a word */

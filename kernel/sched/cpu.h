@@ -19,6 +19,7 @@ struct endpoint;
 struct object;
 struct promise;
 struct question;
+struct ring;
 struct thread;
 
 struct cpu {
@@ -35,6 +36,7 @@ struct cpu {
 	struct endpoint *pumps;             /* counted */
 	bool             is_settling;       /* settles the questions in `settling`: ring/pipeline.c */
 	struct question *settling;          /* their outcomes are known, calls on them wait */
+	struct ring     *settling_rings;    /* their processes counted; stalled calls of theirs may start */
 	struct promise  *settling_promises; /* counted; what they lead to is known, calls on them wait */
 #if CONFIG_DEBUG
 	struct spinlock *held[CPU_HELD_LOCKS_MAX];   /* in order of acquisition */

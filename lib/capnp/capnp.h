@@ -63,8 +63,12 @@ enum capnp_kind {
  * runtime, test) gives the fields a meaning. */
 struct capnp_cap_slot {
 	uint8_t kind;
+	uint8_t path_len;
 	uint32_t id;
-	void *object;
+	union {
+		void *object;
+		uint64_t path;
+	};
 };
 
 /* A capability as a message names it: an index in the table beside it. Borrowed. */

@@ -101,7 +101,8 @@ struct transport_ops {
 	/* The parameters to fill in, between begin and send. */
 	struct capnp_builder *(*params)(struct transport *transport, uint32_t question);
 	/* Enters a capability of this transport in the question's parameters: a copy, or (is_given)
-	 * the capability itself. A pipelined reference may make it wait for the answer. */
+	 * the capability itself. What a pipelined reference stands for is copied when it has come: the call waits
+	 * for that, or put does. */
 	struct capnp_cap (*put)(struct transport *transport, uint32_t question,
 			const struct client_ref *ref, bool is_given);
 	/* Sends. A pipelined target may make it wait for the answer that it stands on. */

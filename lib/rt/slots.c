@@ -3,8 +3,18 @@
  */
 #include "rt/slots.h"
 
+#include <string.h>
+
 #include "rt/capability.h"
 #include "rt/server.h"
+
+static void descriptor_of_answer(struct cap_descriptor *descriptor,
+		const struct capnp_cap_slot *slot)
+{
+	descriptor->kind = TRANSFER_KIND_ANSWER;
+	descriptor->path_len = slot->path_len;
+	memcpy(descriptor->path, &slot->path, sizeof(descriptor->path));
+}
 
 void descriptors_write(struct cap_descriptor *descriptors, const struct capnp_cap_slot *slots,
 		uint32_t count)
@@ -18,6 +28,8 @@ void descriptors_write(struct cap_descriptor *descriptors, const struct capnp_ca
 			descriptor.kind = TRANSFER_KIND_COPY;
 		else if (slots[i].kind == SLOT_MOVE)
 			descriptor.kind = TRANSFER_KIND_MOVE;
+		else if (slots[i].kind == SLOT_ANSWER)
+			descriptor_of_answer(&descriptor, &slots[i]);
 		if (descriptor.kind != TRANSFER_KIND_NONE)
 			descriptor.id = slots[i].id;
 		descriptors[i] = descriptor;

@@ -15,6 +15,7 @@ enum slot_kind {
 	SLOT_NULL,
 	SLOT_COPY,      /* id: to be sent, the sender keeps it */
 	SLOT_MOVE,      /* id: to be sent away */
+	SLOT_ANSWER,    /* id: a question, whose answer will have what is to be sent at path (of path_len) */
 	SLOT_OWNED,     /* id: received; released with the message unless taken */
 	SLOT_TAKEN,     /* received and taken over by somebody */
 	SLOT_OWN,       /* object: the server_object that came home; NULL if it is unknown */

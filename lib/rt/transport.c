@@ -213,6 +213,27 @@ static COLD status_t place_settle(const struct client_ref *ref, uint32_t *capabi
 	return STATUS_OK;
 }
 
+/* An answer under way, which the kernel keeps, can be named before it is there. */
+static bool is_under_way(const struct client_ref *place)
+{
+	const struct question *base = question_of(place->transport, place->question);
+
+	return base->state == QUESTION_SENT && (base->entry.flags & ENTRY_KEEP) != 0;
+}
+
+/* What is to be sent of a place in an answer: the kernel waits for it, or it is there. */
+static COLD status_t place_slot(const struct client_ref *place, struct capnp_cap_slot *slot)
+{
+	if (!is_under_way(place)) {
+		slot->kind = SLOT_COPY;
+		return place_settle(place, &slot->id);
+	}
+	*slot = (struct capnp_cap_slot){ .kind = SLOT_ANSWER, .id = place->question,
+		.path_len = place->path_len };
+	memcpy(&slot->path, place->path, sizeof(slot->path));
+	return STATUS_OK;
+}
+
 static struct capnp_cap transport_put(struct transport *transport, uint32_t number,
 		const struct client_ref *ref, bool is_given)
 {
@@ -221,10 +242,8 @@ static struct capnp_cap transport_put(struct transport *transport, uint32_t numb
 		.id = ref->target };
 	status_t status = STATUS_OK;
 
-	if (client_ref_is_pipelined(*ref)) {
-		slot.kind = SLOT_COPY;
-		status = place_settle(ref, &slot.id);
-	}
+	if (client_ref_is_pipelined(*ref))
+		status = place_slot(ref, &slot);
 	if (status != STATUS_OK) {
 		if (question->status == STATUS_OK)
 			question->status = status;
@@ -237,10 +256,9 @@ static struct capnp_cap transport_put(struct transport *transport, uint32_t numb
 static COLD status_t question_target(struct question *question)
 {
 	const struct client_ref *place = &question->base;
-	const struct question *base = question_of(place->transport, place->question);
 	struct ring_entry *entry = &question->entry;
 
-	if (base->state != QUESTION_SENT || (base->entry.flags & ENTRY_KEEP) == 0)
+	if (!is_under_way(place))
 		return place_settle(place, &entry->target);
 	entry->flags |= ENTRY_PIPELINED;
 	entry->target = place->question;

@@ -149,7 +149,7 @@ enum TransferKind {
   none @0;       # null stays null
   copy @1;
   move @2;       # leaves the sender when the call is delivered; a failed send leaves it there
-  answer @3;     # from the answer to `id`, by `path`. Not built yet.
+  answer @3;     # of a call: a copy of what the answer to question `id` has at `path`, still to come or kept
 }
 
 struct CapRecord $abi(16) {

@@ -169,6 +169,38 @@ static const char *capabilities_as_parameters(struct worker_ref root)
 	return NULL;
 }
 
+static const char *pipelined_capabilities_as_parameters(struct worker_ref root)
+{
+	struct worker_child_call child = worker_child_start(root, capnp_text("given"));
+	struct worker_child_call other = worker_child_start(root, capnp_text("other"));
+	struct worker_adopt_call same = worker_adopt_start(root, worker_child_child(&child),
+			worker_child_child(&child).ref);
+	struct worker_adopt_call not_same = worker_adopt_start(worker_child_child(&other),
+			worker_child_child(&other), worker_child_child(&child).ref);
+
+	CHECK(worker_adopt_wait(&not_same) == STATUS_OK);
+	CHECK(!worker_adopt_results_get_same(worker_adopt_results(&not_same)));
+	CHECK(worker_adopt_wait(&same) == STATUS_OK);
+	CHECK(worker_adopt_results_get_same(worker_adopt_results(&same)));
+	worker_adopt_done(&same);
+	worker_adopt_done(&not_same);
+	worker_child_done(&other);
+	worker_child_done(&child);
+	return NULL;
+}
+
+static const char *pipelined_parameter_of_a_failure(struct worker_ref root)
+{
+	struct worker_child_call child = worker_child_start(root,
+			capnp_text("a name that is longer than any worker's may be"));
+	struct worker_adopt_call adopt = worker_adopt_start(root, worker_child_child(&child), root.ref);
+
+	CHECK(worker_adopt_wait(&adopt) != STATUS_OK);
+	worker_adopt_done(&adopt);
+	worker_child_done(&child);
+	return NULL;
+}
+
 static const char *given_capability_moves(struct worker_ref root)
 {
 	struct worker_adopt_params_builder params;
@@ -379,6 +411,8 @@ const struct client_case client_cases[] = {
 	{ "capability is taken once", capability_is_taken_once },
 	{ "pipelined call", pipelined_call },
 	{ "pipelined call on a failure", pipelined_call_on_a_failure },
+	{ "pipelined capabilities as parameters", pipelined_capabilities_as_parameters },
+	{ "pipelined parameter of a failure", pipelined_parameter_of_a_failure },
 	{ "capabilities as parameters", capabilities_as_parameters },
 	{ "given capability moves", given_capability_moves },
 	{ "given capability stays if not sent", given_capability_stays_if_not_sent },

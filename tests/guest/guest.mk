@@ -10,6 +10,7 @@ GUEST_TEST_SRCS := \
 	entry_test.c \
 	call_test.c \
 	pipeline_test.c \
+	argument_test.c \
 	promise_test.c \
 	transfer_test.c \
 	export_test.c \

@@ -35,6 +35,7 @@ int main(int argc, char **argv)
 	run(&entry_tests);
 	run(&call_tests);
 	run(&pipeline_tests);
+	run(&argument_tests);
 	run(&promise_tests);
 	run(&transfer_tests);
 	run(&export_tests);

@@ -329,6 +329,44 @@ static int send_and_hang(const char *arg)
 	return perform_sync(entry).status == STATUS_OK ? 0 : 1;
 }
 
+/* Calls "service" and gives what that will answer to two calls more, of which it sleeps for one. */
+static int stall_and_hang(const char *arg)
+{
+	struct ring_entry base = entry_call(grant_id("service"), Q0);
+	struct ring_entry entry = entry_call(grant_id("service"), Q0 + 1);
+
+	base.flags = ENTRY_KEEP;
+	start(base);
+	send_cap(&entry, TRANSFER_KIND_ANSWER, Q0);
+	descriptors()[0].path_len = 1;
+	start(entry);
+	entry.question = Q0 + 2;
+	entry.reply_off = seat_off(Q0 + 2);
+	return perform_sync(entry).status == STATUS_OK ? 0 : 1;
+}
+
+/* Gives what "base" will answer to "service", which is then called plainly as well: not before the other call. */
+static int stall_and_follow(const char *arg)
+{
+	struct ring_entry base = entry_call(grant_id("base"), Q0);
+	struct ring_entry entry = entry_call(grant_id("service"), Q0 + 1);
+	struct ring_entry plain = entry_call(grant_id("service"), Q0 + 2);
+
+	plain.msg_off = world.message_off;
+	plain.msg_words = 1;
+	plain.reply_caps = 0;
+	STEP(1, perform_sync(plain).status == STATUS_OK);
+	base.flags = ENTRY_KEEP;
+	start(base);
+	send_cap(&entry, TRANSFER_KIND_ANSWER, Q0);
+	descriptors()[0].path_len = 1;
+	start(entry);
+	STEP(2, !is_done(Q0 + 1));
+	STEP(3, perform_sync(plain).status == STATUS_OK);
+	STEP(4, is_done(Q0 + 1));
+	process_exit(0);
+}
+
 /* --- Servers ---------------------------------------------------------------------------------- */
 
 /* Serves "endpoint" for ever: each call is answered at once with its own words. */
@@ -705,6 +743,8 @@ const struct role peer_roles[] = {
 	{ "multishot", multishot },
 	{ "bind-and-wait", bind_and_wait },
 	{ "send-and-hang", send_and_hang },
+	{ "stall-and-hang", stall_and_hang },
+	{ "stall-and-follow", stall_and_follow },
 	{ "echo", echo },
 	{ "take-and-end", take_and_end },
 	{ "take-let-go-and-end", take_let_go_and_end },

@@ -189,6 +189,45 @@ static void a_promise_is_no_wider_than_either(void)
 	fixture_close();
 }
 
+/* The resolver, a kernel object, is called with a capability of an answer that has not come. */
+static void a_resolver_takes_what_is_still_to_come(void)
+{
+	struct usage before = usage_self();
+	struct promised promised;
+	struct ring_completion base;
+	struct ring_entry entry;
+
+	REQUIRE(fixture_open());
+	promised = promise_new();
+	start(entry_call(promised.promise, Q0 + 2));
+	start(entry_call(export, Q0));
+	start(entry_recv(endpoint, Q0 + 7));
+	base = finish(Q0 + 7);
+	entry = entry_call(rt_id(promised.resolver.ref), Q0 + 1);
+	entry.interface = PROMISE_RESOLVER_INTERFACE_ID;
+	entry.method = PROMISE_RESOLVER_METHOD_RESOLVE;
+	message()[0] = (uint64_t)1 << 48;
+	message()[1] = 3;
+	entry.msg_off = world.message_off;
+	entry.msg_words = 2;
+	send_cap(&entry, TRANSFER_KIND_ANSWER, Q0);
+	descriptors()[0].path_len = 1;
+	start(entry);
+	CHECK(!is_done(Q0 + 1));
+	entry = entry_return(endpoint, base.id);
+	entry.msg_off = world.message_off;
+	entry.msg_words = 2;
+	send_cap(&entry, TRANSFER_KIND_COPY, export);
+	CHECK_EQUAL(perform(entry).status, STATUS_OK);
+	CHECK_EQUAL(finish(Q0).status, STATUS_OK);
+	CHECK_EQUAL(finish(Q0 + 1).status, STATUS_OK);
+	serve(Q0 + 2, 1);
+	CHECK_EQUAL(release(seat_records(Q0, false)[0].id), STATUS_OK);
+	promised_drop(&promised);
+	fixture_close();
+	CHECK(usage_settles(&before));
+}
+
 static void chains_end_somewhere(void)
 {
 	struct promised chain[20], first, second;
@@ -392,6 +431,7 @@ static const struct test tests[] = {
 	{ "calls wait and go on in order", calls_wait_and_go_on_in_order },
 	{ "a promise that breaks ends its calls", a_promise_that_breaks_ends_its_calls },
 	{ "a promise is no wider than either", a_promise_is_no_wider_than_either },
+	{ "a resolver takes what is still to come", a_resolver_takes_what_is_still_to_come },
 	{ "chains end somewhere", chains_end_somewhere },
 	{ "a promise leads to no builder", a_promise_leads_to_no_builder },
 	{ "settling sets off settling", settling_sets_off_settling },

@@ -16,6 +16,7 @@ extern const struct test_list
 		entry_tests,
 		call_tests,
 		pipeline_tests,
+		argument_tests,
 		promise_tests,
 		transfer_tests,
 		export_tests,

@@ -110,7 +110,7 @@ static void a_send_that_fails_moves_nothing(void)
 		{ { .kind = TRANSFER_KIND_COPY, .flags = 1 }, STATUS_BAD_DESCRIPTOR },
 		{ { .kind = TRANSFER_KIND_MOVE, .path_len = 1 }, STATUS_BAD_DESCRIPTOR },
 		{ { .kind = TRANSFER_KIND_MOVE, .path = { 1 } }, STATUS_BAD_DESCRIPTOR },
-		{ { .kind = TRANSFER_KIND_ANSWER }, STATUS_UNIMPLEMENTED },
+		{ { .kind = TRANSFER_KIND_ANSWER }, STATUS_BAD_DESCRIPTOR },
 		{ { .kind = 4 }, STATUS_BAD_DESCRIPTOR },
 		{ { .kind = 255, .flags = 255, .path_len = 255, .id = UINT32_MAX },
 				STATUS_BAD_DESCRIPTOR },

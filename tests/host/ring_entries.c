@@ -185,8 +185,6 @@ static status_t capture_one(struct mproc *sender, const uint64_t *words, struct 
 	*item = (struct mitem){ 0 };
 	if (kind == TRANSFER_KIND_NONE)
 		return words[0] == 0 && words[1] == 0 ? STATUS_OK : STATUS_BAD_DESCRIPTOR;
-	if (kind == TRANSFER_KIND_ANSWER)
-		return STATUS_UNIMPLEMENTED;
 	if ((kind != TRANSFER_KIND_COPY && kind != TRANSFER_KIND_MOVE) || (words[0] & 0xffffff00) || words[1])
 		return STATUS_BAD_DESCRIPTOR;
 	status = mcap_lookup(sender, (uint32_t)(words[0] >> 32), &cap);
@@ -306,6 +304,19 @@ static void export_call_play(struct played *played, struct mcap *target)
 	settle();
 }
 
+/* A call that names answers captures what it carries before anybody looks at whom it is for. The generator gives such
+ * descriptors no path, so they are refused. */
+static void answers_check(struct played *played)
+{
+	const struct ring_entry *entry = played->entry;
+	struct mitem items[TRANSFER_CAPS_MAX];
+
+	for (uint32_t i = 0; i < entry->cap_count && !played->refusals; i++) {
+		if ((uint8_t)played->sent->descriptors[2 * i] == TRANSFER_KIND_ANSWER)
+			refuse_if(played, true, capture(played, items));
+	}
+}
+
 static void play_call(struct played *played)
 {
 	const struct ring_entry *entry = played->entry;
@@ -319,6 +330,7 @@ static void play_call(struct played *played)
 	slots_check(played, entry->reply_caps);
 	target = target_find(played);
 	refuse_if(played, target && !mfacet_has_method(target->facet, entry->interface, entry->method), STATUS_UNIMPLEMENTED);
+	answers_check(played);
 	if (played->refusals) {
 		/* What the object itself would refuse is not looked at, and might be looked at by the kernel first. */
 		played->maybe |= target && entry->reply_caps ? status_bit(STATUS_OVERLOADED) : 0;

@@ -612,11 +612,8 @@ static void arguments_read(struct method_call *call, struct capnp_cap_slot *slot
 		status_t status = STATUS_OK;
 
 		slots[i] = (struct capnp_cap_slot){ 0 };
-		if (null ? words[0] || words[1] : kind != TRANSFER_KIND_ANSWER && (kind > TRANSFER_KIND_MOVE ||
-				(words[0] & 0xffffff00) || words[1]))
+		if (null ? words[0] || words[1] : kind > TRANSFER_KIND_MOVE || (words[0] & 0xffffff00) || words[1])
 			status = STATUS_BAD_DESCRIPTOR;
-		else if (kind == TRANSFER_KIND_ANSWER)
-			status = STATUS_UNIMPLEMENTED;
 		else if (!null)
 			status = mcap_lookup(call->process, (uint32_t)(words[0] >> 32), &call->caps[i]);
 		call->moved[i] = kind == TRANSFER_KIND_MOVE ? (uint32_t)(words[0] >> 32) : 0;

@@ -11,17 +11,15 @@
 #include "kernel/core/log.h"
 #include "kernel/core/panic.h"
 #include "kernel/irq/irq.h"
-#include "kernel/object/endpoint.h"
 #include "kernel/object/process.h"
 #include "kernel/object/thread.h"
-#include "kernel/ring/dispatch.h"
+#include "kernel/ring/direct.h"
 #include "kernel/sched/cpu.h"
 #include "kernel/sched/sched.h"
 #include "kernel/time/timer_queue.h"
 #include "kernel/trace/trace.h"
 
-/* The running thread goes on, unless there are chores; among them is its own end. */
-NO_BUFFER HOT_INLINE static inline struct arch_context *answer(struct thread *thread, int64_t result)
+NO_BUFFER HOT_INLINE struct arch_context *enter_answer(struct thread *thread, int64_t result)
 {
 	arch_context_set_result(&thread->context, result);
 	return likely(!arch_cpu()->chores) ? &thread->context : sched_leave();
@@ -38,11 +36,11 @@ NO_BUFFER static struct arch_context *wait_for_completions(struct thread *thread
 	available = ring_available(ring);
 	if (available >= min_complete) {
 		spin_unlock(&ring->lock);
-		return answer(thread, available);
+		return enter_answer(thread, available);
 	}
 	if (deadline_ns && deadline_ns <= arch_time_ns()) {
 		spin_unlock(&ring->lock);
-		return answer(thread, STATUS_DEADLINE_EXCEEDED);
+		return enter_answer(thread, STATUS_DEADLINE_EXCEEDED);
 	}
 	thread->min_complete = min_complete;
 	sched_wait(thread, THREAD_WAIT_COMPLETIONS);
@@ -71,14 +69,14 @@ NO_BUFFER HOT_INLINE struct arch_context *enter_finish(struct ring *ring)
 {
 	/* Whoever answers clears it; only the thread itself sets it. */
 	if (likely(!READ_ONCE(ring->sync)))
-		return answer(ring->thread, ring->sync_result);
+		return enter_answer(ring->thread, ring->sync_result);
 	return enter_sleep(ring);
 }
 
 NO_BUFFER static struct arch_context *enter(struct thread *thread, uint64_t flags, uint64_t min_complete, uint64_t deadline_ns)
 {
 	if (unlikely(flags || min_complete > RING_CQ_ENTRIES))
-		return answer(thread, STATUS_BAD_ENTRY);
+		return enter_answer(thread, STATUS_BAD_ENTRY);
 	if (ring_drain(thread->ring, min_complete == 0 && deadline_ns == 0))
 		return enter_finish(thread->ring);
 	if (unlikely(thread->state != THREAD_RUNNING))
@@ -98,7 +96,7 @@ NO_BUFFER static NOINLINE struct arch_context *perform(uint64_t arg0, uint64_t a
 		process_end(thread->process, PROCESS_STATE_EXITED, (int64_t)arg0, NULL);
 		return sched_leave();
 	default:
-		return answer(thread, STATUS_UNIMPLEMENTED);
+		return enter_answer(thread, STATUS_UNIMPLEMENTED);
 	}
 }
 
@@ -107,22 +105,22 @@ NO_BUFFER struct arch_context *enter_generally(void)
 	return perform(0, 0, 0, SYSCALL_CAP_ENTER);
 }
 
-/* Most system calls are cap_enter for one entry; the next kind looks whether there are
- * completions. */
+/* Most system calls are cap_enter for what is in the queue; the next kind looks whether there are completions. */
 NO_BUFFER struct arch_context *kernel_syscall(uint64_t arg0, uint64_t arg1, uint64_t arg2, uint64_t number)
 {
 	const struct cpu *cpu = arch_cpu();
 	struct thread *thread = cpu->current;
 	struct ring *ring = thread->ring;
+	const struct ring_header *header = ring->header;
 	uint32_t submitted, unread;
 
 	STATIC_ASSERT(SYSCALL_CAP_ENTER == 0);
 	if (unlikely((arg0 | arg1 | arg2 | number) != 0))
 		return perform(arg0, arg1, arg2, number);
-	submitted = ring_index_count(ring->sq_head, LOAD_ACQUIRE(&ring->header->sq_tail));
-	if (likely(submitted == 1))
-		return endpoint_enter(ring);
-	if (submitted != 0 || cpu->chores || !ring_glance(ring, &unread))
+	submitted = ring_index_count(ring->sq_head, LOAD_ACQUIRE(&header->sq_tail));
+	if (likely(submitted != 0))
+		return ring_enter(ring, header, submitted);
+	if (cpu->chores || !ring_glance(ring, &unread))
 		return enter_generally();
 	arch_context_set_result(&thread->context, unread);
 	return &thread->context;

@@ -114,10 +114,6 @@ status_t endpoint_create(struct ledger *payer, uint16_t message_words, uint8_t c
 status_t endpoint_export(struct endpoint *endpoint, struct ledger *payer, uint64_t tag, uint64_t interface, bool lasting,
 		struct export **export, uint64_t *detail) MUST_USE;
 
-/* Enters the ring's queue, which holds one entry: directly if that is a SYNC call or return of the usual kind, generally if
- * it is not. The context to leave with. */
-struct arch_context *endpoint_enter(struct ring *ring);
-
 /* Operations; each completes the entry or its question unless it answers a refusal. */
 void endpoint_call(struct ring *ring, const struct ring_entry *entry, struct cap_entry *target);
 status_t endpoint_recv(struct ring *ring, const struct ring_entry *entry, struct endpoint *endpoint,

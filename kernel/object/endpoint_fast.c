@@ -3,24 +3,16 @@
  * of them are, a SYNC call without capabilities to a server that sleeps in a SYNC receive or to a
  * kernel object, and the SYNC return that receives again.
  *
- * Asked by core/entry.c before it drains the ring. What is unusual or wrong is left, with nothing
- * done, to the general way (enter_generally, then ring/dispatch.c and endpoint_call.c), which
- * reads the entry anew and says what everything means.
+ * Asked by ring/direct.c. What is unusual or wrong is left, with nothing done, to the general way (enter_generally, then
+ * ring/dispatch.c and endpoint_call.c).
  * Always true: what is done here, the general way would have done with the same outcome.
  */
 #include "kernel/cap/cap_table.h"
 #include "kernel/core/counters.h"
-#include "kernel/core/entry.h"
 #include "kernel/object/endpoint_internal.h"
 #include "kernel/object/process.h"
-#include "kernel/ring/dispatch.h"
+#include "kernel/ring/direct.h"
 #include "kernel/sched/sched.h"
-#include "kernel/trace/trace.h"
-
-/* An entry's first word: operation, flags, method, target. */
-#define ENTRY_HEAD(op, flags) ((uint32_t)(op) | (uint32_t)(flags) << 8)
-#define ENTRY_HEAD_CALL       ENTRY_HEAD(CAP_OP_CALL, ENTRY_SYNC)
-#define ENTRY_HEAD_RETURN     ENTRY_HEAD(CAP_OP_RETURN, ENTRY_SYNC | ENTRY_REARM)
 
 /* Word 5 of an entry, sizes: the bits that must be zero here. */
 #define SIZES_CALL            0xffffffff00000000ull     /* records for the answer */
@@ -28,10 +20,6 @@
 
 #define ARENA_WORDS           (RING_WORDS - RING_ARENA_OFF)
 
-STATIC_ASSERT((RING_QUESTIONS & (RING_QUESTIONS - 1)) == 0);
-STATIC_ASSERT(offsetof(struct ring_entry, msg_words) == 40 && offsetof(struct ring_entry, reply_caps) == 44);
-STATIC_ASSERT(offsetof(struct ring_entry, caps_off) == 48 && offsetof(struct ring_entry, question) == 52);
-STATIC_ASSERT(offsetof(struct ring_entry, deadline_ns) == 24 && offsetof(struct ring_entry, path) == 56);
 STATIC_ASSERT(offsetof(struct recv_header, method) == 4 && offsetof(struct recv_header, reply_words) == 56);
 STATIC_ASSERT(offsetof(struct recv_header, session_low) == 24 && offsetof(struct recv_header, epoch) == 40);
 /* What span_is_valid relies on: the largest span with all that can stand before it fits. */
@@ -42,58 +30,6 @@ STATIC_ASSERT(MESSAGE_WORDS_MAX + RECV_HEADER_WORDS + 2 * UINT8_MAX <= ARENA_WOR
 HOT_INLINE static inline bool span_is_valid(uint32_t off, uint32_t before, uint32_t words)
 {
 	return off - RING_ARENA_OFF <= ARENA_WORDS - before - words;
-}
-
-/*
- * Reads the shared entry, each word once (the first, `head`, has been), to the question that it
- * names, which stays free. NULL unless it has no capabilities, deadline or path, nothing that must
- * be zero, and a question not in use.
- */
-HOT_INLINE static inline struct question *question_read(struct ring *ring, const struct ring_entry *shared, uint64_t head,
-		uint64_t sizes)
-{
-	const volatile uint64_t *from = ((const union entry_words *)shared)->words;
-	uint64_t word6 = from[6], number = word6 << 32 | word6 >> 32, other;
-	struct question *question;
-	uint64_t *to;
-
-	/* The upper half is the question, the number of capabilities and the path's length; the lower where the former are. */
-	if (unlikely(number >= ring->questions_end))
-		return NULL;
-	question = &ring->questions[number];
-	OPAQUE(question);
-	if (unlikely(question->kind != QUESTION_FREE))
-		return NULL;
-	to = ((union entry_words *)&question->entry)->words;
-	to[0] = head;
-	to[1] = from[1];
-	to[2] = from[2];
-	to[3] = other = from[3];
-	to[4] = from[4];
-	to[5] = from[5];
-	other |= to[5] & sizes;
-	to[6] = word6;
-	other |= to[7] = from[7];
-	return likely(!other) ? question : NULL;
-}
-
-/* Makes a question of what was read, for which the thread sleeps. */
-HOT_INLINE static inline void question_sleep(struct ring *ring, struct question *question, struct endpoint *endpoint)
-{
-	question->object = &endpoint->object;
-	ring->sync = question;
-	ring->thread->state = THREAD_WAIT_SYNC;
-	ring_head_advance(ring);
-}
-
-/* Locks the ring of a question if its thread sleeps for it. */
-HOT_INLINE static inline bool sleeper_lock(struct ring *ring, const struct question *question) NO_LOCK_ANALYSIS
-{
-	spin_lock(&ring->lock);
-	if (likely(ring->sync == question && ring->thread->state == THREAD_WAIT_SYNC))
-		return true;
-	spin_unlock(&ring->lock);
-	return false;
 }
 
 /* --- Call ----------------------------------------------------------------------------------- */
@@ -142,7 +78,7 @@ HOT_INLINE static inline struct thread *call_meet(struct ring *ring, struct ques
 	call->export = export;
 	call->service = slot;
 	object_hold(&export->object);
-	question_sleep(ring, call, endpoint);
+	question_sleep(ring, call, &endpoint->object);
 	list_remove(first);
 	endpoint->receiver_count--;
 	endpoint->service_free = service->next_free;
@@ -172,14 +108,18 @@ NO_BUFFER static struct arch_context *call_object(struct ring *ring, struct ques
 	return enter_finish(ring);
 }
 
-NO_BUFFER static NOINLINE struct arch_context *call_fast(struct ring *ring, const struct ring_entry *shared, uint64_t head)
+NO_BUFFER NOINLINE struct arch_context *call_enter(struct ring *ring, const struct ring_entry *shared, uint64_t head)
 {
-	struct question *call = question_read(ring, shared, head, SIZES_CALL);
 	struct cap_entry *target;
 	struct endpoint *endpoint;
 	struct export *export;
+	struct question *call;
 	struct thread *server;
 
+	/* A call that waits for another's answer is not overtaken. */
+	if (unlikely((head & 0xffff) != ENTRY_HEAD(CAP_OP_CALL, ENTRY_SYNC) || !list_empty(&ring->stalled)))
+		return enter_generally();
+	call = question_read(ring, shared, head, SIZES_CALL);
 	if (unlikely(!call || call->entry.msg_words - 1u >= MESSAGE_WORDS_MAX ||
 			!span_is_valid(call->entry.msg_off, 0, call->entry.msg_words) ||
 			call->entry.reply_words > MESSAGE_WORDS_MAX ||
@@ -252,7 +192,7 @@ HOT_INLINE static inline struct thread *return_meet(struct ring *ring, struct qu
 	receiver->call_state = CALL_NONE;
 	receiver->reserved = entry->reply_caps;
 	receiver->incarnation = endpoint->incarnation;
-	question_sleep(ring, receiver, endpoint);
+	question_sleep(ring, receiver, &endpoint->object);
 	list_append(&endpoint->receivers, &receiver->link);
 	endpoint->receiver_count++;
 	*export = call->export;
@@ -263,9 +203,9 @@ HOT_INLINE static inline struct thread *return_meet(struct ring *ring, struct qu
 	return to->thread;
 }
 
-NO_BUFFER static NOINLINE struct arch_context *return_fast(struct ring *ring, const struct ring_entry *shared, uint64_t head)
+NO_BUFFER NOINLINE struct arch_context *return_enter(struct ring *ring, const struct ring_entry *shared, uint64_t head)
 {
-	struct question *receiver = question_read(ring, shared, head, SIZES_RETURN);
+	struct question *receiver;
 	struct cap_table *caps = &ring->process->caps;
 	const struct ring_entry *entry;
 	struct cap_entry *target;
@@ -274,6 +214,9 @@ NO_BUFFER static NOINLINE struct arch_context *return_fast(struct ring *ring, co
 	struct thread *caller;
 	uint64_t detail;
 
+	if (unlikely((uint32_t)head != ENTRY_HEAD(CAP_OP_RETURN, ENTRY_SYNC | ENTRY_REARM)))
+		return enter_generally();
+	receiver = question_read(ring, shared, head, SIZES_RETURN);
 	if (unlikely(!receiver))
 		return enter_generally();
 	entry = &receiver->entry;
@@ -297,19 +240,4 @@ NO_BUFFER static NOINLINE struct arch_context *return_fast(struct ring *ring, co
 	}
 	object_unhold(&export->object);
 	return sched_pass(ring->thread, caller);
-}
-
-NO_BUFFER HOT_INLINE struct arch_context *endpoint_enter(struct ring *ring)
-{
-	const struct ring_entry *shared = &ring->sq[ring_index_place(ring->sq_head, RING_SQ_ENTRIES)];
-	uint64_t head = READ_ONCE(((const union entry_words *)shared)->words[0]);
-
-	/* The direct way tells nobody what it does, and knows of no call that it must not overtake. */
-	if (trace_is_on())
-		return enter_generally();
-	if ((head & 0xffff) == ENTRY_HEAD_CALL)
-		return likely(list_empty(&ring->stalled)) ? call_fast(ring, shared, head) : enter_generally();
-	if ((uint32_t)head == ENTRY_HEAD_RETURN)
-		return return_fast(ring, shared, head);
-	return ring_enter(ring, shared, head);
 }

@@ -1,5 +1,5 @@
 /*
- * Notifications; see notification.h. Signalled and waited for by ring/dispatch.c, signalled by
+ * Notifications; see notification.h. Signalled and waited for by ring/dispatch.c and ring/direct.c, signalled by
  * bindings (binding.c).
  * Always true: no waiter's mask has a bit of `bits` when the lock is free.
  */
@@ -13,7 +13,9 @@
 #include "kernel/object/interrupt.h"
 #include "kernel/object/ledger.h"
 #include "kernel/object/roots.h"
-#include "kernel/ring/ring.h"
+#include "kernel/ring/direct.h"
+#include "kernel/sched/sched.h"
+#include "kernel/trace/trace.h"
 
 static struct slab_cache notification_cache = SLAB_CACHE("notification", struct notification);
 
@@ -49,6 +51,28 @@ static void notification_destroy(struct object *object)
 	slab_free(&notification_cache, container_of(object, struct notification, object));
 }
 
+/* The same for one whose thread sleeps for this wait alone: it is next if the running thread goes to sleep. False: it
+ * does not, and nothing has happened. Lock held. */
+NO_BUFFER static inline bool sleeper_serve_locked(struct notification *notification, struct question *question) NO_LOCK_ANALYSIS
+{
+	struct ring_completion outcome = { .status = STATUS_OK, .id = question->number,
+			.detail = notification->bits & question->entry.interface };
+	struct ring *ring = question->ring;
+
+	if (unlikely(question->entry.flags != ENTRY_SYNC || trace_is_on() || !sleeper_lock(ring, question)))
+		return false;
+	notification->bits &= ~outcome.detail;
+	list_remove(&question->link);
+	grant_unuse(question->grant);
+	question->grant = NULL;
+	question_complete_direct(question, &outcome);
+	sched_wake(ring->thread, true);
+	spin_unlock(&ring->lock);
+	/* Never the last reference: whoever signals has one. */
+	object_put(&notification->object);
+	return true;
+}
+
 /* Gives a waiter those of the bits that it waits for; answers whether it goes on waiting. A
  * multishot wait goes on as long as its ring has room for one completion more than that which
  * it still owes. Lock held. */
@@ -79,7 +103,8 @@ __attribute__((noinline)) static void waiters_serve_locked(struct notification *
 
 		next = link->next;
 		done = link == last;
-		if (!(notification->bits & question->entry.interface) || !waiter_serve_locked(notification, question))
+		if (!(notification->bits & question->entry.interface) ||
+				sleeper_serve_locked(notification, question) || !waiter_serve_locked(notification, question))
 			continue;
 		/* Others that wait for the same bits have their turn next. */
 		list_remove(link);
@@ -103,6 +128,27 @@ void notification_wait(struct notification *notification, struct question *quest
 	if (notification->bits & question->entry.interface)
 		(void)waiter_serve_locked(notification, question);
 	spin_unlock(&notification->lock);
+}
+
+NO_BUFFER HOT_INLINE bool notification_sleep(struct notification *notification, struct question *question, struct grant *grant,
+		uint64_t *bits)
+{
+	spin_lock(&notification->lock);
+	*bits = notification->bits & question->entry.interface;
+	if (*bits) {
+		notification->bits &= ~*bits;
+		spin_unlock(&notification->lock);
+		return false;
+	}
+	question->kind = QUESTION_OBJECT;
+	question->call_state = CALL_NONE;
+	question->grant = grant;
+	grant_use(grant);
+	object_get(&notification->object);
+	question_sleep(question->ring, question, &notification->object);
+	list_append(&notification->waiters, &question->link);
+	spin_unlock(&notification->lock);
+	return true;
 }
 
 static bool notification_cancel(struct object *object, struct question *question)

@@ -8,6 +8,8 @@
 #include "kernel/core/spinlock.h"
 #include "kernel/object/object.h"
 
+struct grant;
+
 /*  n under lock  */
 struct notification {
 	struct object   object;
@@ -24,5 +26,8 @@ status_t notification_create(struct ledger *payer, struct notification **notific
 void notification_signal(struct notification *notification, uint64_t bits);
 /* Completes the question with bits of its mask that are set, or queues it; a multishot wait may do both. */
 void notification_wait(struct notification *notification, struct question *question);
+/* The direct way: the running thread sleeps for bits of the mask of a free question, which has the entry and hangs on
+ * `grant`. False: some were set, which are now taken (*bits), and nothing else has happened. */
+bool notification_sleep(struct notification *notification, struct question *question, struct grant *grant, uint64_t *bits);
 
 #endif

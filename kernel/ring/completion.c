@@ -15,22 +15,11 @@
 #include "kernel/sched/sched.h"
 #include "kernel/trace/trace.h"
 
-STATIC_ASSERT(offsetof(struct ring_header, reply_detail) - offsetof(struct ring_header, reply_user_data) ==
-		offsetof(struct ring_completion, detail));
-
-/* Field by field, so that an outcome need not be in memory first. */
+/* An outcome in the reply slot, and what cap_enter answers. */
 HOT_INLINE static inline void reply_slot_write(struct ring *ring, uint64_t user_data,
 		const struct ring_completion *outcome)
 {
-	struct ring_completion *slot = (struct ring_completion *)&ring->header->reply_user_data;
-
-	slot->user_data = user_data;
-	slot->status = outcome->status;
-	slot->flags = outcome->flags;
-	slot->cap_count = outcome->cap_count;
-	slot->msg_words = outcome->msg_words;
-	slot->id = outcome->id;
-	slot->detail = outcome->detail;
+	ring_reply_write(ring->header, user_data, outcome);
 	ring->sync_result = outcome->status;
 }
 

@@ -649,14 +649,6 @@ NO_BUFFER static uint32_t nops_perform(struct ring *ring, uint32_t count)
 	return done;
 }
 
-NO_BUFFER NOINLINE struct arch_context *ring_enter(struct ring *ring, const struct ring_entry *shared, uint64_t head)
-{
-	if (unlikely(!(head & (uint64_t)ENTRY_SYNC << 8)))
-		return enter_generally();
-	dispatch(ring, shared, head);
-	return enter_finish(ring);
-}
-
 /* A SYNC entry that is not the last, or not alone with its wish, is completed as an ordinary one. */
 static COLD void misplaced(struct ring *ring, const struct ring_entry *shared)
 {

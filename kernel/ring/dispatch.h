@@ -24,9 +24,6 @@ void ring_ops_init(void);
  * arguments of cap_enter permit one. */
 bool ring_drain(struct ring *ring, bool sync_allowed);
 
-/* The one entry in the queue, of which `head` is the first word: the context to leave with. */
-struct arch_context *ring_enter(struct ring *ring, const struct ring_entry *shared, uint64_t head);
-
 /* Makes the entry's question (which is free) one in flight at `object` (takes a reference). Reserved slots named
  * by the entry have been set aside already. */
 struct question *question_begin(struct ring *ring, const struct ring_entry *entry, enum question_kind kind,

@@ -203,6 +203,24 @@ static inline bool ring_span_valid(uint32_t off, uint32_t words)
 
 /* An outcome is the completion as the program reads it; user_data is filled in on the way out. */
 
+STATIC_ASSERT(offsetof(struct ring_header, reply_detail) - offsetof(struct ring_header, reply_user_data) ==
+		offsetof(struct ring_completion, detail));
+
+/* Writes an outcome to the reply slot; field by field, so that it need not be in memory first. */
+HOT_INLINE static inline void ring_reply_write(struct ring_header *header, uint64_t user_data,
+		const struct ring_completion *outcome)
+{
+	struct ring_completion *slot = (struct ring_completion *)&header->reply_user_data;
+
+	slot->user_data = user_data;
+	slot->status = outcome->status;
+	slot->flags = outcome->flags;
+	slot->cap_count = outcome->cap_count;
+	slot->msg_words = outcome->msg_words;
+	slot->id = outcome->id;
+	slot->detail = outcome->detail;
+}
+
 /* Completes an entry that has no question. SYNC entries of that kind go to the reply slot. */
 void ring_complete_entry(struct ring *ring, const struct ring_entry *entry, struct ring_completion *outcome);
 

@@ -233,6 +233,19 @@ NO_BUFFER HOT_INLINE struct arch_context *sched_pass(struct thread *running, str
 	return &next->context;
 }
 
+NO_BUFFER HOT_INLINE struct arch_context *sched_sleep(struct thread *running)
+{
+	struct cpu *cpu = arch_cpu();
+	struct thread *next = cpu->handoff;
+
+	/* Whoever is woken for a direct switch has slept by a system call. */
+	if (unlikely(!next))
+		return sched_leave();
+	cpu->handoff = NULL;
+	cpu->chores &= (uint8_t)~(CHORE_TURN | CHORE_WOKEN);
+	return sched_pass(running, next);
+}
+
 void sched_timer(void)
 {
 	(void)timer_queue_run(arch_time_ns());

@@ -36,6 +36,9 @@ struct arch_context *sched_leave(void);
  * which waited likewise and has its answer, runs at once: the context to leave with. */
 struct arch_context *sched_pass(struct thread *running, struct thread *next);
 
+/* The same for whoever is next: of a direct switch or of the queue. */
+struct arch_context *sched_sleep(struct thread *running);
+
 /* The running thread begins to wait; sched_resume will choose another. */
 void sched_wait(struct thread *thread, uint32_t state);
 

@@ -242,6 +242,79 @@ static void a_sync_call_is_answered_as_any_other(void)
 	}
 }
 
+/* The same for operations that name no more than a capability and some bits. What copies makes ids that differ. */
+static void short_sync_entries_are_answered_as_any_other(void)
+{
+	static const uint8_t changes[] = { 0x00, 0x01, 0x02, 0x08, 0x40, 0x80, 0xff };
+	uint32_t notification = notification_new();
+	const struct ring_entry plain[] = {
+		{ .op = CAP_OP_NOP },
+		{ .op = CAP_OP_YIELD },
+		{ .op = CAP_OP_SIGNAL, .target = notification, .interface = 3 },
+		{ .op = CAP_OP_WAIT, .target = notification, .interface = 3, .question = Q0 },
+		{ .op = CAP_OP_COPY, .target = notification },
+	};
+
+	for (uint32_t kind = 0; kind < ARRAY_LEN(plain); kind++) {
+		for (uint32_t i = 0; i < sizeof(struct ring_entry) * ARRAY_LEN(changes); i++) {
+			struct ring_entry entry = plain[kind];
+			uint32_t at = i / ARRAY_LEN(changes);
+			struct ring_completion outcomes[2];
+
+			if (at < 2 || (at >= 8 && at < 16))
+				continue;
+			((uint8_t *)&entry)[at] ^= changes[i % ARRAY_LEN(changes)];
+			for (uint32_t way = 0; way < 2; way++) {
+				/* Whatever is waited for has been signalled. */
+				CHECK_EQUAL(perform((struct ring_entry){ .op = CAP_OP_SIGNAL, .target = notification,
+						.interface = UINT64_MAX }).status, STATUS_OK);
+				if (entry.op == CAP_OP_WAIT && entry.interface == 0)
+					entry.interface = 1;
+				outcomes[way] = way == 0 ? perform_sync(entry) : perform(entry);
+				if (entry.op == CAP_OP_COPY && outcomes[way].status == STATUS_OK) {
+					CHECK_EQUAL(release(outcomes[way].id), STATUS_OK);
+					outcomes[way].id = 0;
+				}
+			}
+			if (outcomes[0].status != outcomes[1].status)
+				tap_note("operation %u, byte %u", entry.op, at);
+			CHECK_EQUAL(outcomes[0].status, outcomes[1].status);
+			CHECK_EQUAL(outcomes[0].detail, outcomes[1].detail);
+			CHECK_EQUAL(outcomes[0].id, outcomes[1].id);
+		}
+	}
+	CHECK_EQUAL(release(notification), STATUS_OK);
+}
+
+/* Quiet signals and releases in front of a SYNC entry: each takes effect, and one that is refused completes. */
+static void quiet_entries_come_before_the_sync_one(void)
+{
+	struct ring *ring = ring_self();
+	uint32_t notification = notification_new(), copy = copy_of(notification);
+	struct ring_operation refused = { 0 };
+	struct ring_entry *entry = ring_entry(ring, CAP_OP_SIGNAL, NULL);
+
+	entry->flags = ENTRY_QUIET;
+	entry->target = copy;
+	entry->interface = 6;
+	entry = ring_entry(ring, CAP_OP_RELEASE, NULL);
+	entry->flags = ENTRY_QUIET;
+	entry->target = copy;
+	entry = ring_entry(ring, CAP_OP_RELEASE, &refused);
+	entry->flags = ENTRY_QUIET;
+	entry->target = copy;
+	entry = ring_entry(ring, CAP_OP_SIGNAL, NULL);
+	entry->flags = ENTRY_QUIET;
+	entry->target = notification;
+	entry->interface = 1;
+	CHECK_EQUAL(perform_sync((struct ring_entry){ .op = CAP_OP_WAIT, .target = notification, .interface = UINT64_MAX,
+			.question = Q0 }).detail, 7);
+	ring_reap(ring);
+	CHECK(refused.done);
+	CHECK_EQUAL(refused.completion.status, STATUS_BAD_CAPABILITY);
+	CHECK_EQUAL(release(notification), STATUS_OK);
+}
+
 /* --- Spans ------------------------------------------------------------------------------------ */
 
 static status_t call_with_message(uint32_t target, uint32_t off, uint32_t words)
@@ -405,6 +478,8 @@ static const struct test tests[] = {
 	{ "misplaced sync is an ordinary refusal", misplaced_sync_is_an_ordinary_refusal },
 	{ "sync outcomes are in the reply slot", sync_outcomes_are_in_the_reply_slot },
 	{ "a sync call is answered as any other", a_sync_call_is_answered_as_any_other },
+	{ "short sync entries are answered as any other", short_sync_entries_are_answered_as_any_other },
+	{ "quiet entries come before the sync one", quiet_entries_come_before_the_sync_one },
 	{ "spans lie in the arena", spans_lie_in_the_arena },
 	{ "spans may overlap", spans_may_overlap },
 	{ "questions are bounded and exclusive", questions_are_bounded_and_exclusive },

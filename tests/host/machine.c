@@ -296,15 +296,15 @@ void arch_console_write(const char *chars, size_t count)
 {
 }
 
-/* --- The direct way of calls -------------------------------------------------------------------- */
+/* --- The direct way ----------------------------------------------------------------------------- */
 
-/* The linker puts this between entry.c and endpoint_fast.c (option --wrap). */
-struct arch_context *__real_endpoint_enter(struct ring *ring);
-struct arch_context *__wrap_endpoint_enter(struct ring *ring);
+/* The linker puts this between entry.c and direct.c (option --wrap). */
+struct arch_context *__real_ring_enter(struct ring *ring, const struct ring_header *header, uint32_t count);
+struct arch_context *__wrap_ring_enter(struct ring *ring, const struct ring_header *header, uint32_t count);
 
-struct arch_context *__wrap_endpoint_enter(struct ring *ring)
+struct arch_context *__wrap_ring_enter(struct ring *ring, const struct ring_header *header, uint32_t count)
 {
-	return machine_no_fast ? enter_generally() : __real_endpoint_enter(ring);
+	return machine_no_fast ? enter_generally() : __real_ring_enter(ring, header, count);
 }
 
 /* --- For tests ---------------------------------------------------------------------------------- */

@@ -2,7 +2,7 @@
  * Promises; see promise.h. Called from ring/dispatch.c with calls, from ring/pipeline.c to settle one after the other, and
  * through the methods of the resolver.
  * Always true: a promise that is RESOLVED or BROKEN has nobody waiting, and keeps nothing when nobody holds it; no chain of
- * promises leads to itself or is longer than PROMISE_CHAIN_MAX.
+ * promises leads to itself. A chain may grow at its end; no call and no resolver walks more than PROMISE_CHAIN_MAX of it.
  */
 #include "kernel/object/promise.h"
 
@@ -65,29 +65,44 @@ static struct promise *as_promise(struct object *object)
 	return object && object->type == &promise_type ? container_of(object, struct promise, object) : NULL;
 }
 
+/* Where a call that goes on through the promise is to start; OK, or why it ends. */
+static status_t next_target(const struct promise *promise, struct cap_entry *target, uint64_t *detail)
+{
+	*target = (struct cap_entry){ .state = CAP_LIVE, .object = promise->target.object,
+			.facet = promise->target.facet, .grant = promise->target.grant };
+	if (!target->object) {
+		*detail = promise->detail;
+		return promise->broken;
+	}
+	if (!grant_is_revoked(target->grant))
+		return STATUS_OK;
+	*detail = reason_detail(REASON_REVOKED, 0, 0, 0);
+	return STATUS_DISCONNECTED;
+}
+
 /* Lets a call go on where the promise leads, or ends it. What it leads to is fixed; where that is a promise as well, and
  * so on for at most PROMISE_CHAIN_MAX, the call goes on from there. */
 static void call_go_on(struct ring *ring, const struct ring_entry *entry, const struct promise *promise)
 {
-	struct cap_entry target = { .state = CAP_LIVE };
+	struct cap_entry target;
 	bool has_interface;
 
-	do {
-		target.object = promise->target.object;
-		target.facet = promise->target.facet;
-		target.grant = promise->target.grant;
-		if (!target.object) {
-			call_refuse_entry(ring, entry, promise->broken, promise->detail);
-			return;
-		}
-		if (grant_is_revoked(target.grant)) {
-			call_refuse_entry(ring, entry, STATUS_DISCONNECTED, reason_detail(REASON_REVOKED, 0, 0, 0));
+	for (uint32_t hops = 0; hops <= PROMISE_CHAIN_MAX; hops++) {
+		uint64_t detail;
+		status_t status = next_target(promise, &target, &detail);
+
+		if (status != STATUS_OK) {
+			call_refuse_entry(ring, entry, status, detail);
 			return;
 		}
 		promise = as_promise(target.object);
-	} while (promise && promise->state > PROMISE_SETTLING &&
-			facet_has_method(target.facet, entry->interface, entry->method, &has_interface));
-	call_start_with(ring, entry, &target);
+		if (!promise || promise->state <= PROMISE_SETTLING ||
+				!facet_has_method(target.facet, entry->interface, entry->method, &has_interface)) {
+			call_start_with(ring, entry, &target);
+			return;
+		}
+	}
+	call_refuse_entry(ring, entry, STATUS_FAILED, reason_detail(REASON_CYCLE, 0, 0, 0));
 }
 
 /* The call waits, with what it carries. */
@@ -238,19 +253,15 @@ const struct object_type promise_type = {
 
 /* --- Resolver ----------------------------------------------------------------------------------- */
 
-/* Whether the promise may lead to the object: not to itself, and through few others. Then those know how many lead to them. */
-static bool may_lead_to(struct promise *promise, struct object *object) REQUIRES(promise_lock)
+/* Whether the promise may lead to the object: not to itself, and not through too many others. How many lead to the promise
+ * does not matter here: anybody who holds it can make such. */
+static bool may_lead_to(const struct promise *promise, struct object *object) REQUIRES(promise_lock)
 {
-	uint32_t height = promise->height;
+	uint32_t hops = 0;
 
-	for (struct promise *next = as_promise(object); next; next = as_promise(next->target.object)) {
-		if (next == promise || ++height > PROMISE_CHAIN_MAX)
+	for (const struct promise *next = as_promise(object); next; next = as_promise(next->target.object)) {
+		if (next == promise || ++hops > PROMISE_CHAIN_MAX)
 			return false;
-	}
-	height = promise->height;
-	for (struct promise *next = as_promise(object); next; next = as_promise(next->target.object)) {
-		height++;
-		next->height = MAX(next->height, height);
 	}
 	return true;
 }

@@ -33,7 +33,6 @@ struct promise {
 	struct transfer_item target;           /* p, once: SETTLING and RESOLVED; no object if broken, or let go of */
 	status_t             broken;           /* p, with what calls end when there is no target */
 	uint64_t             detail;           /* p */
-	uint32_t             height;           /* p, at most so many promises lead here one through the other */
 	struct promise      *next_settling;    /* in its processor's list */
 };
 

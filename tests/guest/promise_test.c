@@ -232,7 +232,8 @@ static void chains_end_somewhere(void)
 {
 	struct promised chain[20], first, second;
 	status_t status = STATUS_OK;
-	uint32_t length = 0;
+	struct ring_completion refused;
+	uint32_t length;
 
 	REQUIRE(fixture_open());
 	first = promise_new();
@@ -248,10 +249,11 @@ static void chains_end_somewhere(void)
 	first = promise_new();
 	CHECK_EQUAL(resolve(&first, first.promise), STATUS_INVALID_ARGUMENT);
 	promised_drop(&first);
-	/* Built from either end, a chain has a bound. */
+	/* Built from its end a chain has a bound; built at its end it grows, but calls go a part of it only. */
 	for (uint32_t from_end = 0; from_end < 2; from_end++) {
 		for (uint32_t i = 0; i < ARRAY_LEN(chain); i++)
 			chain[i] = promise_new();
+		length = 0;
 		start(entry_call(chain[0].promise, Q0));
 		for (uint32_t n = 0; n + 1 < ARRAY_LEN(chain); n++) {
 			uint32_t i = from_end ? (uint32_t)ARRAY_LEN(chain) - 2 - n : n;
@@ -261,20 +263,47 @@ static void chains_end_somewhere(void)
 				break;
 			length = n + 1;
 		}
-		CHECK_EQUAL(status, STATUS_INVALID_ARGUMENT);
-		CHECK_EQUAL(length, 16);
+		CHECK_EQUAL(status, from_end ? STATUS_INVALID_ARGUMENT : STATUS_OK);
+		CHECK_EQUAL(length, from_end ? 16 : 19);
+		CHECK_EQUAL(resolve(&chain[19], export), STATUS_OK);
 		if (from_end) {
-			CHECK_EQUAL(resolve(&chain[19], export), STATUS_OK);
-			start(entry_call(chain[4].promise, Q0 + 1));
-			serve(Q0 + 1, 1);
 			CHECK_EQUAL(perform(entry_cancel(Q0)).status, STATUS_OK);
+			(void)finish(Q0);
 		} else {
-			CHECK_EQUAL(finish(Q0).status, STATUS_FAILED);
+			serve(Q0, 1);
+			refused = perform(entry_call(chain[0].promise, Q0));
+			CHECK_EQUAL(refused.status, STATUS_FAILED);
+			CHECK_EQUAL(reason_of(refused.detail), REASON_CYCLE);
 		}
-		(void)finish(Q0);
+		start(entry_call(chain[4].promise, Q0 + 1));
+		serve(Q0 + 1, 1);
 		for (uint32_t i = 0; i < ARRAY_LEN(chain); i++)
 			promised_drop(&chain[i]);
 	}
+	fixture_close();
+}
+
+/* However many promises others make lead to one, its owner resolves it as it pleases. */
+static void strangers_do_not_break_a_promise(void)
+{
+	struct promised owner, last, strangers[16];
+
+	REQUIRE(fixture_open());
+	owner = promise_new();
+	last = promise_new();
+	for (uint32_t i = 0; i < ARRAY_LEN(strangers); i++) {
+		strangers[i] = promise_new();
+		CHECK_EQUAL(resolve(&strangers[i], i ? strangers[i - 1].promise : owner.promise),
+				STATUS_OK);
+	}
+	CHECK_EQUAL(resolve(&owner, last.promise), STATUS_OK);
+	CHECK_EQUAL(resolve(&last, export), STATUS_OK);
+	start(entry_call(owner.promise, Q0));
+	serve(Q0, 1);
+	for (uint32_t i = 0; i < ARRAY_LEN(strangers); i++)
+		promised_drop(&strangers[i]);
+	promised_drop(&owner);
+	promised_drop(&last);
 	fixture_close();
 }
 
@@ -433,6 +462,7 @@ static const struct test tests[] = {
 	{ "a promise is no wider than either", a_promise_is_no_wider_than_either },
 	{ "a resolver takes what is still to come", a_resolver_takes_what_is_still_to_come },
 	{ "chains end somewhere", chains_end_somewhere },
+	{ "strangers do not break a promise", strangers_do_not_break_a_promise },
 	{ "a promise leads to no builder", a_promise_leads_to_no_builder },
 	{ "settling sets off settling", settling_sets_off_settling },
 	{ "a call on an answer that is a promise", a_call_on_an_answer_that_is_a_promise },

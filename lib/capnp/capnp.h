@@ -654,5 +654,7 @@ struct capnp_interface {
 
 /* Words that a client offers for results where the schema does not say. */
 #define CAPNP_REPLY_WORDS_DEFAULT 64u
+/* The same of a `-> stream` method, whose answer is empty or an exception with a sentence. */
+#define CAPNP_REPLY_WORDS_STREAM 16u
 
 #endif

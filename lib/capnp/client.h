@@ -29,6 +29,9 @@ STATIC_ASSERT(CAPNP_TOO_LARGE == STATUS_TOO_LARGE);
 /* Words for parameters where the caller does not say. */
 #define CLIENT_PARAMS_WORDS 128u
 
+/* A time that has passed, for transport_ops.await: look, and do not even enter the kernel. */
+#define CLIENT_NO_WAIT 1u
+
 /* No capability can be in the results: the transport need not keep room for any. */
 #define CLIENT_PLAIN_RESULTS 0x100u
 
@@ -117,7 +120,13 @@ struct transport_ops {
 	 * client_scalar_fit leaves them. client_ask_in_parts does it for any transport. */
 	status_t (*ask_scalars)(struct transport *transport, struct client_ref target,
 			const struct client_scalar_method *method);
-	/* Whether wait would not wait. */
+	/* Waits until answered or until the absolute time (0: none); whether it is answered.
+	 * `together` is how many questions of the caller, this one among them, are still to be
+	 * answered before it goes on anyway, so that it need not be woken for each; 0 and 1 say
+	 * nothing. */
+	bool (*await)(struct transport *transport, uint32_t question, uint32_t together,
+			uint64_t deadline_ns);
+	/* Whether wait would not wait; hands over what was sent. */
 	bool (*is_answered)(struct transport *transport, uint32_t question);
 	/* The answer's message after wait: results, or the Exception; NULL when there is none. */
 	struct capnp_message *(*results)(struct transport *transport, uint32_t question);

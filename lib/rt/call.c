@@ -2,7 +2,7 @@
  * Calls in service: parameters, results, deferral and answers, as handlers see them.
  *
  * Always true: a call is in exactly one of the states of enum call_state; parameters belong to the
- * server and exist only while it is handling; results that were built for a call that is then
+ * server and exist only while its handler runs; results that were built for a call that is then
  * deferred are dropped, because they stand in the server's own span.
  */
 #include "capos/kernel.capnp.h"
@@ -20,6 +20,8 @@ void call_reset(struct call *call)
 	call->failed_in_words = false;
 	call->is_refusal = false;
 	call->cancelled = false;
+	call->is_stream = false;
+	call->kept = NULL;
 	call->span_words = 0;
 	call->on_cancel = NULL;
 	capnp_builder_init(&call->results, ring_words_at(ring_self(), server->results_off), 0,
@@ -72,9 +74,15 @@ void call_close(struct call *call)
 	call_reset(call);
 }
 
+/* Whether its handler runs. */
+static bool is_handled(const struct call *call)
+{
+	return call->state == CALL_HANDLING || call->state == CALL_RESUMED;
+}
+
 struct capnp_message *call_params(struct call *call)
 {
-	DEBUG_ASSERT(call->state == CALL_HANDLING);
+	DEBUG_ASSERT(is_handled(call));
 	return &call->server->params;
 }
 
@@ -127,7 +135,7 @@ static COLD void results_open(struct call *call)
 
 struct capnp_builder *call_results(struct call *call)
 {
-	DEBUG_ASSERT(call->state == CALL_HANDLING || call->state == CALL_DEFERRED);
+	DEBUG_ASSERT(is_handled(call) || call->state == CALL_DEFERRED);
 	if (unlikely(!call->has_results))
 		results_open(call);
 	return &call->results;
@@ -154,7 +162,7 @@ struct call_session call_session(const struct call *call)
 
 static struct capnp_cap_slot *param_slot(struct call *call, struct capnp_cap cap)
 {
-	ASSERT(call->state == CALL_HANDLING);
+	ASSERT(is_handled(call));
 	if (cap.index >= call->server->params.cap_count)
 		return NULL;
 	return &call->server->param_slots[cap.index];
@@ -185,7 +193,9 @@ void *call_own_object(struct call *call, struct capnp_cap cap, const struct serv
 	if (slot == NULL || slot->kind != SLOT_OWN || slot->object == NULL)
 		return NULL;
 	object = slot->object;
-	return object->server == call->server && object->class == class ? object->self : NULL;
+	if (object->server != call->server || server_object_class(object) != class)
+		return NULL;
+	return object->self;
 }
 
 static struct capnp_cap result_add(struct call *call, struct client_ref ref, enum slot_kind kind)
@@ -228,16 +238,24 @@ bool call_may_wait(const struct call *call)
 	return call->server->deferred < SERVER_WAITING_MAX;
 }
 
+/* One that has been set aside before has what it needs. */
+void call_set_aside(struct call *call, enum call_state state)
+{
+	ASSERT(is_handled(call));
+	call_drop_results(call);
+	if (call->state == CALL_HANDLING) {
+		call->tag = call_tag(call);
+		call->session = call_session(call);
+		call->reply_words = call->server->header->reply_words;
+		call->reply_caps = call->server->header->reply_caps;
+	}
+	call->state = state;
+	call->server->deferred++;
+}
+
 void call_defer(struct call *call)
 {
-	ASSERT(call->state == CALL_HANDLING);
-	call_drop_results(call);
-	call->tag = call_tag(call);
-	call->session = call_session(call);
-	call->reply_words = call->server->header->reply_words;
-	call->reply_caps = call->server->header->reply_caps;
-	call->state = CALL_DEFERRED;
-	call->server->deferred++;
+	call_set_aside(call, CALL_DEFERRED);
 }
 
 void call_on_cancel(struct call *call, void (*fn)(struct call *call, void *context), void *context)
@@ -280,7 +298,7 @@ static COLD status_t exception_of(status_t status)
 
 status_t call_outcome(struct call *call, status_t status)
 {
-	if (status == STATUS_OK && call->state == CALL_HANDLING)
+	if (status == STATUS_OK && is_handled(call))
 		status = call->server->params.status;
 	if (status == STATUS_OK && call_results(call)->status != STATUS_OK)
 		return call_fail(call, STATUS_FAILED,
@@ -296,5 +314,8 @@ void call_answer(struct call *call, status_t status)
 {
 	ASSERT(call->state == CALL_DEFERRED);
 	call->server->deferred--;
-	server_return(call, call_outcome(call, status), false);
+	status = call_outcome(call, status);
+	if (call->is_stream)
+		server_stream_answered(call, status);
+	server_return(call, status, false);
 }

@@ -54,11 +54,9 @@ void server_root(struct server *server, struct server_object *object, uint64_t t
 		const struct server_class *class, void *self)
 {
 	ASSERT((tag & TAG_OBJECT) == 0 && server_object_find(server, tag) == NULL);
-	object->class = class;
-	object->self = self;
-	object->server = server;
-	object->tag = tag;
-	object->mark = OBJECT_MARK;
+	*object = (struct server_object){
+		.class = class, .self = self, .server = server, .tag = tag, .mark = OBJECT_MARK
+	};
 	object->next_root = roots;
 	roots = object;
 }
@@ -121,11 +119,12 @@ status_t server_export(struct server *server, struct server_object *object,
 	*capability = 0;
 	if (status != STATUS_OK)
 		return status;
-	object->class = class;
+	if (object->mark != OBJECT_MARK)
+		*object = (struct server_object){ .mark = OBJECT_MARK };
+	server_object_set_class(object, class);
 	object->self = self;
 	object->server = server;
 	object->tag = (uint64_t)(uintptr_t)object | TAG_OBJECT;
-	object->mark = OBJECT_MARK;
 	*capability = rt_id(minted);
 	return STATUS_OK;
 }
@@ -146,6 +145,7 @@ void server_object_retire(struct server *server, uint64_t tag, uint64_t sequence
 	entry->deadline_ns = sequence;
 	if (ring_sync(ring) != STATUS_OK)
 		return;
+	server_stream_end(server, object);
 	object->server = NULL;
 	object->mark = 0;
 	if (object->class->on_no_holders != NULL)

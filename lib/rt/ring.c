@@ -118,6 +118,21 @@ void ring_wait(struct ring *ring, struct ring_operation *operation)
 	}
 }
 
+bool ring_wait_until(struct ring *ring, const struct ring_operation *operation,
+		uint32_t completions, uint64_t deadline_ns)
+{
+	int64_t result = 0;
+
+	ring_reap(ring);
+	while (!operation->done && result != STATUS_DEADLINE_EXCEEDED) {
+		hand_over(ring);
+		result = cap_enter(0, completions, deadline_ns);
+		completions = 1;
+		ring_reap(ring);
+	}
+	return operation->done;
+}
+
 bool ring_turn(struct ring *ring, uint64_t deadline_ns)
 {
 	bool idle = ring->ready_first == NULL;

@@ -166,6 +166,11 @@ void ring_submit(struct ring *ring);
  * wait for ring_run_ready. */
 void ring_wait(struct ring *ring, struct ring_operation *operation);
 
+/* The same until the absolute time (0: none) has come; whether the operation is done. Sleeps for
+ * `completions` of them at once (at least 1), where the caller knows that so many will come. */
+bool ring_wait_until(struct ring *ring, const struct ring_operation *operation,
+		uint32_t completions, uint64_t deadline_ns);
+
 /* One turn of a loop: hands over, sleeps until there is a completion or the deadline (0: none)
  * has passed, reaps. Answers false if the deadline passed first. Does not sleep if something is
  * ready already. */

@@ -233,6 +233,14 @@ static COLD void handler_done(struct server *server, struct call *call, status_t
 		server_arm(server);
 }
 
+void server_params_reset(struct server *server)
+{
+	capnp_message_init(&server->params,
+			ring_words_at(ring_self(),
+					server->receive_off + HEADER_WORDS + RECORDS_WORDS),
+			0, server->param_slots, 0);
+}
+
 static COLD void params_release(struct server *server)
 {
 	slots_release(server->param_slots, server->params.cap_count);
@@ -276,9 +284,14 @@ static COLD void handle_cancelled(struct server *server, uint32_t call_id)
 	for (i = 0; i < SERVER_CALLS; i++) {
 		struct call *call = &server->calls[i];
 
-		if (call->state != CALL_DEFERRED || call->id != call_id)
+		if ((call->state != CALL_DEFERRED && call->state != CALL_WAITING) ||
+				call->id != call_id)
 			continue;
 		call->cancelled = true;
+		if (call->state == CALL_WAITING) {
+			server_waiting_cancelled(call);
+			return;
+		}
 		if (call->on_cancel != NULL)
 			call->on_cancel(call, call->context);
 		return;
@@ -409,9 +422,7 @@ status_t loop_serve(struct loop *loop, struct server *server, uint32_t endpoint)
 	server->armed = false;
 	server->sent_words = 0;
 	server->header = (const void *)ring_words_at(ring, server->receive_off);
-	capnp_message_init(&server->params,
-			ring_words_at(ring, server->receive_off + HEADER_WORDS + RECORDS_WORDS), 0,
-			server->param_slots, 0);
+	server_params_reset(server);
 	server->free_calls = NULL;
 	server->deferred = 0;
 	server->rearm = (struct ring_entry){

@@ -66,7 +66,18 @@ struct server_class {
 	static const struct server_class name = { &type##_interface, name##_dispatch,          \
 		(no_holders) }
 
-/* One object that capabilities lead to; embed it. */
+/* What an object's stream calls are at: see server_stream.c. All zero for most objects at most
+ * times. */
+struct object_stream {
+	const struct server_class *class; /* the object's own, while its calls wait or fail */
+	struct call *running;             /* a stream call that is deferred */
+	struct call *first;               /* calls that wait for it, in order */
+	struct call *last;
+	char *sentence;  /* of the failure; on the heap, or NULL */
+	status_t broken; /* what a stream call failed with */
+};
+
+/* One object that capabilities lead to; embed it, all zero at first. */
 struct server_object {
 	const struct server_class *class;
 	void *self;                     /* what handlers get */
@@ -74,6 +85,7 @@ struct server_object {
 	uint64_t tag;
 	struct server_object *next_root;
 	uint32_t mark;
+	struct object_stream stream;
 };
 
 /* The object behind a tag that came home to this process; NULL if there is none. */
@@ -89,6 +101,19 @@ void server_root(struct server *server, struct server_object *object, uint64_t t
  * while the caller keeps it, the object has a holder. May be repeated for the same object. */
 MUST_USE status_t server_export(struct server *server, struct server_object *object,
 		const struct server_class *class, void *self, uint32_t *capability);
+
+/*
+ * Methods `-> stream`. A handler answers or defers like any other, and the runtime sees to the
+ * rest: while a stream call to an object is deferred, the object's next calls wait, all of them, in
+ * the order in which they came; after one that failed (and was not cancelled) every call to the
+ * object fails with the same exception, and runs nothing. Both go by the object and not by the
+ * caller, since a server does not know who calls: give each client an object of its own, from a
+ * method like `open`, and let it go when the client lets go.
+ */
+
+/* Lets calls to an object run again after a stream call that failed: for an object that many
+ * share, whose server knows that nobody relies on what was lost. */
+void server_object_mend(struct server_object *object);
 
 /* --- Calls ---------------------------------------------------------------------------------- */
 
@@ -205,13 +230,22 @@ void loop_stop(struct loop *loop, status_t status);
 
 /* --- Layouts: fields are the runtime's own -------------------------------------------------- */
 
-enum call_state { CALL_FREE, CALL_HANDLING, CALL_DEFERRED, CALL_RETURNING };
+enum call_state {
+	CALL_FREE,
+	CALL_HANDLING, /* its handler runs, on what was received */
+	CALL_WAITING,  /* for a stream call to the same object */
+	CALL_RESUMED,  /* its handler runs, on what was kept while it waited */
+	CALL_DEFERRED,
+	CALL_RETURNING,
+};
 
 struct call {
-	struct ring_operation operation;        /* of a return that is waited for */
+	struct ring_operation operation;        /* of a return that is waited for, or of the turn to run */
 	struct server *server;
 	struct call *next_free;
-	uint64_t tag;                           /* of a deferred call */
+	struct call *next_waiting;
+	struct call_kept *kept;                 /* what it carries, while it waits */
+	uint64_t tag;                           /* of a call that was set aside */
 	struct call_session session;            /* likewise */
 	uint32_t id;
 	enum call_state state;
@@ -223,6 +257,7 @@ struct call {
 	bool failed_in_words;                   /* the results are an Exception */
 	bool is_refusal;                        /* the return carries nothing but a code */
 	bool cancelled;
+	bool is_stream; /* a stream method's handler has run or runs, and the answer is to come */
 	uint32_t span_off; /* words; of the results if not the server's own span */
 	uint32_t span_words;                    /* 0: none */
 	struct capnp_builder results;
@@ -246,7 +281,7 @@ struct server {
 	bool armed;                             /* kept in debug builds */
 	bool closed;
 	struct call *free_calls;
-	uint32_t deferred;                      /* calls in state CALL_DEFERRED */
+	uint32_t deferred;                      /* calls in state CALL_DEFERRED or CALL_WAITING */
 	struct ring_entry rearm;                /* SYNC return that receives again, but for the answer */
 	struct capnp_message params;            /* of the call being handled */
 	struct capnp_cap_slot param_slots[SERVER_MESSAGE_CAPS];

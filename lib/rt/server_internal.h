@@ -1,5 +1,5 @@
 /*
- * What object.c, call.c, server.c and loop.c know of each other.
+ * What object.c, call.c, server.c, server_stream.c and loop.c know of each other.
  */
 #ifndef LIB_RT_SERVER_INTERNAL_H
 #define LIB_RT_SERVER_INTERNAL_H
@@ -32,6 +32,26 @@ void call_close(struct call *call);
 
 /* call.c: what is to be sent for a handler's status: STATUS_OK, or an exception. */
 status_t call_outcome(struct call *call, status_t status);
+
+/* call.c: lets go of the receive: what a call that is answered later needs of its header is
+ * kept. `state` is CALL_DEFERRED or CALL_WAITING. */
+void call_set_aside(struct call *call, enum call_state state);
+
+/* server_stream.c: an object's own class, whatever its streams are at. */
+const struct server_class *server_object_class(const struct server_object *object);
+void server_object_set_class(struct server_object *object, const struct server_class *class);
+
+/* server_stream.c: a deferred stream call is being answered so. */
+void server_stream_answered(struct call *call, status_t status);
+
+/* server_stream.c: the caller of a call that waits has gone. */
+void server_waiting_cancelled(struct call *call);
+
+/* server_stream.c: the object's export has ended. */
+void server_stream_end(struct server *server, struct server_object *object);
+
+/* server.c: no parameters are being read. */
+void server_params_reset(struct server *server);
 
 /* server.c: fills the return of a call. With `rearm` the server's receive is armed as well. */
 void server_return(struct call *call, status_t status, bool rearm);

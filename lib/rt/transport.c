@@ -192,7 +192,8 @@ static status_t transport_wait(struct transport *transport, uint32_t number)
 /* The capability at a place in an answer, waiting for the answer. */
 static COLD status_t place_settle(const struct client_ref *ref, uint32_t *capability)
 {
-	struct question *question;
+	const struct question *question;
+	struct capnp_message reply;
 	struct capnp_struct_reader at;
 	const struct capnp_cap_slot *slot;
 	status_t status;
@@ -202,11 +203,13 @@ static COLD status_t place_settle(const struct client_ref *ref, uint32_t *capabi
 	if (status != STATUS_OK)
 		return status;
 	question = question_of(ref->transport, ref->question);
-	at = capnp_any_struct(capnp_root(&question->reply));
+	/* A copy: walking there again and again does not use up what may be read. */
+	reply = question->reply;
+	at = capnp_any_struct(capnp_root(&reply));
 	for (hop = 0; hop + 1 < ref->path_len; hop++)
 		at = capnp_any_struct(capnp_pointer(at, ref->path[hop]));
-	slot = capnp_cap_slot(&question->reply,
-			capnp_any_cap(capnp_pointer(at, ref->path[ref->path_len - 1])));
+	slot = capnp_cap_slot(
+			&reply, capnp_any_cap(capnp_pointer(at, ref->path[ref->path_len - 1])));
 	if (slot == NULL || slot->kind != SLOT_OWNED)
 		return STATUS_BAD_CAPABILITY;
 	*capability = slot->id;
@@ -397,6 +400,20 @@ static void scalar_calls_prepare(struct ring_transport *self, struct ring *ring)
 	};
 }
 
+static bool transport_await(struct transport *transport, uint32_t number, uint32_t together,
+		uint64_t deadline_ns)
+{
+	struct ring *ring = transport_of(transport)->ring;
+	const struct question *question = question_of(transport, number);
+
+	if (question->state != QUESTION_SENT)
+		return true;
+	if (deadline_ns != CLIENT_NO_WAIT)
+		return ring_wait_until(ring, &question->operation, MAX(together, 1u), deadline_ns);
+	ring_reap(ring);
+	return question->operation.done;
+}
+
 static bool transport_is_answered(struct transport *transport, uint32_t number)
 {
 	struct ring *ring = transport_of(transport)->ring;
@@ -545,6 +562,7 @@ static const struct transport_ops ring_transport_ops = {
 	.wait = transport_wait,
 	.ask = transport_ask,
 	.ask_scalars = transport_ask_scalars,
+	.await = transport_await,
 	.is_answered = transport_is_answered,
 	.results = transport_results,
 	.take = transport_take,

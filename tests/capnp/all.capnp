@@ -153,6 +153,8 @@ interface Worker @0xb1d7f36c09e4a582 {
   feed @6 (bytes :Data) -> stream;
   later @7 () -> (value :UInt32);
   fail @8 (reason :Text) -> ();
+  fed @9 (serial :UInt32) -> (calls :UInt32, bytes :UInt64, inOrder :Bool);
+  # How often `feed` of the worker with that number (0: this one) ran to its end.
 }
 
 interface Boss @0xb1d7f36c09e4a583 extends(Worker, Named2) {

@@ -132,9 +132,10 @@ static const char *pipelined_call(struct worker_ref root)
 	CHECK(worker_name_wait(&name) == STATUS_OK);
 	CHECK(capnp_text_equals(worker_name_results_get_name(worker_name_results(&name)), "line"));
 	worker_name_done(&name);
-	/* After the answer the same reference is a borrowed one. */
+	/* After the answer the same reference is a borrowed one, as often as one likes. */
 	CHECK(worker_child_wait(&child) == STATUS_OK);
-	CHECK(worker_add(worker_child_child(&child), 1, 2, NULL) == STATUS_OK);
+	for (int64_t i = 0; i < 100; i++)
+		CHECK(worker_add(worker_child_child(&child), i, 2, NULL) == STATUS_OK);
 	worker_child_done(&grandchild);
 	worker_child_done(&child);
 	return NULL;
@@ -399,6 +400,377 @@ static const char *scalar_calls_between_others(struct worker_ref root)
 	return NULL;
 }
 
+/* --- Streams --------------------------------------------------------------------------------- */
+
+#define FEED_BYTES 16u
+
+/* A worker of the stream's own: one whose stream fails does nothing any more. */
+struct fed_worker {
+	struct worker_ref worker;
+	uint32_t serial;
+};
+
+static bool fed_open(struct worker_ref root, struct fed_worker *fed)
+{
+	return worker_child(root, capnp_text("fed"), &fed->worker, &fed->serial) == STATUS_OK;
+}
+
+static status_t feed(const struct fed_worker *fed, struct client_stream *stream, uint8_t op,
+		uint8_t number)
+{
+	const uint8_t bytes[FEED_BYTES] = { op, number };
+
+	return worker_feed_stream(fed->worker, stream, capnp_data_of(bytes, FEED_BYTES));
+}
+
+/* Whether so many calls ran, and in order. */
+static bool fed_is(struct worker_ref root, const struct fed_worker *fed, uint32_t expected)
+{
+	uint32_t calls = 0;
+	bool in_order = false;
+
+	return worker_fed(root, fed->serial, &calls, NULL, &in_order) == STATUS_OK &&
+			calls == expected && in_order;
+}
+
+/* Has the held call answered. */
+static bool let_go(struct worker_ref root)
+{
+	struct worker_name_call call = worker_name_start(root);
+	bool done = worker_name_wait(&call) == STATUS_OK;
+
+	worker_name_done(&call);
+	return done;
+}
+
+static const char *stream_runs_in_order(struct worker_ref root)
+{
+	struct client_stream stream = { 0 };
+	struct fed_worker fed;
+
+	CHECK(fed_open(root, &fed));
+	for (uint32_t i = 0; i < 100; i++) {
+		CHECK(feed(&fed, &stream, FEED_TAKE, (uint8_t)i) == STATUS_OK);
+		CHECK(client_stream_in_flight(&stream) <= CLIENT_STREAM_CALLS);
+	}
+	CHECK(client_stream_in_flight(&stream) != 0);
+	CHECK(client_stream_finish(&stream, 0) == STATUS_OK);
+	CHECK(client_stream_in_flight(&stream) == 0);
+	CHECK(fed_is(root, &fed, 100));
+	CHECK(client_stream_finish(&stream, 0) == STATUS_OK);
+	client_release(fed.worker.ref);
+	return NULL;
+}
+
+static const char *stream_failure_ends_it(struct worker_ref root)
+{
+	struct client_stream stream = { 0 };
+	status_t status = STATUS_OK;
+	struct fed_worker fed;
+	uint32_t sent = 6;
+
+	CHECK(fed_open(root, &fed));
+	for (uint8_t i = 0; i < 5; i++)
+		CHECK(feed(&fed, &stream, FEED_TAKE, i) == STATUS_OK);
+	CHECK(feed(&fed, &stream, FEED_FAIL, 5) == STATUS_OK);
+	for (; status == STATUS_OK && sent < 100; sent++)
+		status = feed(&fed, &stream, FEED_TAKE, (uint8_t)sent);
+	CHECK(status == STATUS_FAILED && sent < 6 + 2 * CLIENT_STREAM_CALLS);
+	/* Nothing more is sent. */
+	sent = client_stream_in_flight(&stream);
+	CHECK(feed(&fed, &stream, FEED_TAKE, 0) == STATUS_FAILED);
+	CHECK(client_stream_in_flight(&stream) <= sent);
+	CHECK(client_stream_finish(&stream, 0) == STATUS_FAILED);
+	CHECK(capnp_text_equals(client_stream_reason(&stream), "not this one"));
+	/* It is reported once. */
+	CHECK(client_stream_in_flight(&stream) == 0);
+	CHECK(client_stream_finish(&stream, 0) == STATUS_OK);
+	CHECK(fed_is(root, &fed, 5));
+	client_release(fed.worker.ref);
+	return NULL;
+}
+
+static const char *stream_failure_stays_with_the_object(struct worker_ref root)
+{
+	struct worker_fail_call last;
+	struct client_stream stream = { 0 };
+	struct fed_worker fed;
+
+	CHECK(fed_open(root, &fed));
+	CHECK(feed(&fed, &stream, FEED_FAIL, 0) == STATUS_OK);
+	/* A call behind the stream hears of it without waiting for its answers, in the same words. */
+	last = worker_fail_start(fed.worker, capnp_text("of its own"));
+	CHECK(worker_fail_wait(&last) == STATUS_FAILED);
+	CHECK(capnp_text_equals(client_reason(&last.call), "not this one"));
+	worker_fail_done(&last);
+	CHECK(client_stream_finish(&stream, 0) == STATUS_FAILED);
+	CHECK(feed(&fed, &stream, FEED_TAKE, 0) == STATUS_OK);
+	CHECK(client_stream_finish(&stream, 0) == STATUS_FAILED);
+	CHECK(fed_is(root, &fed, 0));
+	/* Other objects are not concerned. */
+	CHECK(worker_add(root, 1, 1, NULL) == STATUS_OK);
+	client_release(fed.worker.ref);
+	return NULL;
+}
+
+static const char *stream_window_of_calls(struct worker_ref root)
+{
+	struct client_stream stream = { .calls_max = 3 };
+	struct fed_worker fed;
+
+	CHECK(fed_open(root, &fed));
+	CHECK(feed(&fed, &stream, FEED_HOLD, 0) == STATUS_OK);
+	CHECK(feed(&fed, &stream, FEED_TAKE, 1) == STATUS_OK);
+	CHECK(client_stream_has_room(&stream, 4));
+	CHECK(feed(&fed, &stream, FEED_TAKE, 2) == STATUS_OK);
+	CHECK(!client_stream_has_room(&stream, 4));
+	/* Long ago: finish does not wait, and takes nothing away. */
+	CHECK(client_stream_finish(&stream, 2) == STATUS_DEADLINE_EXCEEDED);
+	CHECK(client_stream_in_flight(&stream) == 3);
+	CHECK(fed_is(root, &fed, 0));
+	CHECK(let_go(root));
+	CHECK(feed(&fed, &stream, FEED_TAKE, 3) == STATUS_OK);
+	CHECK(client_stream_finish(&stream, 0) == STATUS_OK);
+	CHECK(fed_is(root, &fed, 4));
+	client_release(fed.worker.ref);
+	return NULL;
+}
+
+static const char *stream_window_of_words(struct worker_ref root)
+{
+	struct client_stream stream = { .words_max = 10 };
+	struct fed_worker fed;
+
+	CHECK(fed_open(root, &fed));
+	/* Each call is root, pointer and two words of bytes. */
+	CHECK(feed(&fed, &stream, FEED_HOLD, 0) == STATUS_OK);
+	CHECK(feed(&fed, &stream, FEED_TAKE, 1) == STATUS_OK);
+	CHECK(client_stream_has_room(&stream, 2) && !client_stream_has_room(&stream, 3));
+	CHECK(let_go(root));
+	CHECK(client_stream_finish(&stream, 0) == STATUS_OK);
+	/* What is larger than the window goes alone. */
+	CHECK(client_stream_has_room(&stream, 11));
+	client_release(fed.worker.ref);
+	return NULL;
+}
+
+static const char *stream_calls_wait_for_a_deferred_one(struct worker_ref root)
+{
+	struct client_stream stream = { 0 };
+	struct worker_fed_call between;
+	struct fed_worker fed;
+
+	CHECK(fed_open(root, &fed));
+	CHECK(feed(&fed, &stream, FEED_HOLD, 0) == STATUS_OK);
+	CHECK(feed(&fed, &stream, FEED_TAKE, 1) == STATUS_OK);
+	between = worker_fed_start(fed.worker, 0);
+	CHECK(feed(&fed, &stream, FEED_TAKE, 2) == STATUS_OK);
+	CHECK(feed(&fed, &stream, FEED_HOLD, 3) == STATUS_OK);
+	CHECK(feed(&fed, &stream, FEED_TAKE, 4) == STATUS_OK);
+	CHECK(!client_is_answered(&between.call));
+	CHECK(fed_is(root, &fed, 0));
+	CHECK(let_go(root));
+	CHECK(worker_fed_wait(&between) == STATUS_OK);
+	CHECK(worker_fed_results_get_calls(worker_fed_results(&between)) == 2);
+	worker_fed_done(&between);
+	CHECK(let_go(root));
+	CHECK(client_stream_finish(&stream, 0) == STATUS_OK);
+	CHECK(fed_is(root, &fed, 5));
+	client_release(fed.worker.ref);
+	return NULL;
+}
+
+static const char *stream_calls_behind_a_deferred_failure(struct worker_ref root)
+{
+	struct client_stream stream = { 0 };
+	struct fed_worker fed;
+
+	CHECK(fed_open(root, &fed));
+	CHECK(feed(&fed, &stream, FEED_TAKE, 0) == STATUS_OK);
+	CHECK(feed(&fed, &stream, FEED_HOLD_AND_FAIL, 1) == STATUS_OK);
+	for (uint8_t i = 2; i < 6; i++)
+		CHECK(feed(&fed, &stream, FEED_TAKE, i) == STATUS_OK);
+	client_stream_flush(&stream);
+	CHECK(let_go(root));
+	CHECK(client_stream_finish(&stream, 0) == STATUS_OVERLOADED);
+	CHECK(fed_is(root, &fed, 1));
+	client_release(fed.worker.ref);
+	return NULL;
+}
+
+static const char *stream_that_is_dropped(struct worker_ref root)
+{
+	struct client_stream stream = { 0 };
+	struct fed_worker fed;
+
+	CHECK(fed_open(root, &fed));
+	CHECK(feed(&fed, &stream, FEED_TAKE, 0) == STATUS_OK);
+	CHECK(feed(&fed, &stream, FEED_HOLD, 1) == STATUS_OK);
+	for (uint8_t i = 2; i < 6; i++)
+		CHECK(feed(&fed, &stream, FEED_TAKE, i) == STATUS_OK);
+	client_stream_flush(&stream);
+	client_stream_drop(&stream);
+	CHECK(client_stream_in_flight(&stream) == 0);
+	CHECK(fed_is(root, &fed, 1));
+	/* Giving up is no failure: the object goes on. */
+	CHECK(feed(&fed, &stream, FEED_TAKE, 1) == STATUS_OK);
+	CHECK(client_stream_finish(&stream, 0) == STATUS_OK);
+	CHECK(fed_is(root, &fed, 2));
+	client_stream_drop(&stream);
+	client_release(fed.worker.ref);
+	return NULL;
+}
+
+static const char *stream_outlives_its_capability(struct worker_ref root)
+{
+	struct client_stream stream = { 0 };
+	struct fed_worker fed;
+
+	CHECK(fed_open(root, &fed));
+	CHECK(feed(&fed, &stream, FEED_HOLD, 0) == STATUS_OK);
+	for (uint8_t i = 1; i < 6; i++)
+		CHECK(feed(&fed, &stream, FEED_TAKE, i) == STATUS_OK);
+	client_release(fed.worker.ref);
+	CHECK(let_go(root));
+	CHECK(client_stream_finish(&stream, 0) == STATUS_OK);
+	return NULL;
+}
+
+static const char *stream_call_that_is_too_large(struct worker_ref root)
+{
+	static const uint8_t bytes[100000];
+	struct client_stream stream = { 0 };
+	struct fed_worker fed;
+	status_t status;
+
+	CHECK(fed_open(root, &fed));
+	CHECK(feed(&fed, &stream, FEED_TAKE, 0) == STATUS_OK);
+	status = worker_feed_stream(fed.worker, &stream, capnp_data_of(bytes, sizeof(bytes)));
+	CHECK(status != STATUS_OK);
+	CHECK(feed(&fed, &stream, FEED_TAKE, 1) == status);
+	CHECK(client_stream_finish(&stream, 0) == status);
+	CHECK(fed_is(root, &fed, 1));
+	CHECK(feed(&fed, &stream, FEED_TAKE, 1) == STATUS_OK);
+	CHECK(client_stream_finish(&stream, 0) == STATUS_OK);
+	client_release(fed.worker.ref);
+	return NULL;
+}
+
+static const char *stream_call_set_in_parts(struct worker_ref root)
+{
+	struct worker_feed_params_builder params;
+	struct client_stream stream = { 0 };
+	struct worker_feed_call call;
+	struct fed_worker fed;
+	uint8_t *data;
+
+	CHECK(fed_open(root, &fed));
+	call = worker_feed_begin_stream(fed.worker, &stream, 16, &params);
+	data = worker_feed_params_init_bytes(params, 100);
+	CHECK(data != NULL);
+	data[0] = FEED_TAKE;
+	CHECK(worker_feed_send_stream(&call, &stream) == STATUS_OK);
+	/* One that does not fit where it was begun, and one that is begun and not sent. */
+	call = worker_feed_begin_stream(fed.worker, &stream, 16, &params);
+	worker_feed_done(&call);
+	call = worker_feed_begin_stream(fed.worker, &stream, 16, &params);
+	(void)worker_feed_params_init_bytes(params, 1000);
+	CHECK(worker_feed_send_stream(&call, &stream) == STATUS_TOO_LARGE);
+	CHECK(client_stream_finish(&stream, 0) == STATUS_TOO_LARGE);
+	CHECK(fed_is(root, &fed, 1));
+	client_release(fed.worker.ref);
+	return NULL;
+}
+
+static const char *stream_to_a_place_in_an_answer(struct worker_ref root)
+{
+	struct worker_child_call child = worker_child_start(root, capnp_text("later"));
+	struct fed_worker fed = { .worker = worker_child_child(&child) };
+	struct client_stream stream = { 0 };
+
+	for (uint8_t i = 0; i < 20; i++)
+		CHECK(feed(&fed, &stream, FEED_TAKE, i) == STATUS_OK);
+	CHECK(client_stream_finish(&stream, 0) == STATUS_OK);
+	CHECK(worker_child_wait(&child) == STATUS_OK);
+	fed.serial = worker_child_results_get_serial(worker_child_results(&child));
+	CHECK(fed_is(root, &fed, 20));
+	worker_child_done(&child);
+	return NULL;
+}
+
+static const char *stream_to_nobody(struct worker_ref root)
+{
+	struct fed_worker none = { { { 0 } }, 0 };
+	struct client_stream stream = { 0 };
+
+	CHECK(feed(&none, &stream, FEED_TAKE, 0) == STATUS_BAD_CAPABILITY);
+	CHECK(client_stream_finish(&stream, 0) == STATUS_BAD_CAPABILITY);
+	CHECK(client_stream_finish(&stream, 0) == STATUS_OK);
+	client_stream_drop(&stream);
+	return NULL;
+}
+
+static const char *three_streams_at_once(struct worker_ref root)
+{
+	struct client_stream streams[3] = { { .calls_max = 4 }, { .calls_max = 4 },
+		{ .calls_max = 4 } };
+	struct fed_worker fed[3];
+
+	for (uint32_t i = 0; i < 3; i++)
+		CHECK(fed_open(root, &fed[i]));
+	for (uint8_t number = 0; number < 30; number++)
+		for (uint32_t i = 0; i < 3; i++)
+			CHECK(feed(&fed[i], &streams[i],
+					      number == 20 && i == 1 ? FEED_FAIL : FEED_TAKE,
+					      number) == STATUS_OK ||
+					(i == 1 && number > 20));
+	CHECK(client_stream_finish(&streams[0], 0) == STATUS_OK);
+	CHECK(client_stream_finish(&streams[1], 0) == STATUS_FAILED);
+	CHECK(client_stream_finish(&streams[2], 0) == STATUS_OK);
+	for (uint32_t i = 0; i < 3; i++) {
+		CHECK(fed_is(root, &fed[i], i == 1 ? 20 : 30));
+		client_release(fed[i].worker.ref);
+	}
+	return NULL;
+}
+
+struct pump {
+	struct client_stream stream;
+	struct fed_worker fed;
+	uint32_t left;
+	uint32_t runs;
+};
+
+/* Sends as much as there is room for, and is run again when there is more. */
+static void pump_run(void *arg)
+{
+	struct pump *pump = arg;
+
+	pump->runs++;
+	while (pump->left != 0 && client_stream_has_room(&pump->stream, FEED_BYTES / 8 + 2)) {
+		(void)feed(&pump->fed, &pump->stream, FEED_TAKE, (uint8_t)(30 - pump->left));
+		pump->left--;
+	}
+	if (client_stream_in_flight(&pump->stream) != 0)
+		client_stream_then(&pump->stream, pump_run, pump);
+}
+
+static const char *stream_without_waiting(struct worker_ref root)
+{
+	struct pump pump = { .left = 30 };
+
+	CHECK(fed_open(root, &pump.fed));
+	client_stream_then(&pump.stream, pump_run, &pump);
+	CHECK(pump.runs == 1 && pump.left == 30 - CLIENT_STREAM_CALLS);
+	while (client_stream_in_flight(&pump.stream) != 0)
+		client_host_run();
+	CHECK(pump.left == 0 && pump.runs > 1);
+	CHECK(client_stream_finish(&pump.stream, 0) == STATUS_OK);
+	CHECK(fed_is(root, &pump.fed, 30));
+	client_release(pump.fed.worker.ref);
+	return NULL;
+}
+
 const struct client_case client_cases[] = {
 	{ "blocking call", blocking_call },
 	{ "started calls overlap", started_calls_overlap },
@@ -407,7 +779,8 @@ const struct client_case client_cases[] = {
 	{ "overflow latches until wait", overflow_latches_until_wait },
 	{ "named structs as parameters", named_structs_as_parameters },
 	{ "capability results are owned", capability_results_are_owned },
-	{ "capability results not wanted are released", capability_results_not_wanted_are_released },
+	{ "capability results not wanted are released",
+			capability_results_not_wanted_are_released },
 	{ "capability is taken once", capability_is_taken_once },
 	{ "pipelined call", pipelined_call },
 	{ "pipelined call on a failure", pipelined_call_on_a_failure },
@@ -419,6 +792,21 @@ const struct client_case client_cases[] = {
 	{ "copies are holders of their own", copies_are_holders_of_their_own },
 	{ "exception has words", exception_has_words },
 	{ "stream calls have no results", stream_calls_have_no_results },
+	{ "stream runs in order", stream_runs_in_order },
+	{ "stream's failure ends it", stream_failure_ends_it },
+	{ "stream's failure stays with the object", stream_failure_stays_with_the_object },
+	{ "stream's window of calls", stream_window_of_calls },
+	{ "stream's window of words", stream_window_of_words },
+	{ "stream's calls wait for a deferred one", stream_calls_wait_for_a_deferred_one },
+	{ "stream's calls behind a deferred failure", stream_calls_behind_a_deferred_failure },
+	{ "stream that is dropped", stream_that_is_dropped },
+	{ "stream outlives its capability", stream_outlives_its_capability },
+	{ "stream call that is too large", stream_call_that_is_too_large },
+	{ "stream call set in parts", stream_call_set_in_parts },
+	{ "stream to a place in an answer", stream_to_a_place_in_an_answer },
+	{ "stream to nobody", stream_to_nobody },
+	{ "three streams at once", three_streams_at_once },
+	{ "stream without waiting", stream_without_waiting },
 	{ "deferred answer comes", deferred_answer_comes },
 	{ "callback runs once", callback_runs_once },
 	{ "scalar results of another age", scalar_results_of_another_age },

@@ -46,4 +46,6 @@ interface Store @0xb7c2d9e0f1a35847 extends(Named) {
   open @1 (item :Item) -> (store :Store) $replyWords(16);
   count @2 (above :UInt32) -> (items :UInt32);
   # Scalars both ways.
+  fill @3 (number :UInt32, bytes :Data) -> stream;
+  # Goes on and on.
 }

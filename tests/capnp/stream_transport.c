@@ -67,6 +67,9 @@ static bool queue_read(struct queue *queue, struct frame *frame)
 struct export {
 	struct worker *worker;
 	uint32_t holders;
+	struct call *running; /* a stream call that is deferred: others wait */
+	struct call *first_waiting;
+	struct frame broken; /* the answer of a stream call that failed; status OK: none */
 };
 
 struct call {
@@ -78,7 +81,10 @@ struct call {
 	uint64_t words[MESSAGE_WORDS];
 	bool is_used;
 	bool is_deferred;
+	bool is_stream;
 	bool has_reason;
+	bool is_holder; /* of the worker that it is made to */
+	struct call *next_waiting;
 };
 
 static struct export exports[EXPORTS_MAX];
@@ -106,7 +112,7 @@ static uint32_t export_add(struct worker *worker)
 {
 	for (uint32_t i = 1; i < EXPORTS_MAX; i++) {
 		if (exports[i].worker == NULL) {
-			exports[i] = (struct export){ worker, 1 };
+			exports[i] = (struct export){ .worker = worker, .holders = 1 };
 			return i;
 		}
 	}
@@ -139,6 +145,55 @@ void worker_host_reason(struct call *call, struct capnp_text reason)
 	call->has_reason = true;
 }
 
+static void far_dispatch(struct call *call);
+
+static struct export *export_of(const struct call *call)
+{
+	return &exports[call->frame.target % EXPORTS_MAX];
+}
+
+void call_stream_entered(struct call *call)
+{
+	call->is_stream = true;
+}
+
+status_t call_stream_left(struct call *call, status_t status)
+{
+	if (call->is_deferred && call->is_used)
+		export_of(call)->running = call;
+	return status;
+}
+
+/* The call is over for this end. */
+static void call_end(struct call *call)
+{
+	call->is_used = false;
+	if (call->is_holder)
+		export_release(call->frame.target);
+}
+
+/* What waited for a stream call to the same worker goes on. */
+static void export_resume(struct export *export)
+{
+	while (export->running == NULL && export->first_waiting != NULL) {
+		struct call *call = export->first_waiting;
+
+		export->first_waiting = call->next_waiting;
+		far_dispatch(call);
+	}
+}
+
+static void stream_answered(
+		struct export *export, const struct call *call, const struct frame *answer)
+{
+	if (export->running == call)
+		export->running = NULL;
+	if (answer->status != STATUS_OK && answer->status != STATUS_CANCELLED &&
+			export->broken.status == STATUS_OK)
+		export->broken = *answer;
+	export_resume(export);
+}
+
 void worker_host_answer(struct call *call, status_t status)
 {
 	struct frame answer = { .kind = FRAME_ANSWER, .question = call->frame.question,
@@ -161,15 +216,51 @@ void worker_host_answer(struct call *call, status_t status)
 	for (uint32_t i = 0; i < call->frame.cap_count; i++)
 		if ((call->frame.given >> i & 1) != 0)
 			export_release(call->frame.caps[i]);
-	call->is_used = false;
 	queue_write(&to_near, &answer);
+	if (call->is_stream)
+		stream_answered(export_of(call), call, &answer);
+	call_end(call);
+}
+
+/* A stream that has failed: every call answers as the one did that failed. */
+static void far_refuse(struct call *call, const struct frame *broken)
+{
+	struct frame answer = *broken;
+
+	answer.question = call->frame.question;
+	queue_write(&to_near, &answer);
+	call_end(call);
+}
+
+static void far_dispatch(struct call *call)
+{
+	struct export *target = export_of(call);
+	status_t status = STATUS_BAD_CAPABILITY;
+
+	if (target->worker != NULL && target->broken.status != STATUS_OK) {
+		far_refuse(call, &target->broken);
+		return;
+	}
+	if (target->worker != NULL)
+		status = worker_dispatch(&worker_handlers, target->worker, call,
+				call->frame.interface_id, (uint16_t)call->frame.method);
+	if (!call->is_deferred)
+		worker_host_answer(call, status);
+}
+
+static void far_wait(struct export *target, struct call *call)
+{
+	struct call **link = &target->first_waiting;
+
+	while (*link != NULL)
+		link = &(*link)->next_waiting;
+	*link = call;
 }
 
 static void far_call(const struct frame *frame)
 {
 	struct call *call = &calls[frame->question];
 	struct export *target = &exports[frame->target % EXPORTS_MAX];
-	status_t status = STATUS_BAD_CAPABILITY;
 
 	memset(call, 0, sizeof(*call));
 	call->frame = *frame;
@@ -179,17 +270,26 @@ static void far_call(const struct frame *frame)
 	capnp_message_init(&call->params, call->frame.message, frame->words, call->in_caps,
 			frame->cap_count);
 	capnp_builder_init(&call->results, call->words, MESSAGE_WORDS, call->out_caps, CAPS_MAX);
-	if (target->worker != NULL)
-		status = worker_dispatch(&worker_handlers, target->worker, call,
-				frame->interface_id, (uint16_t)frame->method);
-	if (!call->is_deferred)
-		worker_host_answer(call, status);
+	if (target->worker != NULL) {
+		call->is_holder = true;
+		target->holders++;
+	}
+	if (target->running != NULL)
+		far_wait(target, call);
+	else
+		far_dispatch(call);
 }
 
 static void far_cancel(uint32_t question)
 {
+	struct call **link = &export_of(&calls[question])->first_waiting;
+
 	if (!calls[question].is_used)
 		return;
+	while (*link != NULL && *link != &calls[question])
+		link = &(*link)->next_waiting;
+	if (*link != NULL)
+		*link = calls[question].next_waiting;
 	worker_forget(&calls[question]);
 	worker_host_answer(&calls[question], STATUS_CANCELLED);
 }
@@ -337,6 +437,15 @@ static status_t near_wait(struct transport *t, uint32_t question)
 	return q->state == QUESTION_ANSWERED ? q->answer.status : STATUS_GONE;
 }
 
+/* As with near_wait, what the far end does not answer now it never will: waiting without end is over too. */
+static bool near_await(
+		struct transport *t, uint32_t question, uint32_t together, uint64_t deadline_ns)
+{
+	if (deadline_ns != CLIENT_NO_WAIT)
+		near_run();
+	return questions[question].state == QUESTION_ANSWERED || deadline_ns == 0;
+}
+
 static bool near_is_answered(struct transport *t, uint32_t question)
 {
 	near_run();
@@ -353,6 +462,7 @@ static struct capnp_message *near_results(struct transport *t, uint32_t question
 /* The capability that a reference means, once the answer that it stands on is there. */
 static status_t ref_resolve(const struct client_ref *ref, uint32_t *target)
 {
+	struct capnp_message results;
 	struct capnp_any any;
 	struct capnp_cap cap;
 	status_t status;
@@ -363,7 +473,9 @@ static status_t ref_resolve(const struct client_ref *ref, uint32_t *target)
 	status = near_wait(ref->transport, ref->question);
 	if (status != STATUS_OK)
 		return status;
-	any = capnp_root(&questions[ref->question].results);
+	/* A copy: walking there again and again does not use up what may be read. */
+	results = questions[ref->question].results;
+	any = capnp_root(&results);
 	for (uint32_t i = 0; i < ref->path_len; i++)
 		any = capnp_pointer(capnp_any_struct(any), ref->path[i]);
 	cap = capnp_any_cap(any);
@@ -454,6 +566,7 @@ static const struct transport_ops ops = {
 	.send = near_send,
 	.wait = near_wait,
 	.ask_scalars = client_ask_in_parts,
+	.await = near_await,
 	.is_answered = near_is_answered,
 	.results = near_results,
 	.take = near_take,

@@ -6,6 +6,9 @@
 static struct worker workers[WORKERS_MAX];
 static uint32_t next_serial;
 static struct call *later_call;
+static struct call *held_feed;     /* a stream call that is deferred, */
+static struct worker *held_worker; /* to this one, */
+static uint8_t held_op;            /* which is to become of it */
 
 struct worker *worker_make(struct capnp_text name)
 {
@@ -14,8 +17,10 @@ struct worker *worker_make(struct capnp_text name)
 
 		if (worker->is_used || name.bytes > sizeof(worker->name))
 			continue;
-		*worker = (struct worker){ .is_used = true, .name_bytes = name.bytes,
-			.serial = ++next_serial };
+		*worker = (struct worker){ .is_used = true,
+			.name_bytes = name.bytes,
+			.serial = ++next_serial,
+			.in_order = true };
 		for (uint32_t c = 0; c < name.bytes; c++)
 			worker->name[c] = name.chars[c];
 		return worker;
@@ -42,6 +47,25 @@ uint32_t workers_used(void)
 	return count;
 }
 
+static void fed(struct worker *worker, uint8_t number, uint32_t bytes)
+{
+	worker->in_order &= number == (uint8_t)worker->fed_calls;
+	worker->fed_calls++;
+	worker->fed_bytes += bytes;
+}
+
+static void answer_held_feed(void)
+{
+	struct call *call = held_feed;
+
+	held_feed = NULL;
+	if (call == NULL)
+		return;
+	if (held_op == FEED_HOLD)
+		fed(held_worker, (uint8_t)held_worker->fed_calls, 0);
+	worker_host_answer(call, held_op == FEED_HOLD ? STATUS_OK : STATUS_OVERLOADED);
+}
+
 static void answer_later(void)
 {
 	struct call *call = later_call;
@@ -57,6 +81,8 @@ void worker_forget(struct call *call)
 {
 	if (later_call == call)
 		later_call = NULL;
+	if (held_feed == call)
+		held_feed = NULL;
 }
 
 static status_t worker_do_add(void *self, struct call *call, struct worker_add_params_reader in,
@@ -73,6 +99,7 @@ static status_t worker_do_name(void *self, struct call *call, struct worker_name
 	const struct worker *worker = self;
 
 	answer_later();
+	answer_held_feed();
 	worker_name_results_set_name(*out, capnp_text_of(worker->name, worker->name_bytes));
 	return STATUS_OK;
 }
@@ -121,9 +148,38 @@ static status_t worker_do_numbers(void *self, struct call *call,
 
 static status_t worker_do_feed(void *self, struct call *call, struct worker_feed_params_reader in)
 {
-	struct worker *worker = self;
+	struct capnp_data data = worker_feed_params_get_bytes(in);
+	uint8_t op = data.count > 0 ? data.bytes[0] : FEED_TAKE;
 
-	worker->fed_bytes += worker_feed_params_get_bytes(in).count;
+	if (op == FEED_FAIL) {
+		worker_host_reason(call, capnp_text("not this one"));
+		return STATUS_FAILED;
+	}
+	if (op == FEED_HOLD || op == FEED_HOLD_AND_FAIL) {
+		if (held_feed != NULL)
+			return STATUS_OVERLOADED;
+		held_feed = call;
+		held_worker = self;
+		held_op = op;
+		worker_host_defer(call);
+		return STATUS_OK;
+	}
+	fed(self, data.count > 1 ? data.bytes[1] : 0, data.count);
+	return STATUS_OK;
+}
+
+static status_t worker_do_fed(void *self, struct call *call, struct worker_fed_params_reader in,
+		struct worker_fed_results_builder *out)
+{
+	const struct worker *worker = self;
+	uint32_t serial = worker_fed_params_get_serial(in);
+
+	for (uint32_t i = 0; serial != 0 && i < WORKERS_MAX; i++)
+		if (workers[i].serial == serial)
+			worker = &workers[i];
+	worker_fed_results_set_calls(*out, worker->fed_calls);
+	worker_fed_results_set_bytes(*out, worker->fed_bytes);
+	worker_fed_results_set_in_order(*out, worker->in_order);
 	return STATUS_OK;
 }
 
@@ -152,4 +208,5 @@ const struct worker_server worker_handlers = {
 	.feed = worker_do_feed,
 	.later = worker_do_later,
 	.fail = worker_do_fail,
+	.fed = worker_do_fed,
 };

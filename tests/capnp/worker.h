@@ -17,7 +17,9 @@ struct worker {
 	char name[32];
 	uint32_t name_bytes;
 	uint32_t serial;
-	uint32_t fed_bytes;             /* by the stream method */
+	uint32_t fed_calls; /* calls of the stream method that ran to their end */
+	uint64_t fed_bytes;
+	bool in_order; /* and came in the order of their numbers */
 	bool is_used;
 };
 
@@ -30,9 +32,15 @@ uint32_t workers_used(void);
 /* Below WORKERS_MAX. */
 uint32_t worker_index(const struct worker *worker);
 
+/* What `feed` does, by its first byte; the second one counts the calls. */
+#define FEED_TAKE          0u
+#define FEED_FAIL          1u /* fails, with words */
+#define FEED_HOLD          2u /* is answered when somebody calls `name` of another worker */
+#define FEED_HOLD_AND_FAIL 3u /* likewise, with a failure */
+
 /* Workers' handlers. A call of `later` is answered when somebody calls `name`. */
 extern const struct worker_server worker_handlers;
-/* The deferred call of `later` has been answered by the host. */
+/* A deferred call is answered by the host. */
 void worker_forget(struct call *call);
 
 /* --- Supplied by the client's end --- */

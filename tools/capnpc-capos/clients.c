@@ -1,6 +1,7 @@
 /*
  * Typed clients: for each method the started form (begin, send, wait, results, done), and where
- * parameters and results are simple enough to be C parameters, `start` and the blocking form.
+ * parameters and results are simple enough to be C parameters, `start` and the blocking form. A method
+ * `-> stream` has the forms of a call in a stream besides.
  */
 #include <string.h>
 
@@ -125,8 +126,7 @@ static const char *flat_type(struct schema_type type)
 static const char *flat_name(struct schema_member field)
 {
 	static const char *const used[] = { "self", "started", "params", "status", "message",
-		"method", "results",
-		"transport" };
+		"method", "results", "transport", "stream" };
 	const char *name = name_field(field);
 
 	for (size_t i = 0; i < sizeof(used) / sizeof(used[0]); i++)
@@ -169,7 +169,8 @@ static void flat_outs_emit(const struct method *m)
 
 /* --- The forms ------------------------------------------------------------------------------- */
 
-static void begin_emit(const struct method *m)
+/* The body of a function that begins a call by `begin`. */
+static void begin_body_emit(const struct method *m, const char *begin)
 {
 	const char *params = name_node(m->params);
 	const char *upper = name_node_upper(m->node);
@@ -177,17 +178,27 @@ static void begin_emit(const struct method *m)
 	const char *flags = m->is_stream ? "CAPNP_METHOD_STREAM | CLIENT_PLAIN_RESULTS" :
 			struct_is_plain(m->results, PLAIN_DEPTH) ? "CLIENT_PLAIN_RESULTS" : "0";
 
-	emit("\nstruct %s_call {\n\tstruct client_call call;\n};\n", m->name);
-	emit("\nstatic inline struct %s_call %s_begin_sized(struct %s_ref self, uint32_t params_words,\n"
-			"\t\tstruct %s_builder *params)\n{\n", m->name, m->name, m->owner, params);
 	emit("\tstruct client_begin what = { .target = self.ref, .interface_id = %s_INTERFACE_ID,\n"
 			"\t\t.method = %s_METHOD_%s, .flags = %s, .params_words = params_words,\n"
 			"\t\t.reply_words = %s_REPLY_WORDS_%s };\n", upper, upper, method,
 			flags, upper, method);
-	emit("\tstruct %s_call started = { client_call_begin(&what) };\n"
-			"\tstruct capnp_builder *builder = client_params(&started.call);\n\n", m->name);
+	emit("\tstruct %s_call started = { %s&what) };\n"
+	     "\tstruct capnp_builder *builder = client_params(&started.call);\n\n",
+			m->name, begin);
 	emit("\t*params = (struct %s_builder){ 0 };\n\tif (builder != NULL)\n"
 			"\t\t*params = %s_init_root(builder);\n\treturn started;\n}\n", params, params);
+}
+
+static void begin_emit(const struct method *m)
+{
+	const char *params = name_node(m->params);
+
+	emit("\nstruct %s_call {\n\tstruct client_call call;\n};\n", m->name);
+	emit("\nstatic inline struct %s_call %s_begin_sized(struct %s_ref self, uint32_t "
+	     "params_words,\n"
+	     "\t\tstruct %s_builder *params)\n{\n",
+			m->name, m->name, m->owner, params);
+	begin_body_emit(m, "client_call_begin(");
 	emit("\n/* Begins a call whose parameters are then set; see %s_send. */\n", m->name);
 	emit("static inline struct %s_call %s_begin(struct %s_ref self, struct %s_builder *params)\n{\n"
 			"\treturn %s_begin_sized(self, CLIENT_PARAMS_WORDS, params);\n}\n", m->name,
@@ -270,18 +281,11 @@ static void params_words_emit(const struct method *m)
 	}
 }
 
-/* What begins a call and sets its parameters. */
-static void prepare_emit(const struct method *m)
+/* Sets the parameters of `started` from C parameters. */
+static void params_set_emit(const struct method *m)
 {
 	const char *params = name_node(m->params);
 
-	emit("\n/* Begins a call with its parameters, which is then sent. */\n"
-			"static inline struct %s_call %s_prepare(struct %s_ref self", m->name, m->name, m->owner);
-	flat_params_emit(m);
-	emit(")\n{\n\tstruct %s_builder params;\n\tstruct %s_call started = %s_begin_sized(self, ", params,
-			m->name, m->name);
-	params_words_emit(m);
-	emit(",\n\t\t\t&params);\n\n");
 	for (uint32_t i = 0; i < schema_field_count(m->params); i++) {
 		struct schema_member field = schema_field_at(m->params, i);
 		struct schema_type type = schema_field_type(field);
@@ -295,7 +299,55 @@ static void prepare_emit(const struct method *m)
 		else
 			emit("\t%s_set_%s(params, %s);\n", params, name, flat_name(field));
 	}
+}
+
+/* What begins a call and sets its parameters. */
+static void prepare_emit(const struct method *m)
+{
+	emit("\n/* Begins a call with its parameters, which is then sent. */\n"
+	     "static inline struct %s_call %s_prepare(struct %s_ref self",
+			m->name, m->name, m->owner);
+	flat_params_emit(m);
+	emit(")\n{\n\tstruct %s_builder params;\n\tstruct %s_call started = %s_begin_sized(self, ",
+			name_node(m->params), m->name, m->name);
+	params_words_emit(m);
+	emit(",\n\t\t\t&params);\n\n");
+	params_set_emit(m);
 	emit("\treturn started;\n}\n");
+}
+
+/* A call in a stream, in two steps: the counterparts of `begin_sized` and `send`. */
+static void stream_parts_emit(const struct method *m)
+{
+	emit("\n/* Begins a call of a stream, once there is room for it; see %s_send_stream. */\n",
+			m->name);
+	emit("static inline struct %s_call %s_begin_stream(struct %s_ref self, struct "
+	     "client_stream *stream,\n"
+	     "\t\tuint32_t params_words, struct %s_builder *params)\n{\n",
+			m->name, m->name, m->owner, name_node(m->params));
+	begin_body_emit(m, "client_stream_begin(stream, ");
+	emit("\n/* Sends it. Answers the stream's first failure so far. */\n"
+	     "static inline status_t %s_send_stream(struct %s_call *started, struct client_stream "
+	     "*stream)\n{\n"
+	     "\treturn client_stream_send(stream, &started->call);\n}\n",
+			m->name, m->name);
+}
+
+/* Both with C parameters. */
+static void stream_flat_emit(const struct method *m)
+{
+	emit("\n/* A call in a stream, answered later; answers the stream's first failure so far. "
+	     "*/\n"
+	     "static inline status_t %s_stream(struct %s_ref self, struct client_stream *stream",
+			m->name, m->owner);
+	flat_params_emit(m);
+	emit(")\n{\n\tstruct %s_builder params;\n\tstruct %s_call started = %s_begin_stream(self, "
+	     "stream, ",
+			name_node(m->params), m->name, m->name);
+	params_words_emit(m);
+	emit(",\n\t\t\t&params);\n\n");
+	params_set_emit(m);
+	emit("\treturn %s_send_stream(&started, stream);\n}\n", m->name);
 }
 
 static void start_emit(const struct method *m)
@@ -433,10 +485,14 @@ static void method_emit(struct schema_node node, uint32_t index)
 			name_of_text(schema_member_name(m.member)));
 	begin_emit(&m);
 	common_emit(&m);
-	if (!m.is_stream)
+	if (m.is_stream)
+		stream_parts_emit(&m);
+	else
 		result_caps_emit(&m);
 	if (!struct_is_flat(m.params, true))
 		return;
+	if (m.is_stream)
+		stream_flat_emit(&m);
 	prepare_emit(&m);
 	start_emit(&m);
 	if (method_is_scalar(&m))

@@ -70,6 +70,8 @@ bool type_is_float(struct schema_type type);
 void interface_declare(struct schema_node node);
 /* Words that clients offer for the results. */
 uint32_t method_reply_words(struct schema_member method);
+/* Whether it has methods `-> stream` of its own. */
+bool interface_streams(struct schema_node node);
 void interface_define(struct schema_node node);
 /* A server's table comes behind those of its ancestors; servers_restart forgets what came. */
 void server_emit(struct schema_node node);

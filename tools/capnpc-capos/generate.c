@@ -133,7 +133,10 @@ static void client_header_emit(const struct schema *schema, struct capnp_struct_
 
 	output_open(file, ".client.h");
 	emit("#ifndef %s\n#define %s\n\n", guard, guard);
-	emit("#include \"capnp/client.h\"\n#include \"%s.capnp.h\"\n", file_stem(file));
+	emit("#include \"capnp/client.h\"\n");
+	if (file_has(schema, file, SCHEMA_INTERFACE, interface_streams, true))
+		emit("#include \"capnp/stream.h\"\n");
+	emit("#include \"%s.capnp.h\"\n", file_stem(file));
 	imports_emit(schema, requested, ".client.h", true);
 	nodes_each(schema, file, SCHEMA_INTERFACE, NULL, false, client_declare);
 	nodes_each(schema, file, SCHEMA_INTERFACE, NULL, false, client_emit);

@@ -14,7 +14,16 @@ uint32_t method_reply_words(struct schema_member method)
 	if (schema_annotation_find(schema_member_annotations(method), SCHEMA_ANNOTATION_REPLY_WORDS,
 			&value))
 		return (uint32_t)schema_value_bits(value);
-	return CAPNP_REPLY_WORDS_DEFAULT;
+	return schema_method_is_stream(method) ? CAPNP_REPLY_WORDS_STREAM
+					       : CAPNP_REPLY_WORDS_DEFAULT;
+}
+
+bool interface_streams(struct schema_node node)
+{
+	for (uint32_t i = 0; i < schema_method_count(node); i++)
+		if (schema_method_is_stream(schema_method_at(node, i)))
+			return true;
+	return false;
 }
 
 void interface_declare(struct schema_node node)
@@ -170,7 +179,12 @@ static void serve_emit(struct schema_node node, struct schema_member method)
 				name_node_upper(params));
 	else
 		emit("\tin = %s_get_root(call_params(call));\n", name_node(params));
-	emit("\treturn server->%s(self, call, in%s);\n}\n", name, has_results ? ", &out" : "");
+	if (has_results)
+		emit("\treturn server->%s(self, call, in, &out);\n}\n", name);
+	else
+		emit("\tcall_stream_entered(call);\n\treturn call_stream_left(call, "
+		     "server->%s(self, call, in));\n}\n",
+				name);
 }
 
 static void dispatch_own_emit(struct schema_node node)

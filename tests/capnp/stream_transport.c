@@ -333,6 +333,7 @@ struct question {
 	struct capnp_cap_slot got[CAPS_MAX];
 	bool is_taken[CAPS_MAX];
 	bool is_done;                   /* before the answer came */
+	status_t put_failure;           /* what a parameter stands on has failed */
 	client_then_fn *then;
 	void *then_arg;
 };
@@ -490,9 +491,12 @@ static struct capnp_cap near_put(struct transport *t, uint32_t question, const s
 {
 	struct question *q = &questions[question];
 	uint32_t target;
+	status_t status = ref_resolve(ref, &target);
 
-	if (ref_resolve(ref, &target) != STATUS_OK)
+	if (status != STATUS_OK) {
+		q->put_failure = status;
 		return CAPNP_CAP_NULL;
+	}
 	if (is_given)
 		q->call.given |= 1u << q->params.cap_count;
 	return capnp_builder_add_cap(&q->params, (struct capnp_cap_slot){ .id = target });
@@ -503,6 +507,8 @@ static status_t near_send(struct transport *t, uint32_t question, uint64_t deadl
 	struct question *q = &questions[question];
 	status_t status = ref_resolve(&q->what.target, &q->call.target);
 
+	if (status == STATUS_OK)
+		status = q->put_failure;
 	if (status != STATUS_OK)
 		return status;
 	q->call.kind = FRAME_CALL;

@@ -132,7 +132,7 @@ NO_BUFFER void question_complete(struct question *question, struct ring_completi
 	}
 	*release = (struct question_release){ 0 };
 	spin_lock(&ring->lock);
-	if (unlikely(!list_empty(&question->held) || (ring->promised && pipeline_is_named(question)))) {
+	if (unlikely(!list_empty(&question->held) || question->named)) {
 		/* Calls that stand on its answer come first; then this is done again. */
 		question->call_state = CALL_RETURNING;
 		answer_set(question, outcome);
@@ -221,14 +221,11 @@ void question_arm_deadline(struct question *question)
 void question_drop_transfer(struct question *question)
 {
 	struct call_transfer *transfer = question->transfer;
-	struct ring *ring = question->ring;
 
-	spin_lock(&ring->lock);
+	if (transfer && transfer->promised)
+		pipeline_unname(question);
 	question->transfer = NULL;
-	if (transfer)
-		ring->promised -= transfer->promised;
-	spin_unlock(&ring->lock);
-	call_transfer_drop(transfer, &ring->process->caps);
+	call_transfer_drop(transfer, &question->ring->process->caps);
 }
 
 NO_BUFFER void question_release(struct question_release *release)

@@ -151,15 +151,48 @@ static struct transfer_item *item_waiting(const struct question *base, struct qu
 	return NULL;
 }
 
-bool pipeline_is_named(const struct question *base)
+/* How often each answer is named by what the call still misses. Ring locked. */
+static void names_count(struct question *call, bool named)
+{
+	const struct call_transfer *transfer = call->transfer;
+
+	for (uint32_t i = 0; transfer && i < transfer->count; i++) {
+		const struct answer_place *place = &transfer->items[i].place;
+
+		if (place->path_len)
+			call->ring->questions[place->question].named += named ? 1 : -1;
+	}
+}
+
+void pipeline_unname(struct question *call)
+{
+	spin_lock(&call->ring->lock);
+	names_count(call, false);
+	for (uint32_t i = 0; i < call->transfer->count; i++)
+		call->transfer->items[i].place.path_len = 0;
+	call->transfer->promised = 0;
+	spin_unlock(&call->ring->lock);
+}
+
+/* A held call has what it missed, or will not get it. False: it has been taken back meanwhile. Ring locked. */
+static bool item_settle(struct question *base, struct transfer_item *item, const struct transfer_item *captured,
+		status_t status, uint64_t detail)
 {
 	struct question *call;
 
-	return item_waiting(base, &call) != NULL;
+	if (item_waiting(base, &call) != item)
+		return false;
+	*item = *captured;
+	base->named--;
+	call->transfer->promised--;
+	if (status != STATUS_OK && call->transfer->status == STATUS_OK) {
+		call->transfer->status = status;
+		call->transfer->detail = detail;
+	}
+	return true;
 }
 
-/* Held calls get what the answer to `base` has for them, or that they will not get it. */
-static void items_settle(const struct question *base)
+static void items_settle(struct question *base)
 {
 	struct ring *ring = base->ring;
 	struct transfer_item captured, *item;
@@ -167,6 +200,7 @@ static void items_settle(const struct question *base)
 	struct question *call;
 	uint64_t detail = 0;
 	status_t status;
+	bool settled;
 
 	spin_lock(&ring->lock);
 	while ((item = item_waiting(base, &call))) {
@@ -174,13 +208,12 @@ static void items_settle(const struct question *base)
 		spin_unlock(&ring->lock);
 		status = item_capture(base, &place, &captured, &detail);
 		spin_lock(&ring->lock);
-		*item = captured;
-		call->transfer->promised--;
-		ring->promised--;
-		if (status != STATUS_OK && call->transfer->status == STATUS_OK) {
-			call->transfer->status = status;
-			call->transfer->detail = detail;
-		}
+		settled = item_settle(base, item, &captured, status, detail);
+		if (settled)
+			continue;
+		spin_unlock(&ring->lock);
+		transfer_drop(&captured, 1, &ring->process->caps);
+		spin_lock(&ring->lock);
 	}
 	spin_unlock(&ring->lock);
 }
@@ -204,7 +237,7 @@ static status_t hold(struct ring *ring, const struct ring_entry *entry, struct q
 	*call = question_begin(ring, entry, QUESTION_HELD, NULL);
 	(*call)->transfer = transfer;
 	spin_lock(&ring->lock);
-	ring->promised += transfer ? transfer->promised : 0;
+	names_count(*call, true);
 	spin_unlock(&ring->lock);
 	return STATUS_OK;
 }
@@ -383,7 +416,7 @@ static void settle_question(struct cpu *cpu, struct question *question)
 {
 	struct question *call;
 
-	if (question->ring->promised)
+	if (question->named)
 		items_settle(question);
 	call = stalled_take(question->ring);
 	if (call) {

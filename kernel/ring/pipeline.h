@@ -40,8 +40,8 @@ void pipeline_stall(struct ring *ring, const struct ring_entry *entry, uint32_t 
 /* Starts the stalled calls that can start, here or where questions are being settled already. Without locks. */
 void pipeline_run(struct ring *ring);
 
-/* Whether a held call carries a capability of the question's answer. Ring locked. */
-bool pipeline_is_named(const struct question *base);
+/* A held call ends: what it carries of answers is not waited for any longer. Without locks. */
+void pipeline_unname(struct question *call);
 
 /* From now on the call is one at the capability `id`, as if it had named it. */
 void question_retarget(struct question *call, uint32_t id);

@@ -95,7 +95,7 @@ void ring_destroy(struct ring *ring)
 
 void ring_check(struct ring *ring)
 {
-	uint32_t in_flight = 0, promised = 0;
+	uint32_t in_flight = 0, promised = 0, named = 0;
 
 	spin_lock(&ring->lock);
 	for (uint32_t i = 0; i < ring_questions(ring); i++) {
@@ -104,6 +104,7 @@ void ring_check(struct ring *ring)
 		if (!question_in_flight(question)) {
 			ASSERT(!question->object && !question->export && !question->transfer);
 			ASSERT(!question->forward && !question->timer.queued && list_empty(&question->held));
+			ASSERT(!question->named);
 			continue;
 		}
 		ASSERT((question->kind == QUESTION_HELD) == (question->object == NULL));
@@ -111,11 +112,12 @@ void ring_check(struct ring *ring)
 			in_flight++;
 		else
 			ASSERT(ring->sync == question);
+		named += question->named;
 		if (question->transfer)
 			promised += question->transfer->promised;
 		ASSERT(!question->transfer || !question->transfer->promised || question->kind == QUESTION_HELD);
 	}
-	ASSERT(in_flight == ring->in_flight && promised == ring->promised);
+	ASSERT(in_flight == ring->in_flight && promised == named);
 	ASSERT(ring->in_flight + ring_index_count(ring->cq_head_seen, ring->cq_tail) <= RING_CQ_ENTRIES);
 	spin_unlock(&ring->lock);
 }

@@ -84,6 +84,7 @@ struct question {
 	uint8_t          call_state;    /* o, enum call_state */
 	uint8_t          reserved;      /* o, reply slots still set aside in the process' table */
 	bool             leads;         /* o: QUEUED, with `link` in the endpoint's pending list and not behind another */
+	uint16_t         named;         /* r: how many capabilities that held calls carry will be in its answer */
 	uint32_t         service;       /* o, slot in the endpoint while DELIVERED */
 	uint32_t         incarnation;   /* I, of the endpoint when a recv was armed */
 	union {
@@ -117,7 +118,6 @@ struct ring {
 	uint32_t            in_flight;      /* r, accepted, not completed, without SYNC */
 	struct question    *sync;           /* r, the question that the thread sleeps for */
 	struct list         stalled;        /* r, held calls whose target is known, in order: see pipeline.h */
-	uint32_t            promised;       /* r, capabilities still to come that held calls carry */
 	bool                is_settling;    /* a, in its processor's list */
 	struct ring        *next_settling;
 	int64_t             sync_result;    /* p, what the last SYNC entry came to */

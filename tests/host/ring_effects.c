@@ -63,8 +63,7 @@ struct mexpected *expect(struct mproc *process, const struct ring_entry *entry, 
 	return expected;
 }
 
-/* Something else ends the question: it completes with one of these statuses. */
-static void question_doom(struct mquestion *question, uint64_t statuses)
+void question_doom(struct mquestion *question, uint64_t statuses)
 {
 	struct mproc *process = question->process;
 

@@ -174,6 +174,29 @@ struct mquestion *question_start(struct played *played, enum mstate state, struc
 	return question;
 }
 
+/* The kernel's question that began with this entry and still waits, or NULL. */
+static const struct question *kernel_question(const struct mproc *process, const struct ring_entry *entry)
+{
+	const struct question *question = &process->ring->questions[entry->question];
+
+	if (!process->kernel_lives || !question_in_flight(question) || question->entry.user_data != entry->user_data)
+		return NULL;
+	return question;
+}
+
+/* Names of grants that are in use by something other than an entry of a table, for who revokes them by name. */
+static void grants_name(struct mquestion *question)
+{
+	const struct question *kernel = kernel_question(question->process, &question->entry);
+
+	if (kernel && kernel->grant && question->grant)
+		question->grant->name = mgrant_name(kernel->grant);
+	for (uint32_t i = 0; kernel && kernel->transfer && i < question->item_count; i++) {
+		if (question->items[i].object)
+			question->items[i].grant->name = mgrant_name(kernel->transfer->items[i].grant);
+	}
+}
+
 /* --- Capabilities that an entry sends ----------------------------------------------------------- */
 
 static status_t capture_one(struct mproc *sender, const uint64_t *words, struct mitem *item)
@@ -301,6 +324,7 @@ static void export_call_play(struct played *played, struct mcap *target)
 	memcpy(call->items, items, entry->cap_count * sizeof(*items));
 	call->item_count = entry->cap_count;
 	list_append(&endpoint->pending, &call->link);
+	grants_name(call);
 	settle();
 }
 
@@ -590,6 +614,7 @@ static void play_wait(struct played *played)
 	question = question_start(played, death ? MQ_DEATH : MQ_BITS, cap->object);
 	question->grant = cap->grant;
 	mgrant_use(cap->grant);
+	grants_name(question);
 	settle();
 }
 

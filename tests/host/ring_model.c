@@ -252,6 +252,11 @@ void mgrant_unuse(struct mgrant *grant)
 	}
 }
 
+uint64_t mgrant_name(const struct grant *grant)
+{
+	return (uint64_t)grant->table->process_id << 32 | grant->id;
+}
+
 static struct mgrant *grant_parent(const struct mgrant *grant)
 {
 	struct mgrant *parent = grant->parent;
@@ -322,7 +327,7 @@ void mcap_insert(struct mproc *process, uint32_t id, struct mobj *object, const 
 		if (!object->kernel)
 			object->kernel = entry->object;
 		MODEL_ASSERT(object->kernel == entry->object, "id 0x%x is another object", id);
-		cap->grant->name = (uint64_t)process->id << 32 | entry->grant->id;
+		cap->grant->name = mgrant_name(entry->grant);
 	}
 	if (object->type == M_EXPORT && object->kernel && !object->sequence) {
 		const struct export *export = container_of(object->kernel, struct export, object);

@@ -130,6 +130,8 @@ struct mcap {
 
 void mgrant_use(struct mgrant *grant);
 void mgrant_unuse(struct mgrant *grant);
+/* The name of the kernel's grant, as the manager says it. */
+uint64_t mgrant_name(const struct grant *grant);
 bool mgrant_is_below(const struct mgrant *grant, const struct mgrant *root);
 /* How many were marked newly. */
 uint32_t mgrant_revoke(struct mgrant *root, bool self);

@@ -26,17 +26,38 @@ static bool receive_completes(struct mquestion *question, const struct ring_comp
 	return header->kind == RECV_KIND_CALL ? deliver_call(question, completion) : deliver_event(question, completion);
 }
 
+static bool carries_revoked(const struct mquestion *call)
+{
+	for (uint32_t i = 0; i < call->item_count; i++) {
+		if (call->items[i].object && call->items[i].grant->revoked)
+			return true;
+	}
+	return false;
+}
+
+/* Whether an object that ends without holds has none but those of this call. */
+static bool carries_last_hold(const struct mquestion *call)
+{
+	for (uint32_t i = 0; i < call->item_count; i++) {
+		const struct mobj *object = call->items[i].object;
+		uint32_t holds = 0;
+
+		for (uint32_t j = 0; j < call->item_count; j++)
+			holds += call->items[j].object == object;
+		if (object && (object->type == M_ENDPOINT || object->type == M_BUILDER) && object->holds == holds)
+			return true;
+	}
+	return false;
+}
+
 /* A call that waits fails if a capability which it carries was revoked. */
 static bool queued_call_completes(struct mquestion *call, const struct ring_completion *completion)
 {
-	for (uint32_t i = 0; i < call->item_count; i++) {
-		if (completion->status == STATUS_DISCONNECTED && call->items[i].object && call->items[i].grant->revoked) {
-			items_drop(call);
-			question_end(call);
-			return true;
-		}
-	}
-	return false;
+	if (completion->status != STATUS_DISCONNECTED || !carries_revoked(call))
+		return false;
+	items_drop(call);
+	question_end(call);
+	return true;
 }
 
 static bool bits_complete(struct mquestion *question, const struct ring_completion *completion)
@@ -121,10 +142,21 @@ static void expected_consume(struct mproc *process, struct mexpected *expected, 
 	items_arrive(process, words_at(process, due.reply_off), due.items, due.item_count, NULL, due.granter);
 }
 
+/* The question that a completion is of, if it is in flight. */
+static struct mquestion *question_of(struct mproc *process, const struct ring_completion *completion)
+{
+	uint32_t number = actor_question_of(completion->user_data);
+
+	if (number >= RING_QUESTIONS || process->q[number].state == MQ_FREE ||
+			process->q[number].entry.user_data != completion->user_data)
+		return NULL;
+	return &process->q[number];
+}
+
 /* Whether this completion is one that is due or allowed; then it is accounted for. */
 static bool completion_consume(struct mproc *process, const struct ring_completion *completion, bool sync)
 {
-	uint32_t number = actor_question_of(completion->user_data);
+	struct mquestion *question = question_of(process, completion);
 
 	for (uint32_t i = 0; i < process->expected_count; i++) {
 		if (process->expected[i].user_data == completion->user_data && process->expected[i].sync == sync) {
@@ -132,11 +164,10 @@ static bool completion_consume(struct mproc *process, const struct ring_completi
 			return true;
 		}
 	}
-	if (number >= RING_QUESTIONS || process->q[number].state == MQ_FREE ||
-			process->q[number].entry.user_data != completion->user_data)
+	if (!question)
 		return false;
-	MODEL_ASSERT((process->sync == &process->q[number]) == sync, "an outcome went to the wrong place");
-	return question_completes(&process->q[number], completion);
+	MODEL_ASSERT((process->sync == question) == sync, "an outcome went to the wrong place");
+	return question_completes(question, completion);
 }
 
 static bool settle_process(struct mproc *process)
@@ -157,6 +188,23 @@ static bool settle_process(struct mproc *process)
 	return any;
 }
 
+/* A call that fails because something that it carries was revoked drops the rest of it first. If that is the last of an
+ * endpoint, the callers there complete before the call does. True: such a call stands behind what is next, and has dropped it. */
+static bool settle_behind(struct mproc *process)
+{
+	for (uint32_t at = process->cq_seen + 1; queue_next(process) && at != process->ring->cq_tail; at++) {
+		const struct ring_completion *completion = &process->ring->cq[at % RING_CQ_ENTRIES];
+		struct mquestion *call = question_of(process, completion);
+
+		if (call && call->state == MQ_QUEUED && completion->status == STATUS_DISCONNECTED && carries_revoked(call) &&
+				carries_last_hold(call)) {
+			question_doom(call, status_bit(STATUS_DISCONNECTED));
+			return true;
+		}
+	}
+	return false;
+}
+
 void settle(void)
 {
 	bool any;
@@ -166,6 +214,10 @@ void settle(void)
 		for (struct list *link = model.processes.next; link != &model.processes; link = link->next) {
 			if (PROCESS(link)->phase == MP_RUNNING && PROCESS(link)->kernel_lives)
 				any |= settle_process(PROCESS(link));
+		}
+		for (struct list *link = model.processes.next; !any && link != &model.processes; link = link->next) {
+			if (PROCESS(link)->phase == MP_RUNNING && PROCESS(link)->kernel_lives)
+				any = settle_behind(PROCESS(link));
 		}
 	} while (any);
 }

@@ -86,6 +86,8 @@ void settle(void);
 
 void items_drop(struct mquestion *question);
 void question_end(struct mquestion *question);
+/* Something else ends the question: it completes with one of these statuses. */
+void question_doom(struct mquestion *question, uint64_t statuses);
 struct mexpected *expect(struct mproc *process, const struct ring_entry *entry, bool sync, uint64_t statuses);
 void service_free(struct mservice *service);
 void question_cancel_in_model(struct mquestion *question);

@@ -242,6 +242,8 @@ bool fill_revoke(struct actor *actor, struct fill *fill)
 	struct capnp_builder builder;
 	uint64_t process = actor->other_count ? actor->others[actor_below(actor, actor->other_count)] : 0;
 
+	/* The name of what was given in the same batch and let go again would be unknown to whoever looks after it. */
+	actor->alone = true;
 	if (!object_call(actor, fill, KIND(MANAGER), CAPABILITY_MANAGER_INTERFACE_ID, CAPABILITY_MANAGER_METHOD_REVOKE))
 		return false;
 	builder = params_begin(actor, fill);

@@ -16,7 +16,8 @@ MACHINE_KERNEL := $(filter-out kernel/core/start.c kernel/mm/slab.c,$(KERNEL_UPP
 MACHINE_FAST   := tests/host/machine.c tests/host/machine_slab.c kernel/mm/slab.c $(MACHINE_KERNEL)
 MACHINE_SAFE   := tests/host/machine.c tests/host/machine_heap.c $(MACHINE_KERNEL)
 MACHINE_CFLAGS := -O2 -Ikernel -DCAPOS_HOST=1 -DCONFIG_DEBUG=1
-MACHINE_LDFLAGS := -Wl,--wrap=ring_enter -Wl,--wrap=entropy_fill
+MACHINE_LDFLAGS := -Wl,--wrap=ring_enter -Wl,--wrap=entropy_fill -Wl,--wrap=spin_debug_release \
+        -Wl,--wrap=sched_resume -Wl,--wrap=sched_leave
 MACHINE_NARROW := -DCAP_GENERATION_BITS=3 -DSERVICE_GENERATION_BITS=3
 
 $(HOST)/machine/%.o: %.c | gen
@@ -46,8 +47,8 @@ machine_objects = $(patsubst %.c,$(HOST)/$(1)/%.o,$(patsubst $(O)/%,%,$(2)))
 $(eval $(call machine_test,cycle,tests/host/cycle_test.c))
 $(HOST)/machine/tests/host/cycle_test.o: MACHINE_CFLAGS += -DCYCLES=1000000u
 
-RING_FUZZ := $(addprefix tests/host/,ring_fuzz.c ring_model.c ring_oracle.c ring_entries.c ring_objects.c \
-        ring_effects.c) tests/ring/actor.c tests/ring/actor_objects.c
+RING_FUZZ := $(addprefix tests/host/,ring_fuzz.c ring_journal.c ring_model.c ring_oracle.c ring_entries.c \
+        ring_objects.c ring_effects.c) tests/ring/actor.c tests/ring/actor_objects.c
 $(eval $(call machine_test,ring_fuzz,$(RING_FUZZ)))
 $(HOST)/machine/tests/host/ring_fuzz.o: MACHINE_CFLAGS += -DENTRIES=5000000u
 $(HOST)/machine-safe/tests/host/ring_fuzz.o: MACHINE_CFLAGS += -DENTRIES=500000u

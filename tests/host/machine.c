@@ -28,6 +28,8 @@ static struct cpu processor;
 struct cpu *arch_host_cpu = &processor;
 uint8_t *arch_host_memory;
 void (*machine_on_panic)(void);
+void (*machine_on_unlock)(struct spinlock *lock);
+void (*machine_on_leave)(void);
 bool machine_no_fast;
 uint64_t machine_random = 1;
 
@@ -305,6 +307,37 @@ struct arch_context *__wrap_ring_enter(struct ring *ring, const struct ring_head
 struct arch_context *__wrap_ring_enter(struct ring *ring, const struct ring_header *header, uint32_t count)
 {
 	return machine_no_fast ? enter_generally() : __real_ring_enter(ring, header, count);
+}
+
+/* --- For those who look on ---------------------------------------------------------------------- */
+
+/* Between the kernel's sources, as above. */
+void __real_spin_debug_release(struct spinlock *lock);
+void __wrap_spin_debug_release(struct spinlock *lock);
+struct arch_context *__real_sched_resume(void);
+struct arch_context *__wrap_sched_resume(void);
+struct arch_context *__real_sched_leave(void);
+struct arch_context *__wrap_sched_leave(void);
+
+void __wrap_spin_debug_release(struct spinlock *lock)
+{
+	if (machine_on_unlock)
+		machine_on_unlock(lock);
+	__real_spin_debug_release(lock);
+}
+
+struct arch_context *__wrap_sched_resume(void)
+{
+	if (machine_on_leave)
+		machine_on_leave();
+	return __real_sched_resume();
+}
+
+struct arch_context *__wrap_sched_leave(void)
+{
+	if (machine_on_leave)
+		machine_on_leave();
+	return __real_sched_leave();
 }
 
 /* --- For tests ---------------------------------------------------------------------------------- */

@@ -52,6 +52,10 @@ extern bool machine_no_fast;
 extern uint64_t machine_random;
 void __wrap_entropy_fill(void *bytes, size_t count);
 
+/* Called when a lock is about to be let go, and when the kernel has performed the entries of a thread and chooses who is next.
+ * NULL: nobody. They only look. */
+extern void (*machine_on_unlock)(struct spinlock *lock);
+extern void (*machine_on_leave)(void);
 
 /* --- What there is ------------------------------------------------------------------------------ */
 

@@ -304,6 +304,7 @@ void process_end_in_model(struct mproc *process)
 		return;
 	process->phase = MP_ENDING;
 	process->expected_count = 0;
+	journal_forget(process);
 	model.unsettled = true;
 	for (uint32_t i = 0; i < RING_QUESTIONS; i++) {
 		if (process->q[i].state != MQ_FREE)
@@ -429,40 +430,6 @@ void items_arrive(struct mproc *receiver, const uint64_t *records, struct mitem 
 	}
 }
 
-/* Whether the kernel has this call in service there. By the caller's ring: the endpoint may be gone by the batch's end. */
-static bool kernel_has_delivered(const struct mquestion *call, uint32_t slot)
-{
-	const struct question *question = &call->process->ring->questions[call - call->process->q];
-
-	return question->kind == QUESTION_CALL && question->call_state == CALL_DELIVERED && question->service == slot &&
-			question->object == call->object->kernel;
-}
-
-/* The waiting call that was delivered in this slot. Where its message does not say whose it is: one that looks like it and
- * stands there, else one that this batch may have ended since. */
-static struct mquestion *delivered_call(const struct mobj *endpoint, const struct recv_header *header, uint32_t slot,
-		const uint64_t *message, uint32_t words)
-{
-	struct mquestion *found = NULL;
-
-	for (struct list *link = endpoint->pending.next; link != &endpoint->pending; link = link->next) {
-		struct mquestion *call = QUESTION(link);
-		const struct ring_entry *entry = &call->entry;
-
-		if (words && call->patterned && entry->user_data == message[0])
-			return call;
-		if (entry->method != header->method || entry->interface != header->interface || entry->msg_words != words ||
-				entry->cap_count != header->cap_count || entry->reply_words != header->reply_words ||
-				entry->reply_caps != header->reply_caps || call->export->tag != header->tag)
-			continue;
-		if (kernel_has_delivered(call, slot))
-			return call;
-		if (!found || (found->process != model.entered && call->process == model.entered))
-			found = call;
-	}
-	return found;
-}
-
 static void call_compare(const struct mquestion *call, const struct recv_header *header,
 		const struct ring_completion *completion, const uint64_t *message)
 {
@@ -491,8 +458,9 @@ static bool is_first_of_its_program(const struct mobj *endpoint, const struct mq
 	return true;
 }
 
-bool deliver_call(struct mquestion *receiver, const struct ring_completion *completion)
+bool deliver_call(struct mquestion *receiver, const struct mevent *event)
 {
+	const struct ring_completion *completion = &event->completion;
 	struct mproc *process = receiver->process;
 	struct mobj *endpoint = receiver->object;
 	const struct recv_header *header = (const struct recv_header *)(const void *)words_at(process, receiver->entry.reply_off);
@@ -500,13 +468,12 @@ bool deliver_call(struct mquestion *receiver, const struct ring_completion *comp
 	const uint64_t *message = records + 2u * receiver->entry.reply_caps;
 	uint32_t slot = completion->id & ((1u << SERVICE_SLOT_BITS) - 1);
 	struct mservice *service = &endpoint->services[slot];
-	struct mquestion *call;
+	struct mquestion *call = event->call;
 
 	if (slot == 0 || slot > endpoint->calls || service->state != SERVICE_FREE ||
 			service->generation != completion->id >> SERVICE_SLOT_BITS)
 		return false;
-	call = delivered_call(endpoint, header, slot, message, completion->msg_words);
-	if (!call || call->state != MQ_QUEUED || call->object != endpoint || !is_first_of_its_program(endpoint, call))
+	if (call->state != MQ_QUEUED || call->object != endpoint || !is_first_of_its_program(endpoint, call))
 		return false;
 	for (uint32_t i = 0; i < call->item_count; i++) {
 		if (call->items[i].object && call->items[i].grant->revoked)

@@ -13,46 +13,31 @@
 
 /* --- Playing an entry --------------------------------------------------------------------------- */
 
-/* The completion of the entry, if it is there; it may stand behind others. */
+/* The completion of the entry, if it came at once; it may stand behind others. */
 static void outcome_find(struct played *played)
 {
-	struct mproc *process = played->process;
+	const struct mevent *event = NULL;
 
-	played->found = false;
-	if (!process->kernel_lives)
-		return;      /* it ended itself, and its ring is gone */
-	if (played->sync) {
-		played->found = sync_has_completed(process);
-		if (played->found)
-			played->outcome = *reply_slot(process);
-		return;
-	}
-	for (uint32_t at = process->cq_seen; at != process->ring->cq_tail && !played->found; at++) {
-		played->outcome = process->ring->cq[at % RING_CQ_ENTRIES];
-		played->found = played->outcome.user_data == played->entry->user_data;
-	}
+	if (played->process->kernel_lives)      /* else it ended itself, and its ring is gone */
+		event = event_of(played->process, played->entry->user_data, played->sync);
+	played->found = event != NULL;
+	if (event)
+		played->outcome = event->completion;
 }
 
 struct ring_completion played_take(struct played *played)
 {
-	struct mproc *process = played->process;
-	const struct ring_completion *completion;
+	struct mevent *event;
 
 	settle();
-	if (played->sync) {
-		MODEL_ASSERT(sync_has_completed(process), "a SYNC entry that needs not wait has not completed");
-		completion = reply_slot(process);
-		process->sync_due = false;
-	} else {
-		completion = queue_next(process);
-		MODEL_ASSERT(completion, "an entry has not completed");
-		process->cq_seen++;
-	}
-	MODEL_ASSERT(completion->user_data == played->entry->user_data,
+	event = event_next(played->process);
+	MODEL_ASSERT(event && event->sync == played->sync, "an entry that needs not wait has not completed");
+	MODEL_ASSERT(event->completion.user_data == played->entry->user_data,
 			"before the completion of 0x%lx stands that of 0x%lx, status %d, id 0x%x, detail 0x%lx",
-			played->entry->user_data, completion->user_data, completion->status, completion->id, completion->detail);
-	course_add(process, completion);
-	return *completion;
+			played->entry->user_data, event->completion.user_data, event->completion.status, event->completion.id,
+			event->completion.detail);
+	event_take(event);
+	return event->completion;
 }
 
 bool played_accepted(struct played *played)
@@ -702,8 +687,6 @@ void entry_play(struct mproc *process, struct mentry *sent, bool sync)
 	struct played played = { .process = process, .sent = sent, .entry = &sent->entry, .sync = sync };
 
 	model.entries++;
-	if (sync)
-		process->sync_due = true;
 	outcome_find(&played);
 	if ((sent->entry.flags & ENTRY_SYNC) && !sync) {
 		sent->entry.flags = 0;      /* where it may not stand */

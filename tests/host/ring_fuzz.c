@@ -189,6 +189,7 @@ static void turn(void)
 	history_add(process, enter);
 	oracle_before(process, enter);
 	machine_enter(enter.flags, enter.min_complete, enter.deadline_ns);
+	journal_batch_done();
 	machine_reap();
 	oracle_after(process, enter);
 }
@@ -307,6 +308,8 @@ int main(int argc, char **argv)
 
 	machine_boot(MEMORY_PAGES);
 	machine_on_panic = how_to_come_here;
+	machine_on_unlock = journal_unlocked;
+	machine_on_leave = journal_batch_done;
 	printf("1..%d\n", argc > 2 ? 1 : 2);
 	if (argc <= 2) {
 		run(entries, FIXED_SEED, false);

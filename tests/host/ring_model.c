@@ -395,6 +395,8 @@ void model_init(struct mledger *root)
 	list_init(&model.objects);
 	list_init(&model.grants);
 	model.root = root;
+	model.step = JOURNAL_AFTER;
+	model.journal_count = 0;
 }
 
 void model_fini(void)

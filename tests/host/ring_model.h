@@ -20,7 +20,9 @@
 #define MODEL_SLOTS    4096u     /* table slots of a process */
 #define MODEL_CAPS     8u        /* capabilities of a call that is accepted; actors make no endpoint that takes more */
 #define MODEL_EXPECTED 256u
+#define MODEL_EVENTS   2048u
 #define SNAP_WORDS     128u
+#define JOURNAL_AFTER  UINT32_MAX
 
 /* --- Ledgers ------------------------------------------------------------------------------------ */
 
@@ -187,6 +189,24 @@ struct mentry {
 	uint64_t          descriptors[SNAP_WORDS];
 };
 
+/* A completion, as the kernel made it; see ring_journal.c. */
+struct mevent {
+	struct mproc     *process;
+	struct ring_completion completion;
+	bool              sync;           /* in the reply slot */
+	bool              taken;          /* accounted for */
+	uint32_t          step;           /* the entry of the batch that was performed, from 1; JOURNAL_AFTER: none any more */
+	uint64_t          now_ns;
+	struct mquestion *call;           /* of a receive: what it received; NULL: an event */
+};
+
+/* A delivery that the journal has seen: of the call with this user data. */
+struct mdelivered {
+	uint64_t             user_data;
+	uint32_t             id;
+	const struct object *endpoint;
+};
+
 enum mphase { MP_BUILDING, MP_RUNNING, MP_ENDING, MP_ENDED };
 
 struct mproc {
@@ -203,11 +223,13 @@ struct mproc {
 	uint32_t          inserted;       /* into the table, ever */
 	uint32_t          slots_seen;     /* no slot at or above is used */
 	uint32_t          in_flight;
-	uint32_t          cq_seen;
+	uint32_t          cq_seen;        /* completions accounted for */
+	uint32_t          cq_journal;     /* completions that the journal has */
+	uint64_t          sync_sent;      /* the SYNC entry whose outcome the journal waits for; 0: none */
+	struct mdelivered delivered[RING_QUESTIONS];
 	uint32_t          cq_head;        /* what the program has read, as it entered last */
 	uint32_t          sq_head, sq_tail;
 	struct mquestion *sync;
-	bool              sync_due;       /* the SYNC entry completed and its outcome has not been looked at */
 	struct mentry     sq[RING_SQ_ENTRIES];
 	struct mquestion  q[RING_QUESTIONS];
 	uint32_t          expected_count;
@@ -235,8 +257,10 @@ struct model {
 	uint64_t        course;           /* a hash of every completion, in the order in which they were accounted for */
 	uint64_t        outcomes[17][64]; /* refusals by operation (16: others) and status + 32; STATUS_OK: accepted */
 	uint64_t        delivered, answered, events;
+	struct mevent   journal[MODEL_EVENTS];
+	uint32_t        journal_count;
+	uint32_t        step;             /* events of later steps are not looked at yet */
 	bool            kept_shows;       /* slots that the direct way keeps have changed an outcome */
-	struct mproc   *entered;          /* whose batch is played; only to be compared */
 	uint64_t        entered_ns;       /* when the batch that is played entered the kernel */
 	bool            unsettled;        /* an ended process still holds part of its maker's ledger */
 };
@@ -265,6 +289,13 @@ NORETURN void model_fail(const char *format, ...) PRINTF_LIKE(1, 2);
 		if (!(condition)) \
 			model_fail(__VA_ARGS__); \
 	} while (0)
+
+/* --- ring_journal.c ----------------------------------------------------------------------------- */
+
+/* The lock is about to be let go: hook of the machine. */
+void journal_unlocked(struct spinlock *lock);
+/* The kernel has performed the batch and goes on to others: hook of the machine. */
+void journal_batch_done(void);
 
 /* --- ring_oracle.c ------------------------------------------------------------------------------ */
 

@@ -16,14 +16,15 @@ static bool revoked(const struct mquestion *question)
 	return question->grant && question->grant->revoked;
 }
 
-static bool receive_completes(struct mquestion *question, const struct ring_completion *completion)
+static bool receive_completes(struct mquestion *question, const struct mevent *event)
 {
 	const struct recv_header *header = (const struct recv_header *)(const void *)words_at(question->process,
 			question->entry.reply_off);
 
-	if (completion->status != STATUS_OK || question->object->receivers.next != &question->link)
+	if (event->completion.status != STATUS_OK || question->object->receivers.next != &question->link)
 		return false;
-	return header->kind == RECV_KIND_CALL ? deliver_call(question, completion) : deliver_event(question, completion);
+	MODEL_ASSERT((event->call != NULL) == (header->kind == RECV_KIND_CALL), "a receive got a call, or an event, of nobody");
+	return event->call ? deliver_call(question, event) : deliver_event(question, &event->completion);
 }
 
 static bool carries_revoked(const struct mquestion *call)
@@ -109,11 +110,13 @@ static bool wait_completes(struct mquestion *question, const struct ring_complet
 	return may;
 }
 
-static bool question_completes(struct mquestion *question, const struct ring_completion *completion)
+static bool question_completes(struct mquestion *question, const struct mevent *event)
 {
+	const struct ring_completion *completion = &event->completion;
+
 	switch (question->state) {
 	case MQ_RECV:
-		return receive_completes(question, completion);
+		return receive_completes(question, event);
 	case MQ_QUEUED:
 		return queued_call_completes(question, completion);
 	case MQ_BITS:
@@ -142,61 +145,62 @@ static void expected_consume(struct mproc *process, struct mexpected *expected, 
 	items_arrive(process, words_at(process, due.reply_off), due.items, due.item_count, NULL, due.granter);
 }
 
-/* The question that a completion is of, if it is in flight. */
-static struct mquestion *question_of(struct mproc *process, const struct ring_completion *completion)
+/* The question that an event is of, if it is in flight. */
+static struct mquestion *question_of(const struct mevent *event)
 {
-	uint32_t number = actor_question_of(completion->user_data);
+	struct mproc *process = event->process;
+	uint32_t number = actor_question_of(event->completion.user_data);
 
 	if (number >= RING_QUESTIONS || process->q[number].state == MQ_FREE ||
-			process->q[number].entry.user_data != completion->user_data)
+			process->q[number].entry.user_data != event->completion.user_data)
 		return NULL;
 	return &process->q[number];
 }
 
-/* Whether this completion is one that is due or allowed; then it is accounted for. */
-static bool completion_consume(struct mproc *process, const struct ring_completion *completion, bool sync)
+/* Whether this completion is one that is due or allowed; then its effect is there. */
+static bool event_consume(struct mevent *event)
 {
-	struct mquestion *question = question_of(process, completion);
+	struct mquestion *question = question_of(event);
+	struct mproc *process = event->process;
 
 	for (uint32_t i = 0; i < process->expected_count; i++) {
-		if (process->expected[i].user_data == completion->user_data && process->expected[i].sync == sync) {
-			expected_consume(process, &process->expected[i], completion);
+		if (process->expected[i].user_data == event->completion.user_data && process->expected[i].sync == event->sync) {
+			expected_consume(process, &process->expected[i], &event->completion);
 			return true;
 		}
 	}
 	if (!question)
 		return false;
-	MODEL_ASSERT((process->sync == question) == sync, "an outcome went to the wrong place");
-	return question_completes(question, completion);
+	MODEL_ASSERT((process->sync == question) == event->sync, "an outcome went to the wrong place");
+	return question_completes(question, event);
 }
 
-static bool settle_process(struct mproc *process)
+/* One pass over the events in their order, within each ring one after the other. Whether any was accounted for. */
+static bool settle_pass(void)
 {
-	const struct ring_completion *completion;
 	bool any = false;
 
-	if (sync_has_completed(process) && completion_consume(process, reply_slot(process), true)) {
-		course_add(process, reply_slot(process));
-		process->sync_due = false;
-		any = true;
-	}
-	while ((completion = queue_next(process)) && completion_consume(process, completion, false)) {
-		course_add(process, completion);
-		process->cq_seen++;
+	for (uint32_t i = 0; i < model.journal_count && model.journal[i].step <= model.step; i++) {
+		struct mevent *event = &model.journal[i];
+
+		if (event->taken || event->process->phase != MP_RUNNING || !event->process->kernel_lives ||
+				event_next(event->process) != event || !event_consume(event))
+			continue;
+		event_take(event);
 		any = true;
 	}
 	return any;
 }
 
 /* A call that fails because something that it carries was revoked drops the rest of it first. If that is the last of an
- * endpoint, the callers there complete before the call does. True: such a call stands behind what is next, and has dropped it. */
-static bool settle_behind(struct mproc *process)
+ * endpoint, the callers there complete before the call does. True: there is such a call, and it has dropped it. */
+static bool settle_ahead(void)
 {
-	for (uint32_t at = process->cq_seen + 1; queue_next(process) && at != process->ring->cq_tail; at++) {
-		const struct ring_completion *completion = &process->ring->cq[at % RING_CQ_ENTRIES];
-		struct mquestion *call = question_of(process, completion);
+	for (uint32_t i = 0; i < model.journal_count && model.journal[i].step <= model.step; i++) {
+		const struct mevent *event = &model.journal[i];
+		struct mquestion *call = event->taken || event->process->phase != MP_RUNNING ? NULL : question_of(event);
 
-		if (call && call->state == MQ_QUEUED && completion->status == STATUS_DISCONNECTED && carries_revoked(call) &&
+		if (call && call->state == MQ_QUEUED && event->completion.status == STATUS_DISCONNECTED && carries_revoked(call) &&
 				carries_last_hold(call)) {
 			question_doom(call, status_bit(STATUS_DISCONNECTED));
 			return true;
@@ -207,19 +211,8 @@ static bool settle_behind(struct mproc *process)
 
 void settle(void)
 {
-	bool any;
-
-	do {
-		any = false;
-		for (struct list *link = model.processes.next; link != &model.processes; link = link->next) {
-			if (PROCESS(link)->phase == MP_RUNNING && PROCESS(link)->kernel_lives)
-				any |= settle_process(PROCESS(link));
-		}
-		for (struct list *link = model.processes.next; !any && link != &model.processes; link = link->next) {
-			if (PROCESS(link)->phase == MP_RUNNING && PROCESS(link)->kernel_lives)
-				any = settle_behind(PROCESS(link));
-		}
-	} while (any);
+	while (settle_pass() || settle_ahead())
+		continue;
 }
 
 /* --- Entering and leaving ----------------------------------------------------------------------- */
@@ -242,6 +235,9 @@ void oracle_before(struct mproc *process, struct actor_enter enter)
 		snap(process, sent->message, sent->entry.msg_off, sent->entry.msg_words);
 		snap(process, sent->descriptors, sent->entry.caps_off, 2u * sent->entry.cap_count);
 	}
+	if (actor->batch_count && (actor->batch[actor->batch_count - 1].flags & ENTRY_SYNC))
+		process->sync_sent = actor->batch[actor->batch_count - 1].user_data;
+	journal_begin(process, process->sq_tail - process->sq_head);
 	model.entered_ns = machine_now_ns();
 	process->cq_head = process->ring->header->cq_head;
 	process->entered = true;
@@ -312,17 +308,15 @@ static void everything_came(void)
 {
 	bool thorough = ++model.looks % model.look_every == 0;
 
+	journal_end();
+
 	for (struct list *link = model.processes.next; link != &model.processes; link = link->next) {
 		const struct mproc *process = PROCESS(link);
 
 		if (process->phase != MP_RUNNING)
 			continue;
-		MODEL_ASSERT(process->cq_seen == process->ring->cq_tail, "process %u: a completion that nothing allows: status %d",
-				process->id, queue_next(process)->status);
 		MODEL_ASSERT(process->expected_count == 0, "process %u: the completion of 0x%lx was due and has not come",
 				process->id, process->expected[0].user_data);
-		MODEL_ASSERT(!sync_has_completed(process), "process %u: a SYNC entry has completed that must wait: status %d",
-				process->id, reply_slot(process)->status);
 		if (thorough)
 			waits_check_met(process);
 	}
@@ -346,11 +340,23 @@ static void living_mark(void)
 	}
 }
 
+/* What the entries so far brought about has been accounted for. */
+static void step_check(void)
+{
+	for (uint32_t i = 0; i < model.journal_count && model.journal[i].step <= model.step; i++) {
+		const struct mevent *event = &model.journal[i];
+
+		MODEL_ASSERT(event->taken || !event->process->kernel_lives, "process %u: entry %u allows no completion of 0x%lx "
+				"with status %d", event->process->id, model.step, event->completion.user_data,
+				event->completion.status);
+	}
+}
+
 void oracle_after(struct mproc *process, struct actor_enter enter)
 {
 	bool sync_allowed = enter.min_complete == 0 && enter.deadline_ns == 0, sync = false;
 
-	model.entered = process;
+	model.step = 0;
 	living_mark();
 	while (!process->refused_enter && process->sq_head != process->sq_tail && process->phase == MP_RUNNING && !sync) {
 		struct mentry *sent = &process->sq[process->sq_head % RING_SQ_ENTRIES];
@@ -360,8 +366,12 @@ void oracle_after(struct mproc *process, struct actor_enter enter)
 			break;
 		process->sq_head++;
 		process->entered_sync = sync;
+		model.step++;
 		entry_play(process, sent, sync);
+		settle();
+		step_check();
 	}
+	model.step = JOURNAL_AFTER;
 	settle();
 	if (process->phase == MP_RUNNING)
 		MODEL_ASSERT(process->ring->sq_head == process->sq_head, "%u entries were taken, not %u",

@@ -42,26 +42,19 @@ static inline const struct ring_completion *reply_slot(const struct mproc *proce
 	return (const struct ring_completion *)(const void *)&process->ring->header->reply_user_data;
 }
 
-static inline bool sync_has_completed(const struct mproc *process)
-{
-	return process->sync_due && process->ring->sync == NULL;
-}
+/* --- ring_journal.c ----------------------------------------------------------------------------- */
 
-/* The next completion of the queue that has not been accounted for. */
-static inline const struct ring_completion *queue_next(const struct mproc *process)
-{
-	return process->cq_seen == process->ring->cq_tail ? NULL : &process->ring->cq[process->cq_seen % RING_CQ_ENTRIES];
-}
-
-/* A completion has been accounted for. Details are left out: they may name ledgers, which are numbered for ever. */
-static inline void course_add(const struct mproc *process, const struct ring_completion *completion)
-{
-	const uint64_t words[] = { process->actor->number, completion->user_data, (uint64_t)(uint32_t)completion->status,
-		(uint64_t)completion->flags << 32 | completion->cap_count, completion->msg_words, completion->id };
-
-	for (uint32_t i = 0; i < ARRAY_LEN(words); i++)
-		model.course = (model.course ^ words[i]) * 0x100000001b3ull;
-}
+/* `process` is about to enter with at most so many entries. */
+void journal_begin(struct mproc *process, uint32_t entries);
+/* The process is ending: what came to it does not count. */
+void journal_forget(const struct mproc *process);
+/* All of it must have been accounted for. */
+void journal_end(void);
+/* The next event of a process, of the steps so far; NULL: there is none. */
+struct mevent *event_next(const struct mproc *process);
+/* That of an entry with this user data, however much stands before it. */
+struct mevent *event_of(const struct mproc *process, uint64_t user_data, bool sync);
+void event_take(struct mevent *event);
 
 /* --- ring_entries.c ----------------------------------------------------------------------------- */
 
@@ -97,7 +90,7 @@ void endpoint_set_server(struct mobj *endpoint, struct mproc *server);
 void items_leave(struct mproc *sender, struct mitem *items, uint32_t count);
 void items_arrive(struct mproc *receiver, const uint64_t *records, struct mitem *items, uint32_t count,
 		const struct mobj *serving, uint32_t granter);
-bool deliver_call(struct mquestion *receiver, const struct ring_completion *completion);
+bool deliver_call(struct mquestion *receiver, const struct mevent *event);
 bool deliver_event(struct mquestion *receiver, const struct ring_completion *completion);
 /* What a process drops, and its consequences. */
 void capability_release(struct mproc *process, struct mcap *cap);

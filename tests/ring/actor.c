@@ -314,10 +314,8 @@ static bool fill_call(struct actor *actor, struct fill *fill)
 	fill->entry.method = (uint16_t)actor_below(actor, actor_one_in(actor, 16) ? 4 : narrow ? 1 : ACTOR_METHODS);
 	fill->entry.flags = actor_one_in(actor, 8) ? ENTRY_FAIL_FAST : 0;
 	fill->patterned = true;
-	/* A message of no words does not say whose it is, so its delivery must be the one thing that happens. */
-	actor->alone = actor_one_in(actor, 12);
-	fill->entry.msg_words = actor->alone ? 0 : (uint16_t)(1 + actor_below(actor, actor_one_in(actor, 8) ? 20 : 4));
-	fill->entry.msg_off = actor->alone ? 0 : fill->message_off;
+	fill->entry.msg_words = (uint16_t)(actor_one_in(actor, 12) ? 0 : 1 + actor_below(actor, actor_one_in(actor, 8) ? 20 : 4));
+	fill->entry.msg_off = fill->entry.msg_words ? fill->message_off : 0;
 	if (!actor_one_in(actor, 3))
 		descriptors_add(actor, fill, actor_one_in(actor, 8) ? ACTOR_DESCRIPTORS : 2);
 	actor_reply_span(actor, fill, actor_one_in(actor, 3) ? 0 : actor_below(actor, 4),

@@ -1,14 +1,16 @@
 /*
- * What entries bring about in the graph: the end of questions, of incarnations, endpoints and processes; capabilities that
- * leave and arrive; calls and events that reach a receiver. Called by ring_entries.c and ring_objects.c for what an entry
- * does, by ring_oracle.c for what a completion says.
- * Always true: a question that something else ends leaves a completion that is due, unless its process has ended.
+ * What entries bring about in the graph: the end of questions, of incarnations, endpoints and
+ * processes; capabilities that leave and arrive; calls and events that reach a receiver. Called by
+ * ring_entries.c and ring_objects.c for what an entry does, by ring_oracle.c for what a completion
+ * says. Always true: a question that something else ends leaves a completion that is due, unless
+ * its process has ended.
  */
 #include "tests/host/ring_oracle.h"
 
 #include "kernel/cap/transfer.h"
 
-/* --- The end of questions ----------------------------------------------------------------------- */
+/* --- The end of questions -----------------------------------------------------------------------
+ */
 
 void items_drop(struct mquestion *question)
 {
@@ -31,7 +33,10 @@ void question_end(struct mquestion *question)
 	struct mproc *process = question->process;
 	struct mobj *object = question->object, *export = question->export;
 	enum mstate state = question->state;
+	bool kept = question->entry.op == CAP_OP_CALL && (question->entry.flags & ENTRY_KEEP);
 
+	MODEL_ASSERT(list_empty(&question->held),
+			"a question ends before calls on its answer have started");
 	list_remove(&question->link);
 	mledger_refund(process->ledger, RESOURCE_CLASS_SLOTS, question->reserved);
 	question->reserved = 0;
@@ -40,7 +45,7 @@ void question_end(struct mquestion *question)
 	question->grant = NULL;
 	question->object = NULL;
 	question->export = NULL;
-	question->state = MQ_FREE;
+	question->state = kept ? MQ_KEPT : MQ_FREE;
 	if (process->sync == question)
 		process->sync = NULL;
 	else
@@ -53,31 +58,42 @@ void question_end(struct mquestion *question)
 		mobj_put(object);
 }
 
-struct mexpected *expect(struct mproc *process, const struct ring_entry *entry, bool sync, uint64_t statuses)
+void expect(const struct mquestion *question, const struct mexpected *due)
 {
+	struct mproc *process = question->process;
 	struct mexpected *expected = &process->expected[process->expected_count];
 
 	MODEL_ASSERT(process->expected_count < MODEL_EXPECTED, "too many completions are due");
 	process->expected_count++;
-	*expected = (struct mexpected){ .user_data = entry->user_data, .statuses = statuses, .sync = sync };
-	return expected;
+	*expected = *due;
+	expected->user_data = question->entry.user_data;
+	expected->sync = process->sync == question;
 }
 
 void question_doom(struct mquestion *question, uint64_t statuses)
 {
+	const struct mexpected due = { .statuses = statuses };
 	struct mproc *process = question->process;
 
-	if (process->phase == MP_RUNNING)
-		(void)expect(process, &question->entry, process->sync == question, statuses);
-	if (question->state == MQ_QUEUED) {
+	if (question->state == MQ_QUEUED || question->state == MQ_HELD) {
 		list_remove(&question->link);
+		question->state = MQ_RETURNING;
 		items_drop(question);
 	}
+	while (process->phase != MP_RUNNING && !list_empty(&question->held))
+		question_doom(QUESTION(question->held.next), statuses);
+	if (!list_empty(&question->held)) {
+		held_push(question, &due);
+		held_run();
+		return;
+	}
+	if (process->phase == MP_RUNNING)
+		expect(question, &due);
 	question_end(question);
 }
 
 /* A call in service that nobody waits for any more. */
-static void service_abandon(struct mquestion *call)
+void service_abandon(struct mquestion *call)
 {
 	struct mservice *service = &call->object->services[call->service];
 
@@ -102,13 +118,15 @@ void question_cancel_in_model(struct mquestion *question)
 	question_doom(question, status_bit(STATUS_CANCELLED));
 }
 
-/* --- Endpoints ---------------------------------------------------------------------------------- */
+/* --- Endpoints ----------------------------------------------------------------------------------
+ */
 
 bool export_is_stale(const struct mobj *export)
 {
 	const struct mobj *endpoint = export->endpoint;
 
-	return export->retired || endpoint->closed || (export->incarnation && export->incarnation != endpoint->incarnation);
+	return export->retired || endpoint->closed ||
+			(export->incarnation && export->incarnation != endpoint->incarnation);
 }
 
 void export_retire(struct mobj *export)
@@ -121,7 +139,8 @@ void export_retire(struct mobj *export)
 /* Those that have ended and that nobody holds are gone. */
 static void exports_settle(struct mobj *endpoint)
 {
-	for (struct list *link = endpoint->exports.next, *next; link != &endpoint->exports; link = next) {
+	for (struct list *link = endpoint->exports.next, *next; link != &endpoint->exports;
+			link = next) {
 		struct mobj *export = EXPORT(link);
 
 		next = link->next;
@@ -141,9 +160,11 @@ void endpoint_set_server(struct mobj *endpoint, struct mproc *server)
 		mobj_put(&previous->obj);
 }
 
-static void receivers_doom(struct mobj *endpoint, const struct mproc *process, uint32_t keep_incarnation)
+static void receivers_doom(
+		struct mobj *endpoint, const struct mproc *process, uint32_t keep_incarnation)
 {
-	for (struct list *link = endpoint->receivers.next, *next; link != &endpoint->receivers; link = next) {
+	for (struct list *link = endpoint->receivers.next, *next; link != &endpoint->receivers;
+			link = next) {
 		struct mquestion *receiver = QUESTION(link);
 
 		next = link->next;
@@ -154,7 +175,8 @@ static void receivers_doom(struct mobj *endpoint, const struct mproc *process, u
 }
 
 /* Calls in service with this process (NULL: any) but those of the incarnation that goes on. */
-static void services_doom(struct mobj *endpoint, const struct mproc *server, uint32_t keep_incarnation)
+static void services_doom(
+		struct mobj *endpoint, const struct mproc *server, uint32_t keep_incarnation)
 {
 	for (uint32_t slot = 1; slot <= endpoint->calls; slot++) {
 		struct mservice *service = &endpoint->services[slot];
@@ -169,9 +191,11 @@ static void services_doom(struct mobj *endpoint, const struct mproc *server, uin
 	}
 }
 
-static struct mquestion *pending_that(const struct mobj *endpoint, bool stale_only, bool fail_fast_only)
+static struct mquestion *pending_that(
+		const struct mobj *endpoint, bool stale_only, bool fail_fast_only)
 {
-	for (struct list *link = endpoint->pending.next; link != &endpoint->pending; link = link->next) {
+	for (struct list *link = endpoint->pending.next; link != &endpoint->pending;
+			link = link->next) {
 		struct mquestion *call = QUESTION(link);
 
 		if ((!stale_only || export_is_stale(call->export)) &&
@@ -196,7 +220,8 @@ void endpoint_end_incarnation(struct mobj *endpoint)
 	if (++endpoint->incarnation == 0)
 		endpoint->incarnation = 1;
 	endpoint_set_server(endpoint, NULL);
-	for (struct list *link = endpoint->exports.next; link != &endpoint->exports; link = link->next)
+	for (struct list *link = endpoint->exports.next; link != &endpoint->exports;
+			link = link->next)
 		EXPORT(link)->told = false;
 	pending_doom(endpoint, true, false);
 	receivers_doom(endpoint, NULL, endpoint->incarnation);
@@ -237,7 +262,8 @@ static bool endpoint_serves(const struct mobj *endpoint, const struct mproc *pro
 {
 	if (endpoint->server == process)
 		return true;
-	for (struct list *link = endpoint->receivers.next; link != &endpoint->receivers; link = link->next) {
+	for (struct list *link = endpoint->receivers.next; link != &endpoint->receivers;
+			link = link->next) {
 		if (QUESTION(link)->process == process)
 			return true;
 	}
@@ -284,7 +310,8 @@ void oracle_last_hold(struct mobj *obj)
 /* A capability to `object` has left the table of the process. */
 static void capability_left(struct mproc *process, struct mobj *object)
 {
-	if (object->type == M_ENDPOINT && endpoint_serves(object, process) && !mproc_holds(process, object))
+	if (object->type == M_ENDPOINT && endpoint_serves(object, process) &&
+			!mproc_holds(process, object))
 		endpoint_server_ended(object, process);
 }
 
@@ -296,7 +323,8 @@ void capability_release(struct mproc *process, struct mcap *cap)
 	mobj_unhold(object);
 }
 
-/* --- Processes ---------------------------------------------------------------------------------- */
+/* --- Processes ----------------------------------------------------------------------------------
+ */
 
 void process_end_in_model(struct mproc *process)
 {
@@ -307,8 +335,9 @@ void process_end_in_model(struct mproc *process)
 	journal_forget(process);
 	model.unsettled = true;
 	for (uint32_t i = 0; i < RING_QUESTIONS; i++) {
-		if (process->q[i].state != MQ_FREE)
+		if (process->q[i].state > MQ_KEPT)
 			question_cancel_in_model(&process->q[i]);
+		process->q[i].state = MQ_FREE;
 	}
 }
 
@@ -326,7 +355,8 @@ void process_take_apart(struct mproc *process)
 	}
 	for (uint32_t slot = 1; slot < process->slots_seen; slot++) {
 		if (process->slots[slot].state != CAP_FREE) {
-			MODEL_ASSERT(process->slots[slot].state == CAP_LIVE, "an ended process has a capability on its way");
+			MODEL_ASSERT(process->slots[slot].state == CAP_LIVE,
+					"an ended process has a capability on its way");
 			capability_release(process, &process->slots[slot]);
 			settle();
 		}
@@ -345,13 +375,14 @@ void process_take_apart(struct mproc *process)
 	mobj_put(&process->obj);
 }
 
-/* --- Revocation --------------------------------------------------------------------------------- */
+/* --- Revocation ---------------------------------------------------------------------------------
+ */
 
 static bool hangs_on_revoked(struct mquestion *question)
 {
 	struct mcap *cap;
 
-	if (question->state == MQ_FREE)
+	if (question->state <= MQ_HELD)
 		return false;
 	if (question->grant)
 		return question->grant->revoked;
@@ -360,7 +391,8 @@ static bool hangs_on_revoked(struct mquestion *question)
 
 void questions_end_revoked(void)
 {
-	for (struct list *link = model.processes.next; link != &model.processes; link = link->next) {
+	for (struct list *link = model.processes.next; link != &model.processes;
+			link = link->next) {
 		struct mproc *process = PROCESS(link);
 
 		for (uint32_t i = 0; process->phase == MP_RUNNING && i < RING_QUESTIONS; i++) {
@@ -370,13 +402,17 @@ void questions_end_revoked(void)
 				continue;
 			if (question->state == MQ_DELIVERED)
 				service_abandon(question);
-			question_doom(question, status_bit(question->state == MQ_DEATH ? STATUS_OK : STATUS_DISCONNECTED));
+			question_doom(question,
+					status_bit(question->state == MQ_DEATH
+									? STATUS_OK
+									: STATUS_DISCONNECTED));
 		}
 	}
 	settle();
 }
 
-/* --- Delivery ----------------------------------------------------------------------------------- */
+/* --- Delivery -----------------------------------------------------------------------------------
+ */
 
 /* The items leave their sender, for those that move. */
 void items_leave(struct mproc *sender, struct mitem *items, uint32_t count)
@@ -399,27 +435,34 @@ void items_leave(struct mproc *sender, struct mitem *items, uint32_t count)
 }
 
 /* The items arrive: what the records say must be them. `serving`: the receiver's endpoint. */
-void items_arrive(struct mproc *receiver, const uint64_t *records, struct mitem *items, uint32_t count,
-		const struct mobj *serving, uint32_t granter)
+void items_arrive(struct mproc *receiver, const uint64_t *records, struct mitem *items,
+		uint32_t count, const struct mobj *serving, uint32_t granter)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		struct mitem *item = &items[i];
-		uint32_t kind = (uint32_t)records[2 * i] & 0xff, id = (uint32_t)(records[2 * i] >> 32);
+		uint32_t kind = (uint32_t)records[2 * i] & 0xff,
+			 id = (uint32_t)(records[2 * i] >> 32);
 		uint64_t value = records[2 * i + 1];
 
 		if (!item->object) {
-			MODEL_ASSERT(records[2 * i] == RECORD_KIND_NONE && value == 0, "a null capability arrived as something");
+			MODEL_ASSERT(records[2 * i] == RECORD_KIND_NONE && value == 0,
+					"a null capability arrived as something");
 			continue;
 		}
-		if (serving && item->object->type == M_EXPORT && item->object->endpoint == serving &&
-				!export_is_stale(item->object) && item->facet->rows[0].id == ACTOR_INTERFACE) {
-			MODEL_ASSERT(kind == RECORD_KIND_YOURS && value == item->object->tag, "an own export arrived as kind %u",
-					kind);
+		if (serving && item->object->type == M_EXPORT &&
+				item->object->endpoint == serving &&
+				!export_is_stale(item->object) &&
+				item->facet->rows[0].id == ACTOR_INTERFACE) {
+			MODEL_ASSERT(kind == RECORD_KIND_YOURS && value == item->object->tag,
+					"an own export arrived as kind %u", kind);
 		} else {
-			MODEL_ASSERT(kind == RECORD_KIND_CAPABILITY && value == item->facet->rows[0].id,
-					"a capability arrived as kind %u, interface 0x%lx", kind, value);
+			MODEL_ASSERT(kind == RECORD_KIND_CAPABILITY &&
+							value == item->facet->rows[0].id,
+					"a capability arrived as kind %u, interface 0x%lx", kind,
+					value);
 			mledger_charge(receiver->ledger, RESOURCE_CLASS_SLOTS, 1);
-			mcap_insert(receiver, id, item->object, item->facet, NULL, item->grant, granter);
+			mcap_insert(receiver, id, item->object, item->facet, NULL, item->grant,
+					granter);
 		}
 		mgrant_unuse(item->grant);
 		item->grant = NULL;
@@ -434,21 +477,34 @@ static void call_compare(const struct mquestion *call, const struct recv_header 
 		const struct ring_completion *completion, const uint64_t *message)
 {
 	const struct ring_entry *entry = &call->entry;
-	struct recv_header wanted = { .kind = RECV_KIND_CALL, .method = entry->method, .cap_count = entry->cap_count,
-		.tag = call->export->tag, .interface = entry->interface, .reply_words = entry->reply_words,
+	struct recv_header wanted = { .kind = RECV_KIND_CALL,
+		.method = entry->method,
+		.cap_count = entry->cap_count,
+		.tag = call->export->tag,
+		.interface = entry->interface,
+		.sequence = entry->deadline_ns,
+		.reply_words = entry->reply_words,
 		.reply_caps = entry->reply_caps };
 
-	MODEL_ASSERT(header->kind == wanted.kind && header->method == wanted.method && header->cap_count == wanted.cap_count &&
-			header->tag == wanted.tag && header->interface == wanted.interface &&
-			header->reply_words == wanted.reply_words && header->reply_caps == wanted.reply_caps,
+	MODEL_ASSERT(header->kind == wanted.kind && header->method == wanted.method &&
+					header->cap_count == wanted.cap_count &&
+					header->tag == wanted.tag &&
+					header->interface == wanted.interface &&
+					header->sequence == wanted.sequence &&
+					header->reply_words == wanted.reply_words &&
+					header->reply_caps == wanted.reply_caps,
 			"the header of a call is not what was sent");
-	MODEL_ASSERT(completion->msg_words == entry->msg_words && completion->cap_count == entry->cap_count &&
-			completion->detail == call->export->tag, "the completion of a receive is not what was sent");
+	MODEL_ASSERT(completion->msg_words == entry->msg_words &&
+					completion->cap_count == entry->cap_count &&
+					completion->detail == call->export->tag,
+			"the completion of a receive is not what was sent");
 	for (uint32_t i = 0; call->patterned && i < MIN(entry->msg_words, ACTOR_PARAM_WORDS); i++)
-		MODEL_ASSERT(message[i] == actor_word(entry->user_data, i), "word %u of a call came over changed", i);
+		MODEL_ASSERT(message[i] == actor_word(entry->user_data, i),
+				"word %u of a call came over changed", i);
 }
 
-/* Calls of one program through one endpoint keep their order: one that waits longer has been delivered or has ended. */
+/* Calls of one program through one endpoint keep their order: one that waits longer has been
+ * delivered or has ended. */
 static bool is_first_of_its_program(const struct mobj *endpoint, const struct mquestion *call)
 {
 	for (struct list *link = endpoint->pending.next; link != &call->link; link = link->next) {
@@ -463,7 +519,8 @@ bool deliver_call(struct mquestion *receiver, const struct mevent *event)
 	const struct ring_completion *completion = &event->completion;
 	struct mproc *process = receiver->process;
 	struct mobj *endpoint = receiver->object;
-	const struct recv_header *header = (const struct recv_header *)(const void *)words_at(process, receiver->entry.reply_off);
+	const struct recv_header *header = (const struct recv_header *)(const void *)words_at(
+			process, receiver->entry.reply_off);
 	const uint64_t *records = (const uint64_t *)(const void *)(header + 1);
 	const uint64_t *message = records + 2u * receiver->entry.reply_caps;
 	uint32_t slot = completion->id & ((1u << SERVICE_SLOT_BITS) - 1);
@@ -473,7 +530,8 @@ bool deliver_call(struct mquestion *receiver, const struct mevent *event)
 	if (slot == 0 || slot > endpoint->calls || service->state != SERVICE_FREE ||
 			service->generation != completion->id >> SERVICE_SLOT_BITS)
 		return false;
-	if (call->state != MQ_QUEUED || call->object != endpoint || !is_first_of_its_program(endpoint, call))
+	if (call->state != MQ_QUEUED || call->object != endpoint ||
+			!is_first_of_its_program(endpoint, call))
 		return false;
 	for (uint32_t i = 0; i < call->item_count; i++) {
 		if (call->items[i].object && call->items[i].grant->revoked)
@@ -484,7 +542,8 @@ bool deliver_call(struct mquestion *receiver, const struct mevent *event)
 	call->state = MQ_DELIVERED;
 	model.delivered++;
 	call->service = slot;
-	*service = (struct mservice){ SERVICE_ACTIVE, service->generation, false, call, process, endpoint->incarnation };
+	*service = (struct mservice){ SERVICE_ACTIVE, service->generation, false, call, process,
+		endpoint->incarnation };
 	question_end(receiver);
 	items_arrive(process, records, call->items, call->item_count, endpoint, call->process->id);
 	items_leave(call->process, call->items, call->item_count);
@@ -497,10 +556,12 @@ static struct mobj *idle_export(const struct mobj *endpoint, uint64_t tag, uint6
 {
 	struct mobj *unknown = NULL;
 
-	for (struct list *link = endpoint->exports.next; link != &endpoint->exports; link = link->next) {
+	for (struct list *link = endpoint->exports.next; link != &endpoint->exports;
+			link = link->next) {
 		struct mobj *export = EXPORT(link);
 
-		if (export->tag != tag || export->holds != 0 || export->told || export_is_stale(export))
+		if (export->tag != tag || export->holds != 0 || export->told ||
+				export_is_stale(export))
 			continue;
 		if (export->sequence == sequence)
 			return export;
@@ -513,8 +574,8 @@ static struct mobj *idle_export(const struct mobj *endpoint, uint64_t tag, uint6
 bool deliver_event(struct mquestion *receiver, const struct ring_completion *completion)
 {
 	struct mobj *endpoint = receiver->object, *export;
-	const struct recv_header *header = (const struct recv_header *)(const void *)words_at(receiver->process,
-			receiver->entry.reply_off);
+	const struct recv_header *header = (const struct recv_header *)(const void *)words_at(
+			receiver->process, receiver->entry.reply_off);
 	uint32_t slot = completion->id & ((1u << SERVICE_SLOT_BITS) - 1);
 
 	if (header->kind == RECV_KIND_NO_HOLDERS) {
@@ -524,9 +585,11 @@ bool deliver_event(struct mquestion *receiver, const struct ring_completion *com
 		export->told = true;
 		export->sequence = header->sequence;
 	} else {
-		struct mservice *service = &endpoint->services[MIN(slot, (uint32_t)endpoint->calls)];
+		struct mservice *service =
+				&endpoint->services[MIN(slot, (uint32_t)endpoint->calls)];
 
-		if (header->kind != RECV_KIND_CANCELLED || service->state != SERVICE_ABANDONED || service->told ||
+		if (header->kind != RECV_KIND_CANCELLED || service->state != SERVICE_ABANDONED ||
+				service->told ||
 				service->generation != completion->id >> SERVICE_SLOT_BITS)
 			return false;
 		service->told = true;

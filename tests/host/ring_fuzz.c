@@ -298,7 +298,8 @@ static void table_print(void)
 		}
 		printf("\n");
 	}
-	printf("# %lu calls delivered, %lu answered, %lu events\n", model.delivered, model.answered, model.events);
+	printf("# %lu calls delivered, %lu answered, %lu events, %lu held, of them %lu started\n", model.delivered, model.answered,
+			model.events, model.held, model.started);
 }
 
 int main(int argc, char **argv)

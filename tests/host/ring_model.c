@@ -375,6 +375,7 @@ struct mproc *mproc_new(struct process *kernel, struct mledger *parent, const ui
 	for (uint32_t i = 0; i < RING_QUESTIONS; i++) {
 		process->q[i].process = process;
 		list_init(&process->q[i].link);
+		list_init(&process->q[i].held);
 	}
 	list_append(&model.processes, &process->link);
 	return process;
@@ -452,11 +453,14 @@ static void compare_questions(const struct mproc *process)
 {
 	const struct ring *ring = process->ring;
 
-	for (uint32_t i = 0; i < RING_QUESTIONS; i++)
-		MODEL_ASSERT((i >= ring_questions(ring) || ring->questions[i].kind == QUESTION_FREE) ==
-				(process->q[i].state == MQ_FREE),
-				"process %u: question %u is of kind %u, in the model %d", process->id, i,
-				ring->questions[i].kind, process->q[i].state);
+	for (uint32_t i = 0; i < RING_QUESTIONS; i++) {
+		enum mstate state = process->q[i].state;
+		uint8_t kind = i < ring_questions(ring) ? ring->questions[i].kind : QUESTION_FREE;
+
+		MODEL_ASSERT((kind == QUESTION_FREE) == (state == MQ_FREE) && (kind == QUESTION_KEPT) == (state == MQ_KEPT) &&
+				(kind == QUESTION_HELD) == (state == MQ_HELD) && state != MQ_RETURNING,
+				"process %u: question %u is of kind %u, in the model %d", process->id, i, kind, state);
+	}
 	MODEL_ASSERT(ring->in_flight == process->in_flight, "process %u: %u in flight, not %u", process->id, ring->in_flight,
 			process->in_flight);
 }

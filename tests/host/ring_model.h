@@ -140,7 +140,9 @@ uint32_t mgrant_revoke(struct mgrant *root, bool self);
 
 /* --- Questions and processes -------------------------------------------------------------------- */
 
-enum mstate { MQ_FREE, MQ_QUEUED, MQ_DELIVERED, MQ_RECV, MQ_BITS, MQ_DEATH, MQ_SLEEP, MQ_PROCESS };
+/* KEPT: answered, and its answer can be named. HELD: waits for the answer to another. RETURNING: its outcome is known, but calls on
+ * its answer start first. */
+enum mstate { MQ_FREE, MQ_KEPT, MQ_HELD, MQ_RETURNING, MQ_QUEUED, MQ_DELIVERED, MQ_RECV, MQ_BITS, MQ_DEATH, MQ_SLEEP, MQ_PROCESS };
 
 struct mitem {
 	struct mobj         *object;      /* NULL: the null capability */
@@ -149,11 +151,31 @@ struct mitem {
 	struct mcap         *moving;
 };
 
+/* A completion that is due. `words` and so on only where `answer`. */
+struct mexpected {
+	uint64_t user_data;
+	uint64_t statuses;                /* allowed: bits by status_bit */
+	bool     sync;
+	bool     answer;
+	uint16_t flags;
+	uint16_t msg_words;
+	uint16_t cap_count;
+	uint64_t message_of;              /* user data whose actor_word the message is; 0: not compared */
+	uint32_t reply_off, reply_caps;
+	uint32_t item_count;
+	struct mitem items[MODEL_CAPS];
+	uint32_t granter;
+};
+
 struct mquestion {
 	enum mstate       state;
 	struct mproc     *process;
 	struct ring_entry entry;
-	struct list       link;           /* receivers or pending of the endpoint */
+	struct list       link;           /* receivers or pending of the endpoint, or held by another question */
+	struct list       held;           /* calls on its answer */
+	struct mquestion *next_settling;  /* RETURNING */
+	struct ring_completion answer;    /* KEPT and RETURNING */
+	struct mexpected due;             /* RETURNING */
 	struct mobj      *object;         /* where it waits, a reference; a call's is its endpoint, without one */
 	struct mobj      *export;         /* held */
 	struct mgrant    *grant;
@@ -165,21 +187,6 @@ struct mquestion {
 	bool              patterned;      /* the message is actor_word */
 	uint32_t          item_count;
 	struct mitem      items[MODEL_CAPS];
-};
-
-/* A completion that is due. `words` and so on only where `answer`. */
-struct mexpected {
-	uint64_t user_data;
-	uint64_t statuses;                /* allowed: bits by status_bit */
-	bool     sync;
-	bool     answer;
-	uint16_t flags;
-	uint16_t msg_words;
-	uint64_t message_of;              /* user data whose actor_word the message is; 0: not compared */
-	uint32_t reply_off, reply_caps;
-	uint32_t item_count;
-	struct mitem items[MODEL_CAPS];
-	uint32_t granter;
 };
 
 /* An entry in the submission queue, with what it points to as it was before the kernel saw it. */
@@ -250,6 +257,8 @@ struct model {
 	struct mledger *ledgers;
 	uint64_t        arrivals;
 	uint64_t        looks;
+	struct mquestion *settling;       /* the question whose held calls start next, and others that go on after it */
+	bool            is_settling;
 	uint32_t        look_every;       /* how often it is asked whether something that waits need not */
 	uint64_t        compares;
 	uint64_t        entries;          /* taken by the kernel */
@@ -257,6 +266,7 @@ struct model {
 	uint64_t        course;           /* a hash of every completion, in the order in which they were accounted for */
 	uint64_t        outcomes[17][64]; /* refusals by operation (16: others) and status + 32; STATUS_OK: accepted */
 	uint64_t        delivered, answered, events;
+	uint64_t        held, started;    /* calls on answers to come, and those of them that came to an object */
 	struct mevent   journal[MODEL_EVENTS];
 	uint32_t        journal_count;
 	uint32_t        step;             /* events of later steps are not looked at yet */

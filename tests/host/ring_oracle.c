@@ -1,15 +1,17 @@
 /*
- * Completions: plays a batch again on the graph, one entry after the other (ring_entries.c), and asks of every completion in
- * any ring whether the graph allows it at that moment; see ring_model.h.
+ * Completions: plays a batch again on the graph, one entry after the other (ring_entries.c), and
+ * asks of every completion in any ring whether the graph allows it at that moment; see
+ * ring_model.h.
  *
- * A completion is due (`expected`) as soon as an entry's effect brings it about, or is allowed by the state that its question
- * waits for. Within a ring completions have the kernel's order; between rings there is none, so each is taken as early as it is
- * allowed.
- * Always true after a batch: nothing that is due has failed to come, and nothing came that was not.
+ * A completion is due (`expected`) as soon as an entry's effect brings it about, or is allowed by
+ * the state that its question waits for. They are taken in the order in which the kernel made them
+ * (ring_journal.c), each as early as it is allowed. Always true after a batch: nothing that is due
+ * has failed to come, and nothing came that was not.
  */
 #include "tests/host/ring_oracle.h"
 
-/* --- What may complete now ---------------------------------------------------------------------- */
+/* --- What may complete now ----------------------------------------------------------------------
+ */
 
 static bool revoked(const struct mquestion *question)
 {
@@ -18,16 +20,19 @@ static bool revoked(const struct mquestion *question)
 
 static bool receive_completes(struct mquestion *question, const struct mevent *event)
 {
-	const struct recv_header *header = (const struct recv_header *)(const void *)words_at(question->process,
-			question->entry.reply_off);
+	const struct recv_header *header = (const struct recv_header *)(const void *)words_at(
+			question->process, question->entry.reply_off);
 
-	if (event->completion.status != STATUS_OK || question->object->receivers.next != &question->link)
+	if (event->completion.status != STATUS_OK ||
+			question->object->receivers.next != &question->link)
 		return false;
-	MODEL_ASSERT((event->call != NULL) == (header->kind == RECV_KIND_CALL), "a receive got a call, or an event, of nobody");
-	return event->call ? deliver_call(question, event) : deliver_event(question, &event->completion);
+	MODEL_ASSERT((event->call != NULL) == (header->kind == RECV_KIND_CALL),
+			"a receive got a call, or an event, of nobody");
+	return event->call ? deliver_call(question, event)
+			   : deliver_event(question, &event->completion);
 }
 
-static bool carries_revoked(const struct mquestion *call)
+bool carries_revoked(const struct mquestion *call)
 {
 	for (uint32_t i = 0; i < call->item_count; i++) {
 		if (call->items[i].object && call->items[i].grant->revoked)
@@ -45,7 +50,8 @@ static bool carries_last_hold(const struct mquestion *call)
 
 		for (uint32_t j = 0; j < call->item_count; j++)
 			holds += call->items[j].object == object;
-		if (object && (object->type == M_ENDPOINT || object->type == M_BUILDER) && object->holds == holds)
+		if (object && (object->type == M_ENDPOINT || object->type == M_BUILDER) &&
+				object->holds == holds)
 			return true;
 	}
 	return false;
@@ -54,8 +60,11 @@ static bool carries_last_hold(const struct mquestion *call)
 /* A call that waits fails if a capability which it carries was revoked. */
 static bool queued_call_completes(struct mquestion *call, const struct ring_completion *completion)
 {
-	if (completion->status != STATUS_DISCONNECTED || !carries_revoked(call))
+	if (completion->status != STATUS_DISCONNECTED || !carries_revoked(call) ||
+			!list_empty(&call->held))
 		return false;
+	list_remove(&call->link);
+	call->state = MQ_RETURNING;
 	items_drop(call);
 	question_end(call);
 	return true;
@@ -71,43 +80,42 @@ static bool bits_complete(struct mquestion *question, const struct ring_completi
 	}
 	if (completion->status != STATUS_OK || taken == 0)
 		return false;
-	for (struct list *link = model.processes.next; link != &model.processes; link = link->next) {
+	for (struct list *link = model.processes.next; link != &model.processes;
+			link = link->next) {
 		for (uint32_t i = 0; i < RING_QUESTIONS; i++) {
 			const struct mquestion *other = &PROCESS(link)->q[i];
 
 			/* Who waits longer and wants some of them comes first. */
-			if (other->state == MQ_BITS && other->object == question->object && other->arrival < question->arrival &&
-					(other->entry.interface & question->object->bits) && !revoked(other))
+			if (other->state == MQ_BITS && other->object == question->object &&
+					other->arrival < question->arrival &&
+					(other->entry.interface & question->object->bits) &&
+					!revoked(other))
 				return false;
 		}
 	}
-	MODEL_ASSERT(completion->detail == taken, "bits 0x%lx were taken, not 0x%lx", completion->detail, taken);
+	MODEL_ASSERT(completion->detail == taken, "bits 0x%lx were taken, not 0x%lx",
+			completion->detail, taken);
 	question->object->bits &= ~taken;
 	question_end(question);
 	return true;
 }
 
-static bool wait_completes(struct mquestion *question, const struct ring_completion *completion)
+/* Whether the question may complete so: what it waits for is there. */
+static bool wait_is_met(const struct mquestion *question, const struct ring_completion *completion)
 {
-	bool may;
-
 	switch (question->state) {
 	case MQ_DEATH:
-		may = completion->status == STATUS_OK && (revoked(question) || object_has_ended(question->object));
-		break;
+		return completion->status == STATUS_OK &&
+				(revoked(question) || object_has_ended(question->object));
 	case MQ_SLEEP:
-		may = completion->status == STATUS_OK && machine_now_ns() >= question->deadline_ns;
-		break;
+		return completion->status == STATUS_OK && machine_now_ns() >= question->deadline_ns;
 	case MQ_PROCESS:
-		may = (completion->status == STATUS_OK || completion->status == STATUS_REPLY_TOO_LARGE) &&
+		return (completion->status == STATUS_OK ||
+				       completion->status == STATUS_REPLY_TOO_LARGE) &&
 				object_has_ended(question->object);
-		break;
 	default:
-		may = false;
+		return false;
 	}
-	if (may)
-		question_end(question);
-	return may;
 }
 
 static bool question_completes(struct mquestion *question, const struct mevent *event)
@@ -122,27 +130,40 @@ static bool question_completes(struct mquestion *question, const struct mevent *
 	case MQ_BITS:
 		return bits_complete(question, completion);
 	default:
-		return wait_completes(question, completion);
+		/* Calls on its answer come first; see settle_ahead. */
+		if (!list_empty(&question->held) || !wait_is_met(question, completion))
+			return false;
+		question_end(question);
+		return true;
 	}
 }
 
-static void expected_consume(struct mproc *process, struct mexpected *expected, const struct ring_completion *completion)
+static void expected_consume(struct mproc *process, struct mexpected *expected,
+		const struct ring_completion *completion)
 {
 	struct mexpected due = *expected;
+	const uint64_t *message;
 
 	*expected = process->expected[--process->expected_count];
-	MODEL_ASSERT(due.statuses & status_bit(completion->status), "0x%lx completed with status %d, allowed are 0x%lx",
-			completion->user_data, completion->status, due.statuses);
+	MODEL_ASSERT(due.statuses & status_bit(completion->status),
+			"0x%lx completed with status %d, allowed are 0x%lx", completion->user_data,
+			completion->status, due.statuses);
 	if (!due.answer)
 		return;
 	MODEL_ASSERT(completion->flags == due.flags && completion->msg_words == due.msg_words &&
-			completion->cap_count == due.item_count, "an answer came as %u words and %u capabilities, flags %u",
+					completion->cap_count == due.cap_count,
+			"an answer came as %u words and %u capabilities, flags %u",
 			completion->msg_words, completion->cap_count, completion->flags);
+	message = words_at(process, due.reply_off + 2 * due.reply_caps);
 	for (uint32_t i = 0; due.message_of && i < due.msg_words; i++)
-		MODEL_ASSERT(words_at(process, due.reply_off + 2 * due.reply_caps)[i] == actor_word(due.message_of, i),
-				"word %u of the answer to 0x%lx, sent with 0x%lx, came over changed", i, due.user_data,
-				due.message_of);
-	items_arrive(process, words_at(process, due.reply_off), due.items, due.item_count, NULL, due.granter);
+		MODEL_ASSERT(message[i] ==
+						actor_answer_word(due.message_of, due.msg_words,
+								due.cap_count, i),
+				"word %u of the answer to 0x%lx, sent with 0x%lx, came over "
+				"changed",
+				i, due.user_data, due.message_of);
+	items_arrive(process, words_at(process, due.reply_off), due.items, due.item_count, NULL,
+			due.granter);
 }
 
 /* The question that an event is of, if it is in flight. */
@@ -151,7 +172,7 @@ static struct mquestion *question_of(const struct mevent *event)
 	struct mproc *process = event->process;
 	uint32_t number = actor_question_of(event->completion.user_data);
 
-	if (number >= RING_QUESTIONS || process->q[number].state == MQ_FREE ||
+	if (number >= RING_QUESTIONS || process->q[number].state <= MQ_KEPT ||
 			process->q[number].entry.user_data != event->completion.user_data)
 		return NULL;
 	return &process->q[number];
@@ -164,18 +185,20 @@ static bool event_consume(struct mevent *event)
 	struct mproc *process = event->process;
 
 	for (uint32_t i = 0; i < process->expected_count; i++) {
-		if (process->expected[i].user_data == event->completion.user_data && process->expected[i].sync == event->sync) {
+		if (process->expected[i].user_data == event->completion.user_data &&
+				process->expected[i].sync == event->sync) {
 			expected_consume(process, &process->expected[i], &event->completion);
 			return true;
 		}
 	}
 	if (!question)
 		return false;
-	MODEL_ASSERT((process->sync == question) == event->sync, "an outcome went to the wrong place");
+	MODEL_ASSERT((process->sync == question) == event->sync,
+			"an outcome went to the wrong place");
 	return question_completes(question, event);
 }
 
-/* One pass over the events in their order, within each ring one after the other. Whether any was accounted for. */
+/* Events in their order, until one is not allowed yet. Whether any was accounted for. */
 static bool settle_pass(void)
 {
 	bool any = false;
@@ -183,28 +206,60 @@ static bool settle_pass(void)
 	for (uint32_t i = 0; i < model.journal_count && model.journal[i].step <= model.step; i++) {
 		struct mevent *event = &model.journal[i];
 
-		if (event->taken || event->process->phase != MP_RUNNING || !event->process->kernel_lives ||
-				event_next(event->process) != event || !event_consume(event))
+		if (event->taken || event->process->phase != MP_RUNNING ||
+				!event->process->kernel_lives)
 			continue;
+		if (!event_consume(event))
+			break;
 		event_take(event);
 		any = true;
 	}
 	return any;
 }
 
-/* A call that fails because something that it carries was revoked drops the rest of it first. If that is the last of an
- * endpoint, the callers there complete before the call does. True: there is such a call, and it has dropped it. */
+/* Something that the call carries was revoked: it drops the rest first. If that is the last of an
+ * endpoint, the callers there complete before the call does, as do calls on its answer. */
+static bool fails_with_revoked(const struct mquestion *call, const struct mevent *event)
+{
+	return call->state == MQ_QUEUED && event->completion.status == STATUS_DISCONNECTED &&
+			carries_revoked(call) &&
+			(carries_last_hold(call) || !list_empty(&call->held));
+}
+
+/* Its deadline has ended the call, and brought about what stands before its completion. */
+static bool is_too_late(const struct mquestion *call, const struct mevent *event)
+{
+	return call->state > MQ_KEPT && call->state != MQ_RETURNING &&
+			call->entry.op == CAP_OP_CALL && call->entry.deadline_ns &&
+			event->completion.status == STATUS_DEADLINE_EXCEEDED &&
+			event->now_ns >= call->entry.deadline_ns;
+}
+
+/* What it waits for is there; calls on its answer start before it completes. */
+static bool has_come_for_others(const struct mquestion *call, const struct mevent *event)
+{
+	return !list_empty(&call->held) && wait_is_met(call, &event->completion);
+}
+
+/* Questions whose end shows in others before it shows in themselves. True: there was one, and its
+ * effect is there. */
 static bool settle_ahead(void)
 {
 	for (uint32_t i = 0; i < model.journal_count && model.journal[i].step <= model.step; i++) {
 		const struct mevent *event = &model.journal[i];
-		struct mquestion *call = event->taken || event->process->phase != MP_RUNNING ? NULL : question_of(event);
+		struct mquestion *question = event->taken || event->process->phase != MP_RUNNING
+				? NULL
+				: question_of(event);
 
-		if (call && call->state == MQ_QUEUED && event->completion.status == STATUS_DISCONNECTED && carries_revoked(call) &&
-				carries_last_hold(call)) {
-			question_doom(call, status_bit(STATUS_DISCONNECTED));
-			return true;
-		}
+		if (!question ||
+				!(fails_with_revoked(question, event) ||
+						is_too_late(question, event) ||
+						has_come_for_others(question, event)))
+			continue;
+		if (question->state == MQ_DELIVERED)
+			service_abandon(question);
+		question_doom(question, status_bit(event->completion.status));
+		return true;
 	}
 	return false;
 }
@@ -215,7 +270,8 @@ void settle(void)
 		continue;
 }
 
-/* --- Entering and leaving ----------------------------------------------------------------------- */
+/* --- Entering and leaving -----------------------------------------------------------------------
+ */
 
 /* Copies words that an entry names, as far as they are in the ring. */
 static void snap(const struct mproc *process, uint64_t *to, uint32_t off, uint32_t words)
@@ -261,7 +317,7 @@ static void ended_processes_play(void)
 		link = link->next;
 		if (process->phase == MP_ENDING) {
 			process_take_apart(process);
-			link = model.processes.next;      /* others may have ended with it */
+			link = model.processes.next; /* others may have ended with it */
 		}
 	}
 	model.unsettled = false;
@@ -277,16 +333,21 @@ static void endpoint_check_met(const struct mobj *endpoint)
 		return;
 	for (uint32_t slot = 1; slot <= endpoint->calls; slot++) {
 		slot_free |= endpoint->services[slot].state == SERVICE_FREE;
-		MODEL_ASSERT(endpoint->services[slot].state != SERVICE_ABANDONED || endpoint->services[slot].told,
+		MODEL_ASSERT(endpoint->services[slot].state != SERVICE_ABANDONED ||
+						endpoint->services[slot].told,
 				"receive 0x%lx waits, and was not told that call %u was cancelled",
 				receiver->entry.user_data, slot);
 	}
-	for (struct list *link = endpoint->exports.next; link != &endpoint->exports; link = link->next)
-		MODEL_ASSERT(EXPORT(link)->holds != 0 || EXPORT(link)->told || export_is_stale(EXPORT(link)),
-				"receive 0x%lx waits, and was not told that nobody holds export %lu",
+	for (struct list *link = endpoint->exports.next; link != &endpoint->exports;
+			link = link->next)
+		MODEL_ASSERT(EXPORT(link)->holds != 0 || EXPORT(link)->told ||
+						export_is_stale(EXPORT(link)),
+				"receive 0x%lx waits, and was not told that nobody holds export "
+				"%lu",
 				receiver->entry.user_data, EXPORT(link)->tag);
-	MODEL_ASSERT(!slot_free || list_empty(&endpoint->pending), "receive 0x%lx waits, and so does call 0x%lx",
-			receiver->entry.user_data, QUESTION(endpoint->pending.next)->entry.user_data);
+	MODEL_ASSERT(!slot_free || list_empty(&endpoint->pending),
+			"receive 0x%lx waits, and so does call 0x%lx", receiver->entry.user_data,
+			QUESTION(endpoint->pending.next)->entry.user_data);
 }
 
 static void waits_check_met(const struct mproc *process)
@@ -295,12 +356,15 @@ static void waits_check_met(const struct mproc *process)
 		const struct mquestion *question = &process->q[i];
 
 		if (question->state == MQ_BITS)
-			MODEL_ASSERT(!(question->object->bits & question->entry.interface) && !revoked(question),
+			MODEL_ASSERT(!(question->object->bits & question->entry.interface) &&
+							!revoked(question),
 					"a wait for bits that are there goes on");
 		else if (question->state == MQ_DEATH || question->state == MQ_PROCESS)
-			MODEL_ASSERT(!object_has_ended(question->object) && !revoked(question), "a wait for the dead goes on");
+			MODEL_ASSERT(!object_has_ended(question->object) && !revoked(question),
+					"a wait for the dead goes on");
 		else if (question->state == MQ_QUEUED)
-			MODEL_ASSERT(!export_is_stale(question->export), "a call waits at what has ended");
+			MODEL_ASSERT(!export_is_stale(question->export),
+					"a call waits at what has ended");
 	}
 }
 
@@ -310,17 +374,20 @@ static void everything_came(void)
 
 	journal_end();
 
-	for (struct list *link = model.processes.next; link != &model.processes; link = link->next) {
+	for (struct list *link = model.processes.next; link != &model.processes;
+			link = link->next) {
 		const struct mproc *process = PROCESS(link);
 
 		if (process->phase != MP_RUNNING)
 			continue;
-		MODEL_ASSERT(process->expected_count == 0, "process %u: the completion of 0x%lx was due and has not come",
+		MODEL_ASSERT(process->expected_count == 0,
+				"process %u: the completion of 0x%lx was due and has not come",
 				process->id, process->expected[0].user_data);
 		if (thorough)
 			waits_check_met(process);
 	}
-	for (struct list *link = model.objects.next; thorough && link != &model.objects; link = link->next) {
+	for (struct list *link = model.objects.next; thorough && link != &model.objects;
+			link = link->next) {
 		const struct mobj *obj = container_of(link, struct mobj, link);
 
 		if (obj->type == M_ENDPOINT)
@@ -331,12 +398,15 @@ static void everything_came(void)
 /* Which processes the kernel still has. */
 static void living_mark(void)
 {
-	for (struct list *link = model.processes.next; link != &model.processes; link = link->next) {
+	for (struct list *link = model.processes.next; link != &model.processes;
+			link = link->next) {
 		struct mproc *process = PROCESS(link);
 
 		process->kernel_lives = false;
-		for (struct list *at = process_tree.next; at != &process_tree && !process->kernel_lives; at = at->next)
-			process->kernel_lives = container_of(at, struct process, tree_link) == process->kernel;
+		for (struct list *at = process_tree.next;
+				at != &process_tree && !process->kernel_lives; at = at->next)
+			process->kernel_lives = container_of(at, struct process, tree_link) ==
+					process->kernel;
 	}
 }
 
@@ -346,8 +416,10 @@ static void step_check(void)
 	for (uint32_t i = 0; i < model.journal_count && model.journal[i].step <= model.step; i++) {
 		const struct mevent *event = &model.journal[i];
 
-		MODEL_ASSERT(event->taken || !event->process->kernel_lives, "process %u: entry %u allows no completion of 0x%lx "
-				"with status %d", event->process->id, model.step, event->completion.user_data,
+		MODEL_ASSERT(event->taken || !event->process->kernel_lives,
+				"process %u: entry %u allows no completion of 0x%lx "
+				"with status %d",
+				event->process->id, model.step, event->completion.user_data,
 				event->completion.status);
 	}
 }
@@ -358,10 +430,12 @@ void oracle_after(struct mproc *process, struct actor_enter enter)
 
 	model.step = 0;
 	living_mark();
-	while (!process->refused_enter && process->sq_head != process->sq_tail && process->phase == MP_RUNNING && !sync) {
+	while (!process->refused_enter && process->sq_head != process->sq_tail &&
+			process->phase == MP_RUNNING && !sync) {
 		struct mentry *sent = &process->sq[process->sq_head % RING_SQ_ENTRIES];
 
-		sync = (sent->entry.flags & ENTRY_SYNC) && process->sq_head + 1 == process->sq_tail && sync_allowed;
+		sync = (sent->entry.flags & ENTRY_SYNC) &&
+				process->sq_head + 1 == process->sq_tail && sync_allowed;
 		if (!sync && !has_credit(process))
 			break;
 		process->sq_head++;
@@ -374,17 +448,41 @@ void oracle_after(struct mproc *process, struct actor_enter enter)
 	model.step = JOURNAL_AFTER;
 	settle();
 	if (process->phase == MP_RUNNING)
-		MODEL_ASSERT(process->ring->sq_head == process->sq_head, "%u entries were taken, not %u",
-				process->ring->sq_head, process->sq_head);
+		MODEL_ASSERT(process->ring->sq_head == process->sq_head,
+				"%u entries were taken, not %u", process->ring->sq_head,
+				process->sq_head);
 	ended_processes_play();
 	settle();
 	everything_came();
+}
+
+/* Nobody waits beyond the end of its time. */
+static void times_check(void)
+{
+	for (struct list *link = model.processes.next; link != &model.processes;
+			link = link->next) {
+		for (uint32_t i = 0; i < RING_QUESTIONS; i++) {
+			const struct mquestion *question = &PROCESS(link)->q[i];
+			uint64_t end_ns = question->entry.op == CAP_OP_CALL
+					? question->entry.deadline_ns
+					: 0;
+
+			if (question->state == MQ_SLEEP &&
+					(!end_ns || question->deadline_ns < end_ns))
+				end_ns = question->deadline_ns;
+			MODEL_ASSERT(question->state <= MQ_KEPT || !end_ns ||
+							end_ns > machine_now_ns(),
+					"process %u: question %u waits beyond its time",
+					PROCESS(link)->id, i);
+		}
+	}
 }
 
 void oracle_time(void)
 {
 	settle();
 	everything_came();
+	times_check();
 }
 
 void oracle_exited(struct mproc *process)
@@ -403,15 +501,20 @@ void oracle_resumed(struct mproc *process, int64_t result)
 	if (!process->entered)
 		return;
 	process->entered = false;
-	MODEL_ASSERT(process->sync == NULL, "process %u runs, though it sleeps for a question", process->id);
+	MODEL_ASSERT(process->sync == NULL, "process %u runs, though it sleeps for a question",
+			process->id);
 	if (process->refused_enter)
-		MODEL_ASSERT(result == STATUS_BAD_ENTRY, "cap_enter answered %ld to nonsense", result);
+		MODEL_ASSERT(result == STATUS_BAD_ENTRY, "cap_enter answered %ld to nonsense",
+				result);
 	else if (process->entered_sync)
-		MODEL_ASSERT(result == reply_slot(process)->status, "cap_enter answered %ld, the reply slot says %d", result,
+		MODEL_ASSERT(result == reply_slot(process)->status,
+				"cap_enter answered %ld, the reply slot says %d", result,
 				reply_slot(process)->status);
 	else if (result == STATUS_DEADLINE_EXCEEDED)
-		MODEL_ASSERT(process->deadline_ns && process->deadline_ns <= machine_now_ns(), "the deadline has not passed");
+		MODEL_ASSERT(process->deadline_ns && process->deadline_ns <= machine_now_ns(),
+				"the deadline has not passed");
 	else
 		MODEL_ASSERT(result >= (int64_t)process->min_complete && result <= available,
-				"cap_enter answered %ld: %lu were wanted, %u are there", result, process->min_complete, available);
+				"cap_enter answered %ld: %lu were wanted, %u are there", result,
+				process->min_complete, available);
 }

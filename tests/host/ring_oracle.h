@@ -17,6 +17,7 @@ struct played {
 	uint64_t                 refusals;    /* statuses with which it must be refused; 0: it must be accepted */
 	uint64_t                 maybe;       /* with which it may be refused all the same */
 	bool                     found;       /* it completed already */
+	bool                     keeps;       /* a call whose question is free: with flag KEEP its outcome can be named */
 	struct ring_completion   outcome;     /* if found */
 };
 
@@ -68,8 +69,26 @@ struct ring_completion played_take(struct played *played);
 /* Looks an id up as the kernel does: STATUS_OK, BAD_CAPABILITY, DISCONNECTED. */
 status_t mcap_lookup(struct mproc *process, uint32_t id, struct mcap **cap);
 
+/* What there is to refuse of a call at this export. */
+void export_check(struct played *played, const struct mobj *export);
+/* The call, which has begun, waits at the export's endpoint. */
+void call_wait(struct mquestion *call, struct mobj *export, bool patterned);
+/* Looks for the completion of the entry. */
+void outcome_find(struct played *played);
+
 /* The question of the entry begins. `reserved` slots are charged. */
 struct mquestion *question_start(struct played *played, enum mstate state, struct mobj *object);
+
+/* --- ring_pipeline.c ---------------------------------------------------------------------------- */
+
+/* The question is known to end so, but has calls on its answer; they start when held_run is called, then it ends. */
+void held_push(struct mquestion *base, const struct mexpected *due);
+void held_run(void);
+/* A call that was held has been played, and completes as soon as those have started that wait for it. */
+void held_run_at_once(struct mquestion *base, const struct played *played);
+/* The capability at a place in the answer of `base`: OK, what the base ended with, or FAILED. */
+status_t answer_place(const struct mquestion *base, const struct ring_entry *entry, uint32_t *id);
+
 /* --- ring_oracle.c ------------------------------------------------------------------------------ */
 
 /* Every completion that the graph allows now is consumed. */
@@ -81,8 +100,12 @@ void items_drop(struct mquestion *question);
 void question_end(struct mquestion *question);
 /* Something else ends the question: it completes with one of these statuses. */
 void question_doom(struct mquestion *question, uint64_t statuses);
-struct mexpected *expect(struct mproc *process, const struct ring_entry *entry, bool sync, uint64_t statuses);
+/* The completion of the question is due as `due` says. */
+void expect(const struct mquestion *question, const struct mexpected *due);
+/* Whether a capability that the call carries was revoked. */
+bool carries_revoked(const struct mquestion *call);
 void service_free(struct mservice *service);
+void service_abandon(struct mquestion *call);
 void question_cancel_in_model(struct mquestion *question);
 bool export_is_stale(const struct mobj *export);
 void export_retire(struct mobj *export);

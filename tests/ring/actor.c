@@ -184,13 +184,16 @@ static void completed(struct actor *actor, const struct ring_completion *complet
 {
 	uint32_t number = actor_block_of(completion->user_data);
 	struct actor_block *block = number < ACTOR_BLOCKS ? &actor->blocks[number] : NULL;
+	bool names_target;
 
-	if (!block || !block->busy || block->user_data != completion->user_data)
+	if (!block || !block->busy || block->kept || block->user_data != completion->user_data)
 		return;
-	block->busy = false;
-	if (completion->status == STATUS_BAD_CAPABILITY && block->entry.cap_count == 0)
+	block->kept = block->entry.op == CAP_OP_CALL && (block->entry.flags & ENTRY_KEEP);
+	block->busy = block->kept;
+	names_target = block->entry.cap_count == 0 && !(block->entry.flags & ENTRY_PIPELINED);
+	if (completion->status == STATUS_BAD_CAPABILITY && names_target)
 		forget(actor, block->entry.target);
-	if (completion->status == STATUS_DISCONNECTED && block->entry.cap_count == 0 && actor_one_in(actor, 2))
+	if (completion->status == STATUS_DISCONNECTED && names_target && actor_one_in(actor, 2))
 		give_up(actor, block->entry.target);
 	if (completion->flags & COMPLETION_RETURN)
 		return;
@@ -220,6 +223,15 @@ static void completed(struct actor *actor, const struct ring_completion *complet
 static bool has_left(const struct actor *actor)
 {
 	return actor->sq_tail != LOAD_ACQUIRE(&actor->header->sq_head);
+}
+
+/* Places of answers that were finished are free when the kernel has done so. */
+static void finished_free(struct actor *actor)
+{
+	for (uint32_t i = 0; i < ACTOR_BLOCKS && !has_left(actor); i++) {
+		if (actor->blocks[i].finished)
+			actor->blocks[i] = (struct actor_block){ .busy = false };
+	}
 }
 
 void actor_collect(struct actor *actor)
@@ -318,7 +330,7 @@ static bool fill_call(struct actor *actor, struct fill *fill)
 	fill->entry.msg_off = fill->entry.msg_words ? fill->message_off : 0;
 	if (!actor_one_in(actor, 3))
 		descriptors_add(actor, fill, actor_one_in(actor, 8) ? ACTOR_DESCRIPTORS : 2);
-	actor_reply_span(actor, fill, actor_one_in(actor, 3) ? 0 : actor_below(actor, 4),
+	actor_reply_span(actor, fill, actor_one_in(actor, 4) ? 0 : actor_below(actor, 4),
 			actor_one_in(actor, 8) ? 0 : 2 + actor_below(actor, 10));
 	fill->may_sleep = true;
 	return true;
@@ -366,6 +378,7 @@ static bool fill_return(struct actor *actor, struct fill *fill)
 		return false;
 	misfit = !actor->quiet && actor_one_in(actor, 24);
 	words = misfit ? actor_below(actor, 12) : actor_below(actor, MIN(call.reply_words, 11u) + 1);
+	words = actor_one_in(actor, 2) ? words : MAX(words, MIN(call.reply_words, 4u));
 	caps = misfit ? ACTOR_DESCRIPTORS : MIN(call.reply_caps, (uint32_t)ACTOR_DESCRIPTORS);
 	fill->entry.target = actor_one_in(actor, 64) ? actor_target(actor, KIND(ENDPOINT)) : call.endpoint;
 	fill->entry.interface = call.id;
@@ -376,7 +389,10 @@ static bool fill_return(struct actor *actor, struct fill *fill)
 		fill->entry.flags |= ENTRY_EXCEPTION;
 		fill->entry.method = (uint16_t)(STATUS_FAILED + actor_below(actor, 5));
 	}
-	if (actor_one_in(actor, 2))
+	/* An answer that others can call. */
+	if (caps && words > 1 && actor_one_in(actor, 3))
+		actor_descriptor_add(actor, fill, TRANSFER_KIND_COPY, actor_pick(actor, KIND(EXPORT), true));
+	else if (!actor_one_in(actor, 3))
 		descriptors_add(actor, fill, caps);
 	if (rearm) {
 		fill->entry.flags |= ENTRY_REARM;
@@ -450,6 +466,41 @@ static bool fill_cancel(struct actor *actor, struct fill *fill)
 	return actor_one_in(actor, 8);
 }
 
+/* A block whose question is a call that is kept or, if `flying`, perhaps in flight; NULL: there is none. */
+static struct actor_block *base_pick(struct actor *actor, bool flying)
+{
+	uint32_t start = actor_below(actor, ACTOR_BLOCKS);
+	bool any = actor_one_in(actor, 4);      /* else the last that may bring a capability: to many, nobody ever answers */
+	struct actor_block *picked = NULL;
+
+	for (uint32_t i = 0; i < ACTOR_BLOCKS; i++) {
+		struct actor_block *block = &actor->blocks[(start + i) % ACTOR_BLOCKS];
+		const struct ring_entry *entry = &block->entry;
+
+		if (!block->busy || block->finished || !(block->kept || flying) || entry->op != CAP_OP_CALL)
+			continue;
+		if (any || !flying)
+			return block;
+		if (entry->interface == ACTOR_INTERFACE && entry->reply_caps && entry->reply_words > 1 &&
+				(!picked || block->user_data > picked->user_data))
+			picked = block;
+	}
+	return picked;
+}
+
+static bool fill_finish(struct actor *actor, struct fill *fill)
+{
+	struct actor_block *block = base_pick(actor, actor_one_in(actor, 16));
+
+	if (!block && (actor->quiet || !actor_one_in(actor, 32)))
+		return false;
+	fill->entry.question = block ? block->entry.question : (uint16_t)actor_below(actor, 70);
+	fill->entry.flags = actor_one_in(actor, 4) ? ENTRY_QUIET : 0;
+	if (block && block->kept)
+		block->finished = true;
+	return true;
+}
+
 static bool fill_wait(struct actor *actor, struct fill *fill)
 {
 	fill->entry.target = actor_target(actor, KIND(NOTIFICATION));
@@ -516,6 +567,7 @@ static const struct actor_op {
 	{ "copy", CAP_OP_COPY, 20, fill_copy },
 	{ "narrow", CAP_OP_NARROW, 15, fill_narrow },
 	{ "cancel", CAP_OP_CANCEL, 20, fill_cancel },
+	{ "finish", CAP_OP_FINISH, 60, fill_finish },
 	{ "wait", CAP_OP_WAIT, 25, fill_wait },
 	{ "wait for death", CAP_OP_WAIT, 15, fill_wait_death },
 	{ "signal", CAP_OP_SIGNAL, 30, fill_signal },
@@ -592,7 +644,7 @@ static void spoil(struct actor *actor, struct fill *fill)
 	case 3: entry->method = (uint16_t)(actor_one_in(actor, 2) ? any : actor_below(actor, 8)); break;
 	case 4: entry->target = wrong_id(actor); break;
 	case 5: entry->interface = actor_one_in(actor, 2) ? any : kinds[actor_below(actor, KIND_COUNT)].interface; break;
-	case 6: entry->deadline_ns = any; break;
+	case 6: entry->deadline_ns = actor_one_in(actor, 2) ? 1 : actor->now_ns + any; break;
 	case 7: entry->msg_off = wild_off(actor); break;
 	case 8: entry->msg_words = (uint16_t)(actor_one_in(actor, 2) ? any : actor_below(actor, 40)); break;
 	case 9: entry->reply_off = wild_off(actor); break;
@@ -625,16 +677,59 @@ static void tame(const struct actor *actor, struct ring_entry *entry)
 	}
 }
 
+/* Calls of kernel objects that may start later: who watches wants to see what others do when it happens. */
+static bool may_be_held(const struct ring_entry *entry)
+{
+	switch (entry->interface) {
+	case ACTOR_INTERFACE:
+	case ACTOR_ANCESTOR:
+		return true;
+	case PROCESS_SPAWNER_INTERFACE_ID:
+	case PROCESS_HANDLE_INTERFACE_ID:
+	case CAPABILITY_MANAGER_INTERFACE_ID:
+		return false;
+	default:
+		return entry->cap_count == 0;
+	}
+}
+
+/* What any call may ask for: an end in time, that its answer can be named, a target in the answer to another. */
+static void extend(struct actor *actor, struct fill *fill)
+{
+	struct ring_entry *entry = &fill->entry;
+	const struct actor_block *base;
+
+	if (entry->op != CAP_OP_CALL || fill->block == NO_BLOCK)
+		return;
+	if (actor_one_in(actor, 10))
+		entry->flags |= ENTRY_KEEP;
+	if (actor_one_in(actor, 16))
+		entry->deadline_ns = actor_one_in(actor, 8) ? 1 : actor->now_ns + actor_below(actor, 40000);
+	base = actor->alone || !actor_one_in(actor, 6) ? NULL : base_pick(actor, true);
+	/* Other programs answer with exports mostly. */
+	if (!base || !may_be_held(entry) || (base->entry.interface == ACTOR_INTERFACE && entry->interface != ACTOR_INTERFACE &&
+			!actor_one_in(actor, 8)))
+		return;
+	fill->may_sleep = true;
+	entry->flags |= ENTRY_PIPELINED;
+	entry->target = base->entry.question;
+	entry->path_len = (uint8_t)(actor_one_in(actor, 16) ? actor_below(actor, 6) : 1);
+	for (uint32_t i = 0; i < MIN(entry->path_len, 4u); i++)
+		entry->path[i] = (uint16_t)(actor_one_in(actor, 4) ? actor_below(actor, 4) : 0);
+}
+
 /* What the generator does not know yet, and must not come upon by chance either. */
 static void leave_out(struct ring_entry *entry)
 {
-	if (entry->op == CAP_OP_FORWARD || entry->op == CAP_OP_FINISH)
+	if (entry->op == CAP_OP_FORWARD)
 		entry->op = CAP_OP_NOP;
 	if (entry->op == CAP_OP_WAIT)
 		entry->flags &= (uint8_t)~ENTRY_MULTISHOT;
 	if (entry->op == CAP_OP_CALL) {
-		entry->flags &= (uint8_t)~(ENTRY_KEEP | ENTRY_PIPELINED);
-		entry->deadline_ns = 0;
+		if ((entry->flags & ENTRY_PIPELINED) && !may_be_held(entry))
+			entry->interface = ACTOR_INTERFACE;
+		if (entry->flags & ENTRY_PIPELINED)      /* an endpoint would refuse more, but who waits has them first */
+			entry->cap_count = (uint8_t)MIN(entry->cap_count, ACTOR_DESCRIPTORS);
 		for (uint32_t kind = 1; kind < KIND_COUNT; kind++) {
 			if (entry->interface == kinds[kind].interface && entry->method >= kinds[kind].methods)
 				entry->method |= 0x8000;      /* nobody has that many */
@@ -656,10 +751,12 @@ static void publish(struct actor *actor, struct fill *fill, uint32_t place)
 		uint32_t room = fill->block == NO_BLOCK ? ACTOR_SCRATCH_WORDS - 2 * ACTOR_DESCRIPTORS : ACTOR_PARAM_WORDS;
 
 		for (uint32_t i = 0; i < MIN(entry->msg_words, room); i++)
-			actor->words[fill->message_off + i] = actor_word(entry->user_data, i);
+			actor->words[fill->message_off + i] = entry->op == CAP_OP_RETURN ?
+					actor_answer_word(entry->user_data, entry->msg_words, entry->cap_count, i) :
+					actor_word(entry->user_data, i);
 	}
 	if (fill->block != NO_BLOCK)
-		actor->blocks[fill->block] = (struct actor_block){ true, entry->user_data, *entry };
+		actor->blocks[fill->block] = (struct actor_block){ .busy = true, .user_data = entry->user_data, .entry = *entry };
 	actor->batch[place] = *entry;
 	actor->entries[actor->sq_tail++ & (actor->header->sq_entries - 1)] = *entry;
 }
@@ -717,6 +814,8 @@ struct actor_enter actor_turn(struct actor *actor, uint64_t now_ns)
 
 	if (actor->quiet || !actor_one_in(actor, 16) || actor->sync)
 		actor_collect(actor);
+	finished_free(actor);
+	actor->now_ns = now_ns;
 	actor->batch_count = 0;
 	if (nonsense)
 		wanted = 1;
@@ -729,6 +828,7 @@ struct actor_enter actor_turn(struct actor *actor, uint64_t now_ns)
 			break;
 		if (!entry_fill(actor, &fill, actor->batch_count))
 			break;
+		extend(actor, &fill);
 		if (nonsense)
 			spoil(actor, &fill);
 		leave_out(&fill.entry);

@@ -76,6 +76,8 @@ struct actor_cap {
 /* A place of the arena, in use until the entry with this user data completes. */
 struct actor_block {
 	bool     busy;
+	bool     kept;         /* its answer has come and can be named until FINISH */
+	bool     finished;     /* which has been sent */
 	uint64_t user_data;
 	struct ring_entry entry;
 };
@@ -121,6 +123,7 @@ struct actor {
 	uint32_t                event_count;
 	struct actor_event      events[ACTOR_EVENTS];
 	uint64_t                counter;
+	uint64_t                now_ns;        /* of this turn */
 	uint64_t                sync;          /* user data of the SYNC entry that it sent last; 0: read */
 	uint32_t                sq_tail;
 	uint32_t                batch_count;
@@ -149,6 +152,16 @@ void actor_collect(struct actor *actor);
 static inline uint64_t actor_word(uint64_t user_data, uint32_t index)
 {
 	return index == 0 ? user_data : (user_data ^ index) * 0x9e3779b97f4a7c15ull;
+}
+
+/* The same of an answer: one with capabilities is a struct whose pointers they are, so that calls can be made on it. */
+static inline uint64_t actor_answer_word(uint64_t user_data, uint32_t words, uint32_t caps, uint32_t index)
+{
+	if (caps == 0 || words < caps + 1)
+		return actor_word(user_data, index);
+	if (index == 0)
+		return (uint64_t)caps << 48;
+	return index <= caps ? 3 | (uint64_t)(index - 1) << 32 : actor_word(user_data, index);
 }
 
 /* User data: number of the actor, a counter, the question, the block (255: none). */

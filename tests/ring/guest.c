@@ -120,7 +120,7 @@ static uint32_t questions_open(void)
 	uint32_t open = 0;
 
 	for (uint32_t i = 0; i < ACTOR_BLOCKS; i++)
-		open += actor.blocks[i].busy;
+		open += actor.blocks[i].busy && !actor.blocks[i].kept;
 	return open;
 }
 
@@ -130,7 +130,7 @@ static void questions_end(void)
 	for (uint32_t turn = 0; turn < 8 && questions_open(); turn++) {
 		actor_collect(&actor);
 		for (uint32_t i = 0; i < ACTOR_BLOCKS; i++) {
-			if (!actor.blocks[i].busy)
+			if (!actor.blocks[i].busy || actor.blocks[i].kept)
 				continue;
 			actor.entries[actor.sq_tail++ & (actor.header->sq_entries - 1)] = (struct ring_entry){
 				.op = CAP_OP_CANCEL, .question = actor.blocks[i].entry.question };

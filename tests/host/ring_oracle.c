@@ -480,6 +480,9 @@ static void times_check(void)
 
 void oracle_time(void)
 {
+	living_mark();
+	settle();
+	ended_processes_play();
 	settle();
 	everything_came();
 	times_check();

@@ -718,9 +718,24 @@ static void extend(struct actor *actor, struct fill *fill)
 		entry->path[i] = (uint16_t)(actor_one_in(actor, 4) ? actor_below(actor, 4) : 0);
 }
 
-/* What the generator does not know yet, and must not come upon by chance either. */
-static void leave_out(struct ring_entry *entry)
+/* Descriptors in the wild zone may name answers. */
+static bool names_answers(const struct actor *actor, const struct ring_entry *entry)
 {
+	for (uint32_t i = 0; i < entry->cap_count; i++) {
+		uint64_t at = (uint64_t)entry->caps_off + 2 * i;
+
+		if (at >= actor->arena_off && at < actor->arena_off + ACTOR_ARENA_WORDS &&
+				(uint8_t)actor->words[at] == TRANSFER_KIND_ANSWER)
+			return true;
+	}
+	return false;
+}
+
+/* What the generator does not know yet, and must not come upon by chance either. */
+static void leave_out(const struct actor *actor, struct ring_entry *entry)
+{
+	if (entry->caps_off >= actor_wild_off(actor) && names_answers(actor, entry))
+		entry->caps_off = 1;
 	if (entry->op == CAP_OP_FORWARD)
 		entry->op = CAP_OP_NOP;
 	if (entry->op == CAP_OP_WAIT)
@@ -831,7 +846,7 @@ struct actor_enter actor_turn(struct actor *actor, uint64_t now_ns)
 		extend(actor, &fill);
 		if (nonsense)
 			spoil(actor, &fill);
-		leave_out(&fill.entry);
+		leave_out(actor, &fill.entry);
 		tame(actor, &fill.entry);
 		if (!actor->sleeps)
 			fill.entry.flags &= (uint8_t)~ENTRY_SYNC;

@@ -31,6 +31,7 @@ void (*machine_on_panic)(void);
 void (*machine_on_unlock)(struct spinlock *lock);
 void (*machine_on_leave)(void);
 bool machine_no_fast;
+bool machine_goes_directly;
 uint64_t machine_random = 1;
 
 /* In place of object/entropy.c's, whose pool remembers the lives before. */
@@ -304,9 +305,21 @@ void arch_console_write(const char *chars, size_t count)
 struct arch_context *__real_ring_enter(struct ring *ring, const struct ring_header *header, uint32_t count);
 struct arch_context *__wrap_ring_enter(struct ring *ring, const struct ring_header *header, uint32_t count);
 
+struct arch_context *__real_enter_generally(void);
+struct arch_context *__wrap_enter_generally(void);
+
 struct arch_context *__wrap_ring_enter(struct ring *ring, const struct ring_header *header, uint32_t count)
 {
-	return machine_no_fast ? enter_generally() : __real_ring_enter(ring, header, count);
+	if (machine_no_fast)
+		return __real_enter_generally();
+	machine_goes_directly = true;
+	return __real_ring_enter(ring, header, count);
+}
+
+struct arch_context *__wrap_enter_generally(void)
+{
+	machine_goes_directly = false;
+	return __real_enter_generally();
 }
 
 /* --- For those who look on ---------------------------------------------------------------------- */
@@ -388,6 +401,7 @@ struct thread *machine_thread(void)
 
 void machine_enter(uint64_t flags, uint64_t min_complete, uint64_t deadline_ns)
 {
+	machine_goes_directly = false;
 	(void)kernel_syscall(flags, min_complete, deadline_ns, SYSCALL_CAP_ENTER);
 }
 

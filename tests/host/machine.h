@@ -47,6 +47,8 @@ void machine_reap(void);
 
 /* The direct way of calls (kernel/object/endpoint_fast.c) is not taken while this is set. */
 extern bool machine_no_fast;
+/* The kernel is on it: it says that an entry was taken when it has performed it, not before. */
+extern bool machine_goes_directly;
 
 /* What the kernel's random bytes come from: the same bytes after the same start. Not 0. */
 extern uint64_t machine_random;

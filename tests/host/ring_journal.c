@@ -22,7 +22,7 @@ static uint32_t step_now(void)
 {
 	if (!journal.process || journal.over)
 		return JOURNAL_AFTER;
-	return MIN(journal.process->ring->sq_head - journal.base, journal.last);
+	return MIN(journal.process->ring->sq_head - journal.base + machine_goes_directly, journal.last);
 }
 
 /* NOPs complete several at once, before the kernel says that it has taken them. */

@@ -70,8 +70,16 @@ static bool has_room(const struct client_stream *stream, uint32_t words)
 
 	if (stream->count == 0)
 		return true;
-	return stream->count < MIN(calls_max, CLIENT_STREAM_CALLS_MAX) &&
+	return !stream->is_unsure && stream->count < MIN(calls_max, CLIENT_STREAM_CALLS_MAX) &&
 			stream->words < words_max && words <= words_max - stream->words;
+}
+
+/* Waits for room: for all of it where nothing may be sent behind the newest call. */
+static void wait_for_room(struct client_stream *stream, uint32_t words)
+{
+	take_answered(stream);
+	while (stream->status == STATUS_OK && !has_room(stream, words))
+		take_oldest(stream);
 }
 
 bool client_stream_has_room(struct client_stream *stream, uint32_t params_words)
@@ -100,9 +108,9 @@ struct client_call client_stream_begin(
 	struct client_call call = { .transport = what->target.transport,
 		.question = CLIENT_NO_QUESTION };
 
-	take_answered(stream);
-	while (stream->status == STATUS_OK && !has_room(stream, what->params_words))
-		take_oldest(stream);
+	wait_for_room(stream, what->params_words);
+	if (stream->count == 0)
+		stream->taken_deadline_ns = stream->deadline_ns;
 	if (unlikely(stream->count != 0 && stream->transport != call.transport))
 		stream_fail(stream, STATUS_BAD_CAPABILITY, NULL);
 	if (likely(stream->status == STATUS_OK))
@@ -110,38 +118,41 @@ struct client_call client_stream_begin(
 	if (unlikely(call.status != STATUS_OK))
 		stream_fail(stream, call.status, NULL);
 	client_fail(&call, stream->status);
-	call.deadline_ns = stream->deadline_ns;
+	call.deadline_ns = stream->taken_deadline_ns;
 	return call;
 }
 
-/* What the message may take, which is what it takes of the transport's words. */
-static uint32_t call_words(const struct client_call *call)
+/* Sends it, and puts it behind those in flight. What it may take is what it takes of the
+ * transport's words. */
+static void send_last(struct client_stream *stream, struct client_call *call)
 {
-	return client_params(call)->capacity;
+	const struct capnp_builder *params = client_params(call);
+
+	client_send(call);
+	if (unlikely(call->status != STATUS_OK))
+		return;
+	stream->transport = call->transport;
+	*place_of(stream, stream->count) = (struct client_stream_call){ call->question,
+		params->capacity };
+	stream->count++;
+	stream->words += params->capacity;
+	stream->is_unsure = params->used > CLIENT_STREAM_SURE_WORDS || params->cap_count != 0;
+	call->question = CLIENT_NO_QUESTION;
 }
 
 status_t client_stream_send(struct client_stream *stream, struct client_call *call)
 {
-	uint32_t words;
-
 	/* Somebody who begins several calls before sending one finds room for one at a time. */
-	while (unlikely(stream->count == CLIENT_STREAM_CALLS_MAX))
-		take_oldest(stream);
+	if (unlikely(stream->count == CLIENT_STREAM_CALLS_MAX || stream->is_unsure))
+		wait_for_room(stream, 0);
 	client_fail(call, stream->status);
-	words = call->status == STATUS_OK ? call_words(call) : 0;
 	if (likely(call->status == STATUS_OK))
-		client_send(call);
+		send_last(stream, call);
 	if (unlikely(call->status != STATUS_OK)) {
 		stream_fail(stream, call->status, NULL);
 		client_done(call);
-		return stream->status;
 	}
-	stream->transport = call->transport;
-	*place_of(stream, stream->count) = (struct client_stream_call){ call->question, words };
-	stream->count++;
-	stream->words += words;
-	call->question = CLIENT_NO_QUESTION;
-	return STATUS_OK;
+	return stream->status;
 }
 
 void client_stream_flush(struct client_stream *stream)

@@ -25,6 +25,9 @@
  *    sent, without holes.
  *  - client_stream_finish waits until all are answered, answers the first failure, once, and leaves
  *    the stream as new.
+ *  - A call that may be refused before it reaches the service, because it carries capabilities or
+ *    is larger than CLIENT_STREAM_SURE_WORDS, is answered before another is sent: else those behind
+ *    it would arrive without it.
  *
  * Always true: the calls in flight are in the order in which they were sent, and each has a
  * question of the transport; none is in flight after finish has answered anything but
@@ -42,6 +45,9 @@
 
 #define CLIENT_STREAM_CALLS_MAX 32u
 
+/* Messages up to this length every service takes, by convention. */
+#define CLIENT_STREAM_SURE_WORDS 256u
+
 /* Bytes kept of what the service says about a failure: what fits into a stream call's answer. */
 #define CLIENT_STREAM_REASON_BYTES 112u
 STATIC_ASSERT(CLIENT_STREAM_REASON_BYTES == (CAPNP_REPLY_WORDS_STREAM - 2) * 8);
@@ -53,7 +59,7 @@ struct client_stream {
 	/* The caller's, to be changed at any time. */
 	uint32_t calls_max;   /* 0: CLIENT_STREAM_CALLS; at most CLIENT_STREAM_CALLS_MAX */
 	uint32_t words_max;   /* 0: CLIENT_STREAM_WORDS */
-	uint64_t deadline_ns; /* of each call sent from now on, absolute; 0: none */
+	uint64_t deadline_ns; /* absolute; 0: none. Of all calls: taken when none is in flight */
 
 	/* The functions' own. */
 	struct transport *transport; /* of the calls in flight */
@@ -61,6 +67,8 @@ struct client_stream {
 	uint32_t first;              /* place of the oldest */
 	uint32_t count;              /* in flight */
 	uint32_t words;              /* of their parameters */
+	uint64_t taken_deadline_ns;  /* theirs */
+	bool is_unsure;              /* the newest may have been refused */
 	struct client_stream_call {
 		uint32_t question;
 		uint32_t words;

@@ -51,4 +51,5 @@ HOST_TEST_rt-layout := lib/rt/layout_test.c lib/rt/layout.c lib/elf/elf.c
 # The runtime's own guest test: boots, launches itself in several roles, prints TAP.
 TEST_PROGRAMS += rt-test
 GUEST_TESTS   += rt:test-rt
-$(eval $(call program,rt-test,tests/rt/main.c tests/rt/peer.c))
+GEN_SCHEMAS   += tests/rt/flow.capnp
+$(eval $(call program,rt-test,$(addprefix tests/rt/,main.c peer.c stream_test.c flow_peer.c)))

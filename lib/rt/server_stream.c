@@ -16,9 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "capnp/stream.h"
 #include "rt/panic.h"
 #include "rt/server_internal.h"
 #include "rt/slots.h"
+
+STATIC_ASSERT(CLIENT_STREAM_SURE_WORDS <= SERVER_MESSAGE_WORDS);
 
 /* What a call that waits carries. */
 struct call_kept {
@@ -26,6 +29,7 @@ struct call_kept {
 	uint32_t words;
 	uint16_t method;
 	uint8_t cap_count;
+	bool is_stream;
 	struct capnp_cap_slot slots[SERVER_MESSAGE_CAPS];
 	uint64_t message[]; /* room for CAPNP_SCALARS_WORDS at least, see capnp/server.h */
 };
@@ -133,24 +137,6 @@ static void resume_when_free(struct server_object *object)
 	ring_set_ready(ring_self(), &call->operation, resume_ready);
 }
 
-static struct call_kept *params_keep(struct call *call, uint64_t interface_id, uint16_t method)
-{
-	struct capnp_message *params = call_params(call);
-	size_t bytes = MAX(params->count, CAPNP_SCALARS_WORDS) * sizeof(uint64_t);
-	struct call_kept *kept = calloc(1, sizeof(*kept) + bytes);
-
-	if (kept == NULL)
-		return NULL;
-	kept->interface_id = interface_id;
-	kept->method = method;
-	kept->words = params->count;
-	kept->cap_count = (uint8_t)params->cap_count;
-	memcpy(kept->slots, call->server->param_slots, params->cap_count * sizeof(kept->slots[0]));
-	memcpy(kept->message, params->words, params->count * sizeof(uint64_t));
-	params->cap_count = 0;
-	return kept;
-}
-
 static bool method_is_stream(const struct capnp_interface *interface, uint64_t id, uint16_t method)
 {
 	uint32_t i;
@@ -163,6 +149,26 @@ static bool method_is_stream(const struct capnp_interface *interface, uint64_t i
 	}
 	return method < interface->method_count &&
 			(interface->methods[method].flags & CAPNP_METHOD_STREAM) != 0;
+}
+
+static struct call_kept *params_keep(struct call *call, uint64_t interface_id, uint16_t method)
+{
+	struct capnp_message *params = call_params(call);
+	size_t bytes = MAX(params->count, CAPNP_SCALARS_WORDS) * sizeof(uint64_t);
+	struct call_kept *kept = calloc(1, sizeof(*kept) + bytes);
+
+	if (kept == NULL)
+		return NULL;
+	kept->interface_id = interface_id;
+	kept->method = method;
+	kept->words = params->count;
+	kept->cap_count = (uint8_t)params->cap_count;
+	kept->is_stream = method_is_stream(
+			server_object_class(object_of(call))->interface, interface_id, method);
+	memcpy(kept->slots, call->server->param_slots, params->cap_count * sizeof(kept->slots[0]));
+	memcpy(kept->message, params->words, params->count * sizeof(uint64_t));
+	params->cap_count = 0;
+	return kept;
 }
 
 /* A stream call that is refused room is one that failed. */
@@ -259,11 +265,26 @@ static void resume_ready(struct ring_operation *operation)
 	gate_adjust(object);
 }
 
+/* A stream call that will not run leaves a hole, so what waits behind it does not run either:
+ * whoever made it may have given up all of them, and be heard of one by one. */
+static void waiting_end_from(struct server_object *object, struct call *call)
+{
+	while (call != NULL) {
+		struct call *next = call->next_waiting;
+
+		waiting_end(object, call, STATUS_CANCELLED);
+		call = next;
+	}
+}
+
 void server_waiting_cancelled(struct call *call)
 {
 	struct server_object *object = object_of(call);
 
-	waiting_end(object, call, STATUS_CANCELLED);
+	if (call->kept->is_stream)
+		waiting_end_from(object, call);
+	else
+		waiting_end(object, call, STATUS_CANCELLED);
 	resume_when_free(object);
 	gate_adjust(object);
 }
@@ -308,7 +329,9 @@ void server_stream_answered(struct call *call, status_t status)
 
 	if (object->stream.running == call)
 		object->stream.running = NULL;
-	if (status != STATUS_OK && !call->cancelled)
+	if (call->cancelled)
+		waiting_end_from(object, object->stream.first);
+	else if (status != STATUS_OK)
 		stream_break(object, call, status);
 	resume_when_free(object);
 	gate_adjust(object);

@@ -22,7 +22,6 @@ static struct launch_authority authority;
 static struct boot_package_ref package;
 static struct console_ref console;
 static struct timer_ref timer;
-static struct client_ref endpoint;
 static struct counter_ref counter;
 static struct bank_ref bank;
 static struct process_handle_ref peer;
@@ -249,14 +248,13 @@ static void test_refused_launches(void)
 
 /* --- A server in another process ------------------------------------------------------------ */
 
-static status_t export_root(uint64_t tag, const struct capnp_interface *interface,
+status_t export_root(struct endpoint_ref at, uint64_t tag, const struct capnp_interface *interface,
 		struct client_ref *capability)
 {
 	struct launch_row rows[LAUNCH_ROWS_MAX];
 	uint32_t count = launch_rows(interface, rows, LAUNCH_ROWS_MAX);
 	struct endpoint_export_params_builder params;
-	struct endpoint_export_call call =
-			endpoint_export_begin((struct endpoint_ref){ endpoint }, &params);
+	struct endpoint_export_call call = endpoint_export_begin(at, &params);
 	struct capnp_list_builder list = endpoint_export_params_init_interfaces(params, count);
 	status_t status;
 	uint32_t i;
@@ -276,32 +274,44 @@ static status_t export_root(uint64_t tag, const struct capnp_interface *interfac
 	return status;
 }
 
-static void test_peer_starts(void)
+status_t launch_server(const char *role, struct endpoint_ref at, struct launch_result *result)
 {
 	static struct launch_row rows[3][LAUNCH_ROWS_MAX];
-	struct launch_grant grants[4];
-	struct launch_result result;
+	const struct launch_grant grants[] = {
+		{ .name = capnp_text("serve"),
+				.capability = rt_id(at.ref),
+				.rows = rows[0],
+				.row_count = launch_rows(
+						&endpoint_interface, rows[0], LAUNCH_ROWS_MAX) },
+		{ .name = capnp_text("console"),
+				.capability = rt_id(console.ref),
+				.rows = rows[1],
+				.row_count = launch_rows(
+						&console_interface, rows[1], LAUNCH_ROWS_MAX) },
+		{ .name = capnp_text("timer"),
+				.capability = rt_id(timer.ref),
+				.rows = rows[2],
+				.row_count = launch_rows(
+						&timer_interface, rows[2], LAUNCH_ROWS_MAX) },
+		{ .name = capnp_text("memory"), .own_memory = true },
+	};
+
+	return launch_program(PROGRAM, role, grants, ARRAY_LEN(grants), result);
+}
+
+static void test_peer_starts(void)
+{
+	struct launch_result result = { 0 };
 	struct endpoint_ref made = { 0 };
 	status_t status = object_factory_endpoint(authority.factory, SERVER_MESSAGE_WORDS,
 			SERVER_MESSAGE_CAPS, SERVER_CALLS, &made);
 
-	endpoint = made.ref;
 	if (status == STATUS_OK)
-		status = export_root(0, &counter_interface, &counter.ref);
+		status = export_root(made, 0, &counter_interface, &counter.ref);
 	if (status == STATUS_OK)
-		status = export_root(1, &bank_interface, &bank.ref);
-	grants[0] = (struct launch_grant){ .name = capnp_text("serve"),
-		.capability = rt_id(endpoint),
-		.rows = rows[0],
-		.row_count = launch_rows(&endpoint_interface, rows[0], LAUNCH_ROWS_MAX) };
-	grants[1] = (struct launch_grant){ .name = capnp_text("console"),
-		.capability = rt_id(console.ref), .rows = rows[1],
-		.row_count = launch_rows(&console_interface, rows[1], LAUNCH_ROWS_MAX) };
-	grants[2] = (struct launch_grant){ .name = capnp_text("memory"), .own_memory = true };
-	grants[3] = (struct launch_grant){ .name = capnp_text("timer"), .capability = rt_id(timer.ref),
-		.rows = rows[2], .row_count = launch_rows(&timer_interface, rows[2], LAUNCH_ROWS_MAX) };
+		status = export_root(made, 1, &bank_interface, &bank.ref);
 	if (status == STATUS_OK)
-		status = launch_program(PROGRAM, "peer", grants, 4, &result);
+		status = launch_server("peer", made, &result);
 	peer = result.process;
 	tap(status == STATUS_OK, "a server starts with its endpoint");
 }
@@ -626,6 +636,7 @@ static void run_tests(void)
 	test_loop();
 	test_watch_under_flood();
 	test_deaths();
+	test_streams();
 	rt_print("TAP 1..%d", tap_count);
 }
 
@@ -635,6 +646,8 @@ int main(int argc, char **argv)
 
 	if (strcmp(role, "peer") == 0)
 		return peer_main();
+	if (strcmp(role, "flow") == 0)
+		return flow_peer_main();
 	if (strcmp(role, "crash") == 0)
 		*(volatile int *)8 = 1;
 	if (strcmp(role, "overflow") == 0)

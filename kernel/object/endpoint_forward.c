@@ -120,10 +120,14 @@ status_t endpoint_forward(struct ring *ring, const struct ring_entry *entry, str
 				false, &transfer, detail);
 	if (status != STATUS_OK)
 		return status;
+	object_get(&endpoint->object);
 	status = forward_take(endpoint, id, &call);
 	if (status == STATUS_OK)
 		forward_start(ring, entry, export, call, transfer);
 	else
 		call_transfer_drop(transfer, &ring->process->caps);
+	/* Its place in service is the next one's. */
+	endpoint_pump(endpoint);
+	object_put(&endpoint->object);
 	return status;
 }

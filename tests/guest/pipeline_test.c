@@ -685,6 +685,51 @@ static void whoever_goes_ends_a_forwarded_call(void)
 	forward_close();
 }
 
+/* The place in service that a forward gives up, or finds abandoned, is the next one's. */
+static void a_forward_makes_room_for_who_waits(void)
+{
+	struct ring_completion base, next;
+	struct ring_entry entry;
+
+	REQUIRE(forward_open());
+	for (uint32_t gone = 0; gone < 2; gone++) {
+		uint32_t small = endpoint_sized(MESSAGE_WORDS, MESSAGE_CAPS, 1);
+		uint32_t busy = export_new(small, 3, false);
+
+		start(entry_call(busy, Q0));
+		start(entry_recv(small, Q0 + 5));
+		base = finish(Q0 + 5);
+		if (gone) {
+			CHECK_EQUAL(perform(entry_cancel(Q0)).status, STATUS_OK);
+			CHECK_EQUAL(finish(Q0).status, STATUS_CANCELLED);
+			start(entry_recv(small, Q0 + 5));
+			CHECK_EQUAL(finish(Q0 + 5).id, base.id);
+		}
+		start(entry_call(busy, Q0 + 2));
+		start(entry_recv(small, Q0 + 6));
+		CHECK(!is_done(Q0 + 6));
+		entry = entry_forward(base.id, second_export, Q0 + 1);
+		entry.deadline_ns = (uint64_t)small << 32 | base.id;
+		start(entry);
+		REQUIRE(is_done(Q0 + 6));
+		next = finish(Q0 + 6);
+		CHECK_EQUAL(next.detail, 3);
+		CHECK_EQUAL(perform(entry_return(small, next.id)).status, STATUS_OK);
+		CHECK_EQUAL(finish(Q0 + 2).status, STATUS_OK);
+		if (!gone) {
+			start(entry_recv(second_endpoint, Q0 + 6));
+			next = finish(Q0 + 6);
+			CHECK_EQUAL(perform(entry_return(second_endpoint, next.id)).status,
+					STATUS_OK);
+			CHECK_EQUAL(finish(Q0).status, STATUS_OK);
+		}
+		CHECK_EQUAL(finish(Q0 + 1).status, gone ? STATUS_GONE : STATUS_OK);
+		CHECK_EQUAL(release(busy), STATUS_OK);
+		CHECK_EQUAL(release(small), STATUS_OK);
+	}
+	forward_close();
+}
+
 static const struct test tests[] = {
 	{ "held calls start in order, before the base is seen",
 			held_calls_start_in_order_before_the_base_is_seen },
@@ -704,6 +749,7 @@ static const struct test tests[] = {
 	{ "forwards that are refused leave the call open",
 			forwards_that_are_refused_leave_the_call_open },
 	{ "whoever goes ends a forwarded call", whoever_goes_ends_a_forwarded_call },
+	{ "a forward makes room for who waits", a_forward_makes_room_for_who_waits },
 };
 
 TEST_LIST(pipeline_tests, tests);

@@ -78,8 +78,8 @@ void question_doom(struct mquestion *question, uint64_t statuses)
 	if (question->state == MQ_QUEUED || question->state == MQ_HELD) {
 		list_remove(&question->link);
 		question->state = MQ_RETURNING;
-		items_drop(question);
 	}
+	items_drop(question);
 	while (process->phase != MP_RUNNING && !list_empty(&question->held))
 		question_doom(QUESTION(question->held.next), statuses);
 	if (!list_empty(&question->held)) {
@@ -110,12 +110,40 @@ void service_free(struct mservice *service)
 	service->server = NULL;
 }
 
-/* As its caller's own deed: operation cancel, or the caller's end. */
-void question_cancel_in_model(struct mquestion *question)
+struct mquestion *forward_part(struct mquestion *question)
 {
+	struct mquestion *other = question->forward;
+
+	question->forward = NULL;
+	if (other)
+		other->forward = NULL;
+	return other;
+}
+
+void question_take_back(struct mquestion *question, uint64_t statuses)
+{
+	bool was_forwarded = question->state == MQ_FORWARDED;
+	struct mquestion *other = forward_part(question);
+
 	if (question->state == MQ_DELIVERED)
 		service_abandon(question);
-	question_doom(question, status_bit(STATUS_CANCELLED));
+	if (other) {
+		list_remove(&question->link);
+		question->state = MQ_RETURNING;
+		question_doom(other, status_bit(was_forwarded ? STATUS_GONE : STATUS_DISCONNECTED));
+	}
+	question_doom(question, statuses);
+}
+
+void pending_fail(struct mquestion *call)
+{
+	struct mquestion *forwarded = forward_part(call);
+
+	if (forwarded)
+		forwarded->state = MQ_RETURNING;
+	question_doom(call, status_bit(STATUS_DISCONNECTED));
+	if (forwarded)
+		question_doom(forwarded, status_bit(STATUS_DISCONNECTED));
 }
 
 /* --- Endpoints ----------------------------------------------------------------------------------
@@ -197,9 +225,10 @@ static struct mquestion *pending_that(
 	for (struct list *link = endpoint->pending.next; link != &endpoint->pending;
 			link = link->next) {
 		struct mquestion *call = QUESTION(link);
+		const struct mquestion *caller = call->forward ? call->forward : call;
 
 		if ((!stale_only || export_is_stale(call->export)) &&
-				(!fail_fast_only || (call->entry.flags & ENTRY_FAIL_FAST)))
+				(!fail_fast_only || (caller->entry.flags & ENTRY_FAIL_FAST)))
 			return call;
 	}
 	return NULL;
@@ -211,7 +240,7 @@ static void pending_doom(struct mobj *endpoint, bool stale_only, bool fail_fast_
 	struct mquestion *call;
 
 	while ((call = pending_that(endpoint, stale_only, fail_fast_only)))
-		question_doom(call, status_bit(STATUS_DISCONNECTED));
+		pending_fail(call);
 }
 
 void endpoint_end_incarnation(struct mobj *endpoint)
@@ -336,7 +365,7 @@ void process_end_in_model(struct mproc *process)
 	model.unsettled = true;
 	for (uint32_t i = 0; i < RING_QUESTIONS; i++) {
 		if (process->q[i].state > MQ_KEPT)
-			question_cancel_in_model(&process->q[i]);
+			question_take_back(&process->q[i], status_bit(STATUS_CANCELLED));
 		process->q[i].state = MQ_FREE;
 	}
 }
@@ -400,9 +429,7 @@ void questions_end_revoked(void)
 
 			if (!hangs_on_revoked(question))
 				continue;
-			if (question->state == MQ_DELIVERED)
-				service_abandon(question);
-			question_doom(question,
+			question_take_back(question,
 					status_bit(question->state == MQ_DEATH
 									? STATUS_OK
 									: STATUS_DISCONNECTED));
@@ -473,18 +500,20 @@ void items_arrive(struct mproc *receiver, const uint64_t *records, struct mitem 
 	}
 }
 
-static void call_compare(const struct mquestion *call, const struct recv_header *header,
-		const struct ring_completion *completion, const uint64_t *message)
+/* `call` was sent, or forwarded by who sent `sent`. */
+static void call_compare(const struct mquestion *call, const struct mquestion *sent,
+		const struct recv_header *header, const struct ring_completion *completion,
+		const uint64_t *message)
 {
-	const struct ring_entry *entry = &call->entry;
+	const struct ring_entry *entry = &sent->entry;
 	struct recv_header wanted = { .kind = RECV_KIND_CALL,
 		.method = entry->method,
 		.cap_count = entry->cap_count,
 		.tag = call->export->tag,
 		.interface = entry->interface,
-		.sequence = entry->deadline_ns,
-		.reply_words = entry->reply_words,
-		.reply_caps = entry->reply_caps };
+		.sequence = call->entry.deadline_ns,
+		.reply_words = call->entry.reply_words,
+		.reply_caps = call->entry.reply_caps };
 
 	MODEL_ASSERT(header->kind == wanted.kind && header->method == wanted.method &&
 					header->cap_count == wanted.cap_count &&
@@ -498,7 +527,7 @@ static void call_compare(const struct mquestion *call, const struct recv_header 
 					completion->cap_count == entry->cap_count &&
 					completion->detail == call->export->tag,
 			"the completion of a receive is not what was sent");
-	for (uint32_t i = 0; call->patterned && i < MIN(entry->msg_words, ACTOR_PARAM_WORDS); i++)
+	for (uint32_t i = 0; sent->patterned && i < MIN(entry->msg_words, ACTOR_PARAM_WORDS); i++)
 		MODEL_ASSERT(message[i] == actor_word(entry->user_data, i),
 				"word %u of a call came over changed", i);
 }
@@ -526,28 +555,30 @@ bool deliver_call(struct mquestion *receiver, const struct mevent *event)
 	uint32_t slot = completion->id & ((1u << SERVICE_SLOT_BITS) - 1);
 	struct mservice *service = &endpoint->services[slot];
 	struct mquestion *call = event->call;
+	struct mquestion *sent = call->state == MQ_FORWARDED ? call->forward : call;
 
 	if (slot == 0 || slot > endpoint->calls || service->state != SERVICE_FREE ||
 			service->generation != completion->id >> SERVICE_SLOT_BITS)
 		return false;
-	if (call->state != MQ_QUEUED || call->object != endpoint ||
-			!is_first_of_its_program(endpoint, call))
+	if (sent->state != MQ_QUEUED || sent->object != endpoint ||
+			!is_first_of_its_program(endpoint, sent) || carries_revoked(sent))
 		return false;
-	for (uint32_t i = 0; i < call->item_count; i++) {
-		if (call->items[i].object && call->items[i].grant->revoked)
-			return false;
-	}
-	call_compare(call, header, completion, message);
-	list_remove(&call->link);
+	call_compare(call, sent, header, completion, message);
+	list_remove(&sent->link);
 	call->state = MQ_DELIVERED;
 	model.delivered++;
 	call->service = slot;
 	*service = (struct mservice){ SERVICE_ACTIVE, service->generation, false, call, process,
 		endpoint->incarnation };
 	question_end(receiver);
-	items_arrive(process, records, call->items, call->item_count, endpoint, call->process->id);
-	items_leave(call->process, call->items, call->item_count);
-	call->item_count = 0;
+	items_arrive(process, records, sent->items, sent->item_count, endpoint, sent->process->id);
+	items_leave(sent->process, sent->items, sent->item_count);
+	sent->item_count = 0;
+	if (forward_part(call)) {
+		model.forwarded++;
+		sent->state = MQ_RETURNING;
+		question_doom(sent, status_bit(STATUS_OK));
+	}
 	return true;
 }
 

@@ -117,12 +117,22 @@ static struct mcap *target_find(struct played *played)
 	return status == STATUS_OK ? cap : NULL;
 }
 
+/* The endpoint whose receive side this is, or NULL with the refusal noted. */
+static struct mobj *endpoint_named(struct played *played, uint32_t id)
+{
+	struct mcap *cap;
+	status_t status = mcap_lookup(played->process, id, &cap);
+
+	refuse_if(played, status != STATUS_OK, status);
+	if (status != STATUS_OK)
+		return NULL;
+	refuse_if(played, cap->object->type != M_ENDPOINT, STATUS_UNIMPLEMENTED);
+	return cap->object->type == M_ENDPOINT ? cap->object : NULL;
+}
+
 static struct mobj *endpoint_find(struct played *played)
 {
-	struct mcap *cap = target_find(played);
-
-	refuse_if(played, cap && cap->object->type != M_ENDPOINT, STATUS_UNIMPLEMENTED);
-	return cap && cap->object->type == M_ENDPOINT ? cap->object : NULL;
+	return endpoint_named(played, played->entry->target);
 }
 
 static void question_check(struct played *played)
@@ -182,6 +192,7 @@ struct mquestion *question_start(struct played *played, enum mstate state, struc
 	question->export = NULL;
 	question->grant = NULL;
 	question->item_count = 0;
+	question->forward = NULL;
 	question->arrival = ++model.arrivals;
 	question->reserved = played->entry->reply_caps;
 	mledger_charge(process->ledger, RESOURCE_CLASS_SLOTS, question->reserved);
@@ -306,7 +317,8 @@ static bool would_deadlock(const struct mproc *caller, const struct mobj *endpoi
 			return true;
 		if (!server->sync ||
 				(server->sync->state != MQ_QUEUED &&
-						server->sync->state != MQ_DELIVERED))
+						server->sync->state != MQ_DELIVERED &&
+						server->sync->state != MQ_FORWARDED))
 			return false;
 		endpoint = server->sync->object;
 	}
@@ -322,23 +334,34 @@ static bool endpoint_is_full(const struct mobj *endpoint)
 	return true;
 }
 
-void export_check(struct played *played, const struct mobj *export)
+/* What the service refuses of a call by `caller` with these flags. */
+static void caller_check(struct played *played, const struct mproc *caller, uint8_t flags,
+		const struct mobj *export)
+{
+	const struct mobj *endpoint = export->endpoint;
+	bool fail_fast = flags & ENTRY_FAIL_FAST;
+
+	refuse_if(played, export_is_stale(export) || (fail_fast && !endpoint->server),
+			STATUS_DISCONNECTED);
+	refuse_if(played, fail_fast && endpoint_is_full(endpoint), STATUS_OVERLOADED);
+	refuse_if(played, (flags & ENTRY_SYNC) && would_deadlock(caller, endpoint),
+			STATUS_WOULD_DEADLOCK);
+}
+
+static void message_fits_check(struct played *played, const struct mobj *endpoint)
 {
 	const struct ring_entry *entry = played->entry;
-	const struct mobj *endpoint = export->endpoint;
 
 	refuse_if(played,
 			entry->msg_words > endpoint->message_words ||
 					entry->cap_count > endpoint->capabilities,
 			STATUS_TOO_LARGE);
-	refuse_if(played,
-			export_is_stale(export) ||
-					((entry->flags & ENTRY_FAIL_FAST) && !endpoint->server),
-			STATUS_DISCONNECTED);
-	refuse_if(played, (entry->flags & ENTRY_FAIL_FAST) && endpoint_is_full(endpoint),
-			STATUS_OVERLOADED);
-	refuse_if(played, played->sync && would_deadlock(played->process, endpoint),
-			STATUS_WOULD_DEADLOCK);
+}
+
+void export_check(struct played *played, const struct mobj *export)
+{
+	message_fits_check(played, export->endpoint);
+	caller_check(played, played->process, played->entry->flags, export);
 }
 
 void call_wait(struct mquestion *call, struct mobj *export, bool patterned)
@@ -695,6 +718,56 @@ static void play_return(struct played *played)
 	mobj_put(endpoint);
 }
 
+/* The call goes on to where the export is served; in its place waits the forwarder's question. */
+static void forward_start(struct mquestion *forwarder, struct mquestion *call, struct mobj *export,
+		bool patterned)
+{
+	struct mobj *before = call->export;
+
+	call_wait(forwarder, export, patterned);
+	forwarder->forward = call;
+	call->forward = forwarder;
+	call->state = MQ_FORWARDED;
+	call->object = export->endpoint;
+	call->export = export;
+	mobj_hold(export);
+	mobj_unhold(before);
+}
+
+static void play_forward(struct played *played)
+{
+	const struct ring_entry *entry = played->entry;
+	struct mobj *endpoint = endpoint_named(played, (uint32_t)(entry->deadline_ns >> 32));
+	struct mservice *service =
+			endpoint ? service_find(endpoint, (uint32_t)entry->deadline_ns) : NULL;
+	struct mquestion *call = service ? service->call : NULL, *forwarder;
+	struct mcap *target = target_find(played);
+	bool is_export = target && target->object->type == M_EXPORT;
+
+	question_check(played);
+	message_span_check(played);
+	refuse_if(played, target && !mfacet_has_method(target->facet, entry->interface, entry->method),
+			STATUS_UNIMPLEMENTED);
+	refuse_if(played, target && !is_export, STATUS_UNIMPLEMENTED);
+	refuse_if(played, endpoint && !call, STATUS_GONE);
+	if (is_export)
+		message_fits_check(played, target->object->endpoint);
+	if (is_export && call)
+		caller_check(played, call->process, call->entry.flags, target->object);
+	/* Who tries to forward what was cancelled has heard of it. */
+	if (service && !call && played->found && played->outcome.status == STATUS_GONE)
+		service_free(service);
+	forwarder = call_start(played, MQ_QUEUED);
+	if (!forwarder)
+		return;
+	service_free(service);
+	forward_start(forwarder, call, target->object,
+			entry->msg_off < actor_wild_off(played->process->actor) &&
+					entry->msg_words &&
+					played->sent->message[0] == entry->user_data);
+	settle();
+}
+
 static void play_release(struct played *played)
 {
 	struct mcap *cap = mcap_find(played->process, played->entry->target);
@@ -742,7 +815,7 @@ static void play_cancel(struct played *played)
 			STATUS_GONE);
 	if (!played_accepted(played))
 		return;
-	question_cancel_in_model(&played->process->q[number]);
+	question_take_back(&played->process->q[number], status_bit(STATUS_CANCELLED));
 	(void)played_end(played);
 }
 
@@ -866,8 +939,14 @@ static const struct {
 					SPAN_MESSAGE,
 					SPAN_REPLY,
 					.question = UINT16_MAX } },
-	[CAP_OP_FORWARD] = { play_unimplemented,
-			{ .flags = UINT8_MAX, .method = UINT16_MAX, .target = UINT32_MAX } },
+	[CAP_OP_FORWARD] = { play_forward,
+			{ .flags = ENTRY_SYNC | ENTRY_QUIET,
+					.method = UINT16_MAX,
+					.target = UINT32_MAX,
+					.interface = UINT64_MAX,
+					.deadline_ns = UINT64_MAX,
+					SPAN_MESSAGE,
+					.question = UINT16_MAX } },
 	[CAP_OP_RELEASE] = { play_release,
 			{ .flags = ENTRY_SYNC | ENTRY_QUIET, .target = UINT32_MAX } },
 	[CAP_OP_COPY] = { play_copy, { .flags = ENTRY_SYNC, .target = UINT32_MAX } },

@@ -298,8 +298,8 @@ static void table_print(void)
 		}
 		printf("\n");
 	}
-	printf("# %lu calls delivered, %lu answered, %lu events, %lu held, of them %lu started\n", model.delivered, model.answered,
-			model.events, model.held, model.started);
+	printf("# %lu calls delivered, %lu answered, %lu events, %lu forwarded, %lu held, of them %lu started\n",
+			model.delivered, model.answered, model.events, model.forwarded, model.held, model.started);
 }
 
 int main(int argc, char **argv)

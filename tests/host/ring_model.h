@@ -140,9 +140,20 @@ uint32_t mgrant_revoke(struct mgrant *root, bool self);
 
 /* --- Questions and processes -------------------------------------------------------------------- */
 
-/* KEPT: answered, and its answer can be named. HELD: waits for the answer to another. RETURNING: its outcome is known, but calls on
- * its answer start first. */
-enum mstate { MQ_FREE, MQ_KEPT, MQ_HELD, MQ_RETURNING, MQ_QUEUED, MQ_DELIVERED, MQ_RECV, MQ_BITS, MQ_DEATH, MQ_SLEEP, MQ_PROCESS };
+enum mstate {
+	MQ_FREE,
+	MQ_KEPT,           /* answered, and its answer can be named */
+	MQ_HELD,           /* waits for the answer to another */
+	MQ_RETURNING,      /* its outcome is known, but other things come first */
+	MQ_FORWARDED,      /* who forwarded it waits, QUEUED, in its place */
+	MQ_QUEUED,
+	MQ_DELIVERED,
+	MQ_RECV,
+	MQ_BITS,
+	MQ_DEATH,
+	MQ_SLEEP,
+	MQ_PROCESS,
+};
 
 struct mitem {
 	struct mobj         *object;      /* NULL: the null capability */
@@ -174,6 +185,7 @@ struct mquestion {
 	struct list       link;           /* receivers or pending of the endpoint, or held by another question */
 	struct list       held;           /* calls on its answer */
 	struct mquestion *next_settling;  /* RETURNING */
+	struct mquestion *forward;        /* of a FORWARDED call that of who forwarded it, and of that the call */
 	struct ring_completion answer;    /* KEPT and RETURNING */
 	struct mexpected due;             /* RETURNING */
 	struct mobj      *object;         /* where it waits, a reference; a call's is its endpoint, without one */
@@ -266,6 +278,7 @@ struct model {
 	uint64_t        course;           /* a hash of every completion, in the order in which they were accounted for */
 	uint64_t        outcomes[17][64]; /* refusals by operation (16: others) and status + 32; STATUS_OK: accepted */
 	uint64_t        delivered, answered, events;
+	uint64_t        forwarded;        /* and delivered */
 	uint64_t        held, started;    /* calls on answers to come, and those of them that came to an object */
 	struct mevent   journal[MODEL_EVENTS];
 	uint32_t        journal_count;

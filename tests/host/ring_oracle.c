@@ -57,19 +57,6 @@ static bool carries_last_hold(const struct mquestion *call)
 	return false;
 }
 
-/* A call that waits fails if a capability which it carries was revoked. */
-static bool queued_call_completes(struct mquestion *call, const struct ring_completion *completion)
-{
-	if (completion->status != STATUS_DISCONNECTED || !carries_revoked(call) ||
-			!list_empty(&call->held))
-		return false;
-	list_remove(&call->link);
-	call->state = MQ_RETURNING;
-	items_drop(call);
-	question_end(call);
-	return true;
-}
-
 static bool bits_complete(struct mquestion *question, const struct ring_completion *completion)
 {
 	uint64_t taken = question->object->bits & question->entry.interface;
@@ -125,8 +112,6 @@ static bool question_completes(struct mquestion *question, const struct mevent *
 	switch (question->state) {
 	case MQ_RECV:
 		return receive_completes(question, event);
-	case MQ_QUEUED:
-		return queued_call_completes(question, completion);
 	case MQ_BITS:
 		return bits_complete(question, completion);
 	default:
@@ -217,13 +202,12 @@ static bool settle_pass(void)
 	return any;
 }
 
-/* Something that the call carries was revoked: it drops the rest first. If that is the last of an
- * endpoint, the callers there complete before the call does, as do calls on its answer. */
+/* Something that the waiting call carries was revoked: it drops the rest of it first. If that is the last of an endpoint,
+ * the callers there complete before the call does, as do calls on its answer. */
 static bool fails_with_revoked(const struct mquestion *call, const struct mevent *event)
 {
 	return call->state == MQ_QUEUED && event->completion.status == STATUS_DISCONNECTED &&
-			carries_revoked(call) &&
-			(carries_last_hold(call) || !list_empty(&call->held));
+			carries_revoked(call);
 }
 
 /* Its deadline has ended the call, and brought about what stands before its completion. */
@@ -241,25 +225,29 @@ static bool has_come_for_others(const struct mquestion *call, const struct meven
 	return !list_empty(&call->held) && wait_is_met(call, &event->completion);
 }
 
-/* Questions whose end shows in others before it shows in themselves. True: there was one, and its
- * effect is there. */
+/* What time or revocation ends, and what others waited for, shows in others before it shows in itself. True: there is one
+ * among the events that are not understood yet, and its effect is there now. */
 static bool settle_ahead(void)
 {
+	bool first = true;
+
 	for (uint32_t i = 0; i < model.journal_count && model.journal[i].step <= model.step; i++) {
 		const struct mevent *event = &model.journal[i];
-		struct mquestion *question = event->taken || event->process->phase != MP_RUNNING
-				? NULL
-				: question_of(event);
+		struct mquestion *question;
 
-		if (!question ||
-				!(fails_with_revoked(question, event) ||
-						is_too_late(question, event) ||
-						has_come_for_others(question, event)))
+		if (event->taken || event->process->phase != MP_RUNNING)
 			continue;
-		if (question->state == MQ_DELIVERED)
-			service_abandon(question);
-		question_doom(question, status_bit(event->completion.status));
-		return true;
+		question = question_of(event);
+		if (question && fails_with_revoked(question, event) &&
+				(first || carries_last_hold(question) || !list_empty(&question->held))) {
+			pending_fail(question);
+			return true;
+		}
+		if (question && (is_too_late(question, event) || has_come_for_others(question, event))) {
+			question_take_back(question, status_bit(event->completion.status));
+			return true;
+		}
+		first = false;
 	}
 	return false;
 }

@@ -106,7 +106,12 @@ void expect(const struct mquestion *question, const struct mexpected *due);
 bool carries_revoked(const struct mquestion *call);
 void service_free(struct mservice *service);
 void service_abandon(struct mquestion *call);
-void question_cancel_in_model(struct mquestion *question);
+/* It is taken back, by its own process' deed or because its time is over. */
+void question_take_back(struct mquestion *question, uint64_t statuses);
+/* A waiting call fails, and with it one that was forwarded. */
+void pending_fail(struct mquestion *call);
+/* The other one of a call and who forwarded it, from now on apart; NULL: it is no such. */
+struct mquestion *forward_part(struct mquestion *question);
 bool export_is_stale(const struct mobj *export);
 void export_retire(struct mobj *export);
 void endpoint_set_server(struct mobj *endpoint, struct mproc *server);

@@ -404,6 +404,33 @@ static bool fill_return(struct actor *actor, struct fill *fill)
 	return true;
 }
 
+/* A call that the actor has in service goes on to another. */
+static bool fill_forward(struct actor *actor, struct fill *fill)
+{
+	uint32_t index;
+	bool narrow;
+
+	if (actor->call_count == 0)
+		return false;
+	index = actor_below(actor, actor->call_count);
+	fill->entry.target = actor_target(actor, KIND(EXPORT) | KIND(EXPORT_NARROW));
+	if (!fill->entry.target || !actor_block_take(actor, fill))
+		return false;
+	narrow = actor_kind_of_id(actor, fill->entry.target) == KIND_EXPORT_NARROW;
+	fill->entry.interface = narrow ? ACTOR_ANCESTOR : ACTOR_INTERFACE;
+	fill->entry.method = (uint16_t)(narrow ? 0 : actor_below(actor, ACTOR_METHODS));
+	fill->entry.deadline_ns = actor->calls[index].id | (uint64_t)actor->calls[index].endpoint << 32;
+	if (!actor_one_in(actor, 8))
+		actor->calls[index] = actor->calls[--actor->call_count];
+	fill->patterned = true;
+	fill->entry.msg_words = (uint16_t)actor_below(actor, 5);
+	fill->entry.msg_off = fill->entry.msg_words ? fill->message_off : 0;
+	if (!actor_one_in(actor, 3))
+		descriptors_add(actor, fill, 2);
+	fill->may_sleep = true;
+	return true;
+}
+
 static bool fill_release(struct actor *actor, struct fill *fill)
 {
 	fill->entry.target = actor_one_in(actor, 24) && !actor->quiet ? wrong_id(actor) : actor_pick(actor, ANY_KIND, false);
@@ -562,6 +589,7 @@ static const struct actor_op {
 	{ "call", CAP_OP_CALL, 220, fill_call },
 	{ "recv", CAP_OP_RECV, 160, fill_recv },
 	{ "return", CAP_OP_RETURN, 240, fill_return },
+	{ "forward", CAP_OP_FORWARD, 60, fill_forward },
 	{ "release", CAP_OP_RELEASE, 50, fill_release },
 	{ "release, having many", CAP_OP_RELEASE, 400, fill_release_many },
 	{ "copy", CAP_OP_COPY, 20, fill_copy },
@@ -736,8 +764,9 @@ static void leave_out(const struct actor *actor, struct ring_entry *entry)
 {
 	if (entry->caps_off >= actor_wild_off(actor) && names_answers(actor, entry))
 		entry->caps_off = 1;
+	/* Its completion says that the message need not stay. */
 	if (entry->op == CAP_OP_FORWARD)
-		entry->op = CAP_OP_NOP;
+		entry->flags &= (uint8_t)~ENTRY_QUIET;
 	if (entry->op == CAP_OP_WAIT)
 		entry->flags &= (uint8_t)~ENTRY_MULTISHOT;
 	if (entry->op == CAP_OP_CALL) {

@@ -841,10 +841,10 @@ static void play_wait(struct played *played)
 	struct mcap *cap;
 	status_t status = mcap_lookup(played->process, entry->target, &cap);
 
-	if (entry->flags & ENTRY_MULTISHOT) {
-		play_unimplemented(played);
-		return;
-	}
+	refuse_if(played,
+			(entry->flags & ENTRY_MULTISHOT) &&
+					(entry->flags & (ENTRY_DEATH | ENTRY_SYNC)),
+			STATUS_BAD_ENTRY);
 	question_check(played);
 	refuse_if(played, death && entry->interface, STATUS_BAD_ENTRY);
 	if (status == STATUS_DISCONNECTED && death && !played->refusals) {

@@ -279,6 +279,7 @@ struct model {
 	uint64_t        outcomes[17][64]; /* refusals by operation (16: others) and status + 32; STATUS_OK: accepted */
 	uint64_t        delivered, answered, events;
 	uint64_t        forwarded;        /* and delivered */
+	uint64_t        reported;         /* by waits that go on */
 	uint64_t        held, started;    /* calls on answers to come, and those of them that came to an object */
 	struct mevent   journal[MODEL_EVENTS];
 	uint32_t        journal_count;

@@ -57,9 +57,16 @@ static bool carries_last_hold(const struct mquestion *call)
 	return false;
 }
 
+/* Whether its ring has room for one completion more than those that are owed. */
+static bool has_credit(const struct mproc *process)
+{
+	return process->in_flight + (process->cq_seen - process->cq_head) < RING_CQ_ENTRIES;
+}
+
 static bool bits_complete(struct mquestion *question, const struct ring_completion *completion)
 {
 	uint64_t taken = question->object->bits & question->entry.interface;
+	bool goes_on;
 
 	if (revoked(question) && completion->status == STATUS_DISCONNECTED) {
 		question_end(question);
@@ -83,7 +90,15 @@ static bool bits_complete(struct mquestion *question, const struct ring_completi
 	MODEL_ASSERT(completion->detail == taken, "bits 0x%lx were taken, not 0x%lx",
 			completion->detail, taken);
 	question->object->bits &= ~taken;
-	question_end(question);
+	goes_on = (question->entry.flags & ENTRY_MULTISHOT) && has_credit(question->process);
+	MODEL_ASSERT(completion->flags == (goes_on ? COMPLETION_MORE : 0),
+			"a wait %s on", goes_on ? "does not go" : "goes");
+	if (!goes_on) {
+		question_end(question);
+		return true;
+	}
+	model.reported++;
+	question->arrival = ++model.arrivals;      /* others that want the same bits come first now */
 	return true;
 }
 
@@ -289,11 +304,6 @@ void oracle_before(struct mproc *process, struct actor_enter enter)
 	process->refused_enter = enter.flags != 0 || enter.min_complete > RING_CQ_ENTRIES;
 	process->min_complete = enter.min_complete;
 	process->deadline_ns = enter.deadline_ns;
-}
-
-static bool has_credit(const struct mproc *process)
-{
-	return process->in_flight + (process->cq_seen - process->cq_head) < RING_CQ_ENTRIES;
 }
 
 /* The processes that the kernel took apart meanwhile. */

@@ -188,6 +188,8 @@ static void completed(struct actor *actor, const struct ring_completion *complet
 
 	if (!block || !block->busy || block->kept || block->user_data != completion->user_data)
 		return;
+	if (completion->flags & COMPLETION_MORE)
+		return;
 	block->kept = block->entry.op == CAP_OP_CALL && (block->entry.flags & ENTRY_KEEP);
 	block->busy = block->kept;
 	names_target = block->entry.cap_count == 0 && !(block->entry.flags & ENTRY_PIPELINED);
@@ -532,6 +534,7 @@ static bool fill_wait(struct actor *actor, struct fill *fill)
 {
 	fill->entry.target = actor_target(actor, KIND(NOTIFICATION));
 	fill->entry.interface = actor_below(actor, 16);
+	fill->entry.flags = actor_one_in(actor, 4) ? ENTRY_MULTISHOT : 0;
 	fill->may_sleep = true;
 	return fill->entry.target && actor_block_take(actor, fill);
 }
@@ -767,8 +770,6 @@ static void leave_out(const struct actor *actor, struct ring_entry *entry)
 	/* Its completion says that the message need not stay. */
 	if (entry->op == CAP_OP_FORWARD)
 		entry->flags &= (uint8_t)~ENTRY_QUIET;
-	if (entry->op == CAP_OP_WAIT)
-		entry->flags &= (uint8_t)~ENTRY_MULTISHOT;
 	if (entry->op == CAP_OP_CALL) {
 		if ((entry->flags & ENTRY_PIPELINED) && !may_be_held(entry))
 			entry->interface = ACTOR_INTERFACE;
@@ -880,6 +881,7 @@ struct actor_enter actor_turn(struct actor *actor, uint64_t now_ns)
 		if (!actor->sleeps)
 			fill.entry.flags &= (uint8_t)~ENTRY_SYNC;
 		if (actor->batch_count + 1 == wanted && wants_sync(actor, &fill, nonsense) &&
+				(fill.entry.op != CAP_OP_WAIT || !(fill.entry.flags & ENTRY_MULTISHOT)) &&
 				(fill.entry.op != CAP_OP_RETURN || (fill.entry.flags & ENTRY_REARM))) {
 			fill.entry.flags |= ENTRY_SYNC;
 			sync = true;

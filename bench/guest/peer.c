@@ -52,10 +52,24 @@ static status_t target_list(void *self, struct call *call,
 	return STATUS_OK;
 }
 
+static status_t target_put(void *self, struct call *call, struct bench_target_put_params_reader in)
+{
+	uint64_t wrong = bench_target_put_params_get_a(in) ^ 1;
+
+	wrong |= bench_target_put_params_get_b(in) ^ 2;
+	wrong |= bench_target_put_params_get_c(in) ^ 3;
+	wrong |= bench_target_put_params_get_d(in) ^ 4;
+	wrong |= bench_target_put_params_get_e(in) ^ 5;
+	wrong |= bench_target_put_params_get_f(in) ^ 6;
+	wrong |= bench_target_put_params_get_g(in) ^ 7;
+	return wrong == 0 ? STATUS_OK : STATUS_INVALID_ARGUMENT;
+}
+
 static const struct bench_target_server target_handlers = {
 	.nothing = target_nothing,
 	.seven = target_seven,
 	.list = target_list,
+	.put = target_put,
 };
 SERVER_CLASS(target_class, bench_target, target_handlers, NULL);
 

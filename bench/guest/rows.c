@@ -168,6 +168,16 @@ static bool call_960(uint32_t count)
 	return sum == rounds * (LIST_VALUES * (LIST_VALUES + 1) / 2);
 }
 
+static bool stream_64(uint32_t count)
+{
+	struct client_stream stream = { 0 };
+	status_t worst = STATUS_OK;
+
+	while (count-- > 0)
+		worst |= bench_target_put_stream(target, &stream, 1, 2, 3, 4, 5, 6, 7);
+	return worst == STATUS_OK && client_stream_finish(&stream, 0) == STATUS_OK;
+}
+
 /* Signals and waits in one enter; so does the other side. */
 static bool signal_pingpong(uint32_t count)
 {
@@ -349,6 +359,7 @@ uint32_t rows_prepare(const struct row **rows)
 		{ "call_empty", 100, 1, call_empty, true },
 		{ "call_64", 100, 1, call_64, true },
 		{ "call_960", 50, 1, call_960, true },
+		{ "stream_64", 160, 1, stream_64, true },
 		{ "signal", 100, 1, signal, true },
 		{ "signal_pingpong", 100, 1, signal_pingpong, true },
 		{ "cap_copy_release", 100, 1, cap_copy_release, true },

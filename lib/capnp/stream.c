@@ -74,17 +74,23 @@ static bool has_room(const struct client_stream *stream, uint32_t words)
 			stream->words < words_max && words <= words_max - stream->words;
 }
 
-/* Waits for room: for all of it where nothing may be sent behind the newest call. */
+/* Waits for room: for all of it where nothing may be sent behind the newest call. Answers are looked
+ * at when room is wanted, and then all that are there. */
 static void wait_for_room(struct client_stream *stream, uint32_t words)
 {
+	if (likely(has_room(stream, words)))
+		return;
 	take_answered(stream);
-	while (stream->status == STATUS_OK && !has_room(stream, words))
+	while (stream->status == STATUS_OK && !has_room(stream, words)) {
 		take_oldest(stream);
+		take_answered(stream);
+	}
 }
 
 bool client_stream_has_room(struct client_stream *stream, uint32_t params_words)
 {
-	take_answered(stream);
+	if (!has_room(stream, params_words))
+		take_answered(stream);
 	return has_room(stream, params_words);
 }
 
@@ -128,7 +134,10 @@ static void send_last(struct client_stream *stream, struct client_call *call)
 {
 	const struct capnp_builder *params = client_params(call);
 
-	client_send(call);
+	call->status = params->status;
+	if (likely(call->status == STATUS_OK))
+		call->status = call->transport->ops->send(
+				call->transport, call->question, call->deadline_ns);
 	if (unlikely(call->status != STATUS_OK))
 		return;
 	stream->transport = call->transport;

@@ -237,6 +237,7 @@ static status_t hold(struct ring *ring, const struct ring_entry *entry, struct q
 	*call = question_begin(ring, entry, QUESTION_HELD, NULL);
 	(*call)->transfer = transfer;
 	spin_lock(&ring->lock);
+	(*call)->turn = ring->turns++;
 	names_count(*call, true);
 	spin_unlock(&ring->lock);
 	return STATUS_OK;
@@ -247,6 +248,21 @@ static void hold_in(struct list *list, struct question *call)
 	spin_lock(&call->ring->lock);
 	list_append(list, &call->link);
 	spin_unlock(&call->ring->lock);
+}
+
+/* Its target is known: the call takes its place among those that stall. */
+static void stall(struct question *call)
+{
+	struct ring *ring = call->ring;
+	struct list *after;
+
+	spin_lock(&ring->lock);
+	for (after = ring->stalled.prev; after != &ring->stalled; after = after->prev) {
+		if ((int32_t)(container_of(after, struct question, link)->turn - call->turn) < 0)
+			break;
+	}
+	list_prepend(after, &call->link);
+	spin_unlock(&ring->lock);
 }
 
 status_t pipeline_target(struct ring *ring, const struct ring_entry *entry, uint32_t *id, bool *held, uint64_t *detail)
@@ -306,7 +322,7 @@ void pipeline_stall(struct ring *ring, const struct ring_entry *entry, uint32_t 
 		return;
 	}
 	question_retarget(call, id);
-	hold_in(&ring->stalled, call);
+	stall(call);
 	pipeline_run(ring);
 }
 
@@ -344,7 +360,7 @@ static bool is_first(const struct question *call)
 	return true;
 }
 
-/* Takes the first stalled call that can start out of its list; NULL: none, or all of them are about to be cancelled. */
+/* Takes the first stalled call that can start out of its list; NULL: none, or they are about to be cancelled. */
 static struct question *stalled_take(struct ring *ring)
 {
 	struct question *call = NULL;
@@ -397,7 +413,7 @@ static void held_aim(struct question *call, const struct question *base)
 		return;
 	}
 	question_retarget(call, id);
-	hold_in(&call->ring->stalled, call);
+	stall(call);
 }
 
 static void settled(struct question *question)
@@ -418,14 +434,15 @@ static void settle_question(struct cpu *cpu, struct question *question)
 
 	if (question->named)
 		items_settle(question);
-	call = stalled_take(question->ring);
-	if (call) {
-		stalled_start(call);
-		return;
-	}
 	call = held_take(question);
 	if (call) {
 		held_aim(call, question);
+		return;
+	}
+	/* All that waited for this answer, as a target or an argument, start in the order in which they were submitted. */
+	call = stalled_take(question->ring);
+	if (call) {
+		stalled_start(call);
 		return;
 	}
 	cpu->settling = question->next_settling;

@@ -86,7 +86,10 @@ struct question {
 	bool             leads;         /* o: QUEUED, with `link` in the endpoint's pending list and not behind another */
 	uint16_t         named;         /* r: how many capabilities that held calls carry will be in its answer */
 	uint32_t         service;       /* o, slot in the endpoint while DELIVERED */
-	uint32_t         incarnation;   /* I, of the endpoint when a recv was armed */
+	union {
+		uint32_t incarnation;   /* I, of the endpoint when a recv was armed */
+		uint32_t turn;          /* I, of a HELD call: the order in which the ring's were submitted, modulo 2^32 */
+	};
 	union {
 		struct question *forward;       /* o, of a FORWARDED call: the forwarder's question, and of that: the call */
 		struct question *next_settling; /* RETURNING: the next in the processor's list */
@@ -117,7 +120,8 @@ struct ring {
 	uint32_t            cq_head_seen;   /* r, the program's index as last believed; but see ring_glance */
 	uint32_t            in_flight;      /* r, accepted, not completed, without SYNC */
 	struct question    *sync;           /* r, the question that the thread sleeps for */
-	struct list         stalled;        /* r, held calls whose target is known, in order: see pipeline.h */
+	struct list         stalled;        /* r, held calls whose target is known, by turn: see pipeline.h */
+	uint32_t            turns;          /* r, of held calls so far */
 	bool                is_settling;    /* a, in its processor's list */
 	struct ring        *next_settling;
 	int64_t             sync_result;    /* p, what the last SYNC entry came to */

@@ -176,6 +176,27 @@ static void calls_through_one_capability_keep_their_order(void)
 	fixture_close();
 }
 
+/* One is called, one is given: what waits for one answer starts in the order in which it was submitted. */
+static void what_waits_for_one_answer_keeps_its_order(void)
+{
+	struct ring_completion base, taken;
+
+	REQUIRE(fixture_open());
+	base = base_open();
+	start(on_answer(Q0, Q0 + 1));
+	start(call_with(export, Q0, Q0 + 2));
+	start(on_answer(Q0, Q0 + 3));
+	CHECK_EQUAL(perform(return_cap(base.id, other)).status, STATUS_OK);
+	for (uint16_t i = 1; i <= 3; i++) {
+		taken = take_call(Q0 + 5);
+		CHECK_EQUAL(taken.detail, i == 2 ? 1 : 2);
+		CHECK_EQUAL(taken.cap_count, i == 2);
+		answer_plainly(taken, (uint16_t)(Q0 + i));
+	}
+	drop_answer(Q0);
+	fixture_close();
+}
+
 static void a_kept_answer_gives_at_once(void)
 {
 	struct ring_completion base, taken;
@@ -443,6 +464,7 @@ static const struct test tests[] = {
 	{ "a call waits for what it carries", a_call_waits_for_what_it_carries },
 	{ "calls through one capability keep their order",
 			calls_through_one_capability_keep_their_order },
+	{ "what waits for one answer keeps its order", what_waits_for_one_answer_keeps_its_order },
 	{ "a kept answer gives at once", a_kept_answer_gives_at_once },
 	{ "target and argument may both be promised", target_and_argument_may_both_be_promised },
 	{ "what does not come ends the call", what_does_not_come_ends_the_call },

@@ -98,25 +98,42 @@ static void rows_write(struct endpoint_export_params_builder params,
 	}
 }
 
-status_t server_export(struct server *server, struct server_object *object,
-		const struct server_class *class, void *self, uint32_t *capability)
+/* A capability to what has the tag, with the interface. */
+static status_t mint(const struct server *server, uint64_t tag, const struct capnp_interface *interface,
+		uint32_t *capability)
 {
 	struct endpoint_ref endpoint = { rt_ref(server->endpoint) };
 	struct endpoint_export_params_builder params;
-	struct endpoint_export_call export;
+	struct endpoint_export_call export = endpoint_export_begin(endpoint, &params);
 	struct client_ref minted;
 	status_t status;
 
-	ASSERT(object->mark != OBJECT_MARK || object->server == NULL || object->self == self);
-	export = endpoint_export_begin(endpoint, &params);
-	endpoint_export_params_set_tag(params, (uint64_t)(uintptr_t)object | TAG_OBJECT);
-	rows_write(params, class->interface);
+	endpoint_export_params_set_tag(params, tag);
+	rows_write(params, interface);
 	endpoint_export_send(&export);
 	status = endpoint_export_wait(&export);
 	if (status == STATUS_OK)
 		status = endpoint_export_take_capability(&export, &minted);
 	endpoint_export_done(&export);
-	*capability = 0;
+	*capability = status == STATUS_OK ? rt_id(minted) : 0;
+	return status;
+}
+
+status_t server_object_copy(struct server_object *object, uint32_t *capability)
+{
+	const struct capnp_interface *interface = server_object_class(object)->interface;
+
+	return mint(object->server, object->tag, interface, capability);
+}
+
+status_t server_export(struct server *server, struct server_object *object,
+		const struct server_class *class, void *self, uint32_t *capability)
+{
+	const uint64_t tag = (uint64_t)(uintptr_t)object | TAG_OBJECT;
+	status_t status;
+
+	ASSERT(object->mark != OBJECT_MARK || object->server == NULL || object->self == self);
+	status = mint(server, tag, class->interface, capability);
 	if (status != STATUS_OK)
 		return status;
 	if (object->mark != OBJECT_MARK)
@@ -124,8 +141,7 @@ status_t server_export(struct server *server, struct server_object *object,
 	server_object_set_class(object, class);
 	object->self = self;
 	object->server = server;
-	object->tag = (uint64_t)(uintptr_t)object | TAG_OBJECT;
-	*capability = rt_id(minted);
+	object->tag = tag;
 	return STATUS_OK;
 }
 

@@ -164,6 +164,18 @@ void call_defer(struct call *call);
  * call must not be used afterwards. */
 void call_answer(struct call *call, status_t status);
 
+/*
+ * Gives a call whose handler runs on to another service, as it arrived: `return call_forward(call,
+ * target);`. That service answers the caller itself, within the deadline and the room that the
+ * caller gave; this one has nothing more to do with it. Capabilities that the handler took
+ * (call_take) go as null. `target` stays the caller's and may be released at once.
+ * Answers STATUS_OK, or why nothing was done: STATUS_OVERLOADED (as where call_may_wait is false,
+ * or the ring has no room), STATUS_DISCONNECTED (target is null). What the new service refuses its
+ * caller is told: an interface it does not have, a message that is too large. A kernel object is
+ * no service: STATUS_UNIMPLEMENTED.
+ */
+MUST_USE status_t call_forward(struct call *call, struct client_ref target);
+
 /* Fails a call with a sentence of the server's: `return call_fail(call, STATUS_FAILED, "no ...");`
  * in a handler, `call_answer(call, call_fail(call, ...))` for a deferred one. Answers `status`. */
 status_t call_fail(struct call *call, status_t status, const char *sentence);
@@ -236,6 +248,7 @@ enum call_state {
 	CALL_WAITING,  /* for a stream call to the same object */
 	CALL_RESUMED,  /* its handler runs, on what was kept while it waited */
 	CALL_DEFERRED,
+	CALL_FORWARDING, /* until another service has it */
 	CALL_RETURNING,
 };
 
@@ -245,10 +258,13 @@ struct call {
 	struct call *next_free;
 	struct call *next_waiting;
 	struct call_kept *kept;                 /* what it carries, while it waits */
+	uint64_t interface_id;                  /* of a call that is resumed or forwarded */
 	uint64_t tag;                           /* of a call that was set aside */
 	struct call_session session;            /* likewise */
 	uint32_t id;
 	enum call_state state;
+	uint16_t method;                        /* as interface_id */
+	uint16_t question;                      /* of the forward under way */
 	uint16_t reply_words;                   /* what the caller of a deferred call offers */
 	uint8_t reply_caps;
 	bool is_plain;                          /* nothing but results without capabilities in the
@@ -281,7 +297,7 @@ struct server {
 	bool armed;                             /* kept in debug builds */
 	bool closed;
 	struct call *free_calls;
-	uint32_t deferred;                      /* calls in state CALL_DEFERRED or CALL_WAITING */
+	uint32_t deferred;                      /* calls in state CALL_DEFERRED, CALL_WAITING or CALL_FORWARDING */
 	struct ring_entry rearm;                /* SYNC return that receives again, but for the answer */
 	struct capnp_message params;            /* of the call being handled */
 	struct capnp_cap_slot param_slots[SERVER_MESSAGE_CAPS];

@@ -1,5 +1,5 @@
 /*
- * What object.c, call.c, server.c, server_stream.c and loop.c know of each other.
+ * What object.c, call.c, server.c, server_stream.c, server_forward.c and loop.c know of each other.
  */
 #ifndef LIB_RT_SERVER_INTERNAL_H
 #define LIB_RT_SERVER_INTERNAL_H
@@ -14,6 +14,9 @@
 
 /* object.c: the object that a call or event for `tag` is about; NULL if there is none. */
 struct server_object *server_object_find(const struct server *server, uint64_t tag);
+
+/* object.c: one more capability to an object, or root, that is exported. */
+status_t server_object_copy(struct server_object *object, uint32_t *capability);
 
 /* object.c: ends the export after a no-holders event, unless it was handed out again. */
 void server_object_retire(struct server *server, uint64_t tag, uint64_t sequence);
@@ -34,7 +37,8 @@ void call_close(struct call *call);
 status_t call_outcome(struct call *call, status_t status);
 
 /* call.c: lets go of the receive: what a call that is answered later needs of its header is
- * kept. `state` is CALL_DEFERRED or CALL_WAITING. */
+ * kept. `state` is CALL_DEFERRED, CALL_WAITING
+ * or CALL_FORWARDING. */
 void call_set_aside(struct call *call, enum call_state state);
 
 /* server_stream.c: an object's own class, whatever its streams are at. */

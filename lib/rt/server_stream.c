@@ -239,6 +239,8 @@ static void waiting_run(struct server_object *object, struct call *call)
 	struct call_kept *kept = waiting_take(&object->stream, call);
 	status_t status;
 
+	call->interface_id = kept->interface_id;
+	call->method = kept->method;
 	memcpy(server->param_slots, kept->slots, sizeof(kept->slots));
 	capnp_message_init(&server->params, kept->message, kept->words, server->param_slots,
 			kept->cap_count);

@@ -449,6 +449,101 @@ static void test_objects(void)
 	tap(peer_state() / 1000 == 0, "an object without holders is gone");
 }
 
+/* --- A front that gives calls on --------------------------------------------------------------- */
+
+static struct endpoint_ref front_endpoint;
+static struct client_ref front_counter, front_account, front_timer;
+static struct account_ref behind;
+static struct process_handle_ref front;
+
+static struct launch_grant grant_of(const char *name, struct client_ref ref,
+		const struct capnp_interface *interface, struct launch_row *rows)
+{
+	return (struct launch_grant){ .name = capnp_text(name),
+		.capability = rt_id(ref),
+		.rows = rows,
+		.row_count = launch_rows(interface, rows, LAUNCH_ROWS_MAX) };
+}
+
+static status_t front_exports(void)
+{
+	status_t status = export_root(front_endpoint, 0, &counter_interface, &front_counter);
+
+	if (status == STATUS_OK)
+		status = export_root(front_endpoint, 1, &account_interface, &front_account);
+	if (status == STATUS_OK)
+		status = export_root(front_endpoint, 2, &timer_interface, &front_timer);
+	return status;
+}
+
+static status_t front_start(void)
+{
+	static struct launch_row rows[4][LAUNCH_ROWS_MAX];
+	struct launch_grant grants[5];
+	struct launch_result result;
+	status_t status = object_factory_endpoint(authority.factory, SERVER_MESSAGE_WORDS,
+			SERVER_MESSAGE_CAPS, SERVER_CALLS, &front_endpoint);
+
+	if (status == STATUS_OK)
+		status = bank_open(bank, capnp_text("behind"), &behind, NULL);
+	if (status == STATUS_OK)
+		status = front_exports();
+	if (status != STATUS_OK)
+		return status;
+	grants[0] = grant_of("serve", front_endpoint.ref, &endpoint_interface, rows[0]);
+	grants[1] = grant_of("counter", counter.ref, &counter_interface, rows[1]);
+	grants[2] = grant_of("account", behind.ref, &account_interface, rows[2]);
+	grants[3] = grant_of("timer", timer.ref, &timer_interface, rows[3]);
+	grants[4] = (struct launch_grant){ .name = capnp_text("memory"), .own_memory = true };
+	status = launch_program(PROGRAM, "front", grants, 5, &result);
+	front = result.process;
+	return status;
+}
+
+static void test_forward(void)
+{
+	struct counter_ref through;
+	struct account_ref account;
+	uint64_t before = peer_state() % 1000, value = 0, later = 0;
+	enum outcome outcome = OUTCOME_NONE;
+	struct counter_reach_call reach;
+	int64_t status;
+
+	tap(front_start() == STATUS_OK, "a front starts that serves nothing itself");
+	through.ref = front_counter;
+	account.ref = front_account;
+	tap(counter_add(counter, 1, &value) == STATUS_OK && counter_add(through, 1, &later) == STATUS_OK &&
+					later == value + 1,
+			"a call through it is answered by who is behind");
+	tap(account_revoke(account, behind.ref, &outcome) == STATUS_OK && outcome == OUTCOME_DONE,
+			"capabilities go along");
+	tap(account_revoke(account, front_account, &outcome) == STATUS_OK &&
+					outcome == OUTCOME_NOT_OURS,
+			"the front's own, too");
+	reach = counter_reach_start(through, later + 2);
+	tap(counter_add(through, 1, NULL) == STATUS_OK && !client_is_answered(&reach.call) &&
+					counter_add(through, 1, NULL) == STATUS_OK &&
+					counter_reach_wait(&reach) == STATUS_OK,
+			"what is behind may answer late");
+	counter_reach_done(&reach);
+	reach = counter_reach_start(through, UINT64_MAX);
+	(void)!counter_add(through, 1, NULL);
+	client_cancel(&reach.call);
+	tap(counter_reach_wait(&reach) == STATUS_CANCELLED && peer_state() % 1000 == before + 1,
+			"a cancelled call reaches who has it");
+	counter_reach_done(&reach);
+	tap(timer_now((struct timer_ref){ front_timer }, &value) == STATUS_UNIMPLEMENTED,
+			"a kernel object is not given calls");
+	(void)!process_handle_kill(front, 1);
+	tap(child_end(front, &status) == PROCESS_STATE_KILLED, "the front is killed");
+	client_release(behind.ref);
+	client_release(front_counter);
+	client_release(front_account);
+	client_release(front_timer);
+	client_release(front_endpoint.ref);
+	tap(peer_state() / 1000 == 0, "and holds nothing any more");
+}
+
 /*
  * Another process holds the first answer back while two calls stand on it. Nothing is handed to the kernel before the last
  * of them is waited for, and waiting is one system call: the caller sleeps until all three are answered.
@@ -631,6 +726,7 @@ static void run_tests(void)
 	test_deferral();
 	test_cancel();
 	test_objects();
+	test_forward();
 	test_pipelining();
 	test_words();
 	test_loop();
@@ -648,6 +744,8 @@ int main(int argc, char **argv)
 		return peer_main();
 	if (strcmp(role, "flow") == 0)
 		return flow_peer_main();
+	if (strcmp(role, "front") == 0)
+		return front_main();
 	if (strcmp(role, "crash") == 0)
 		*(volatile int *)8 = 1;
 	if (strcmp(role, "overflow") == 0)

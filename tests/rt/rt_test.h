@@ -14,6 +14,10 @@ int peer_main(void);
 /* flow_peer.c: serves a source of flows (tag 0). */
 int flow_peer_main(void);
 
+/* front.c: serves a counter (tag 0), an account (tag 1) and a timer (tag 2) in another process by
+ * giving each call on to the grants of these names. */
+int front_main(void);
+
 /* Prints one TAP line. */
 void tap(int right, const char *name);
 

@@ -14,6 +14,7 @@
 
 void items_drop(struct mquestion *question)
 {
+	promises_drop(question);
 	for (uint32_t i = 0; i < question->item_count; i++) {
 		struct mitem *item = &question->items[i];
 
@@ -35,7 +36,7 @@ void question_end(struct mquestion *question)
 	enum mstate state = question->state;
 	bool kept = question->entry.op == CAP_OP_CALL && (question->entry.flags & ENTRY_KEEP);
 
-	MODEL_ASSERT(list_empty(&question->held),
+	MODEL_ASSERT(!others_wait(question),
 			"a question ends before calls on its answer have started");
 	list_remove(&question->link);
 	mledger_refund(process->ledger, RESOURCE_CLASS_SLOTS, question->reserved);
@@ -82,7 +83,7 @@ void question_doom(struct mquestion *question, uint64_t statuses)
 	items_drop(question);
 	while (process->phase != MP_RUNNING && !list_empty(&question->held))
 		question_doom(QUESTION(question->held.next), statuses);
-	if (!list_empty(&question->held)) {
+	if (others_wait(question)) {
 		held_push(question, &due);
 		held_run();
 		return;
@@ -133,6 +134,8 @@ void question_take_back(struct mquestion *question, uint64_t statuses)
 		question_doom(other, status_bit(was_forwarded ? STATUS_GONE : STATUS_DISCONNECTED));
 	}
 	question_doom(question, statuses);
+	if (!list_empty(&question->process->stalled))
+		stalled_run(question->process);      /* what waited behind it */
 }
 
 void pending_fail(struct mquestion *call)
@@ -363,6 +366,8 @@ void process_end_in_model(struct mproc *process)
 	process->expected_count = 0;
 	journal_forget(process);
 	model.unsettled = true;
+	for (uint32_t i = 0; i < RING_QUESTIONS; i++)
+		promises_drop(&process->q[i]);
 	for (uint32_t i = 0; i < RING_QUESTIONS; i++) {
 		if (process->q[i].state > MQ_KEPT)
 			question_take_back(&process->q[i], status_bit(STATUS_CANCELLED));
@@ -411,7 +416,8 @@ static bool hangs_on_revoked(struct mquestion *question)
 {
 	struct mcap *cap;
 
-	if (question->state <= MQ_HELD)
+	if (question->state <= MQ_KEPT || question->state == MQ_RETURNING ||
+			(question->state == MQ_HELD && (question->entry.flags & ENTRY_PIPELINED)))
 		return false;
 	if (question->grant)
 		return question->grant->revoked;

@@ -44,7 +44,7 @@ struct ring_completion played_take(struct played *played)
 	struct mevent *event;
 
 	settle();
-	if (played->keeps && !list_empty(&question->held))
+	if (played->keeps && others_wait(question))
 		held_run_at_once(question, played);
 	settle();
 	event = event_next(played->process);
@@ -234,7 +234,22 @@ static void grants_name(struct mquestion *question)
 /* --- Capabilities that an entry sends -----------------------------------------------------------
  */
 
-static status_t capture_one(struct mproc *sender, const uint64_t *words, struct mitem *item)
+static status_t place_read(const uint64_t *words, struct mitem *item)
+{
+	uint64_t question = words[0] >> 32, path_len = words[0] >> 16 & 0xff;
+
+	if ((words[0] & 0xff00ff00) || question > UINT16_MAX || path_len == 0 ||
+			path_len > PATH_HOPS ||
+			(path_len < PATH_HOPS && words[1] >> 16 * path_len != 0))
+		return STATUS_BAD_DESCRIPTOR;
+	item->base = (uint16_t)question;
+	item->path_len = (uint16_t)path_len;
+	memcpy(item->path, &words[1], sizeof(item->path));
+	return STATUS_OK;
+}
+
+static status_t capture_one(struct mproc *sender, const uint64_t *words, bool places,
+		struct mitem *item)
 {
 	uint8_t kind = (uint8_t)words[0];
 	struct mcap *cap;
@@ -243,6 +258,8 @@ static status_t capture_one(struct mproc *sender, const uint64_t *words, struct 
 	*item = (struct mitem){ 0 };
 	if (kind == TRANSFER_KIND_NONE)
 		return words[0] == 0 && words[1] == 0 ? STATUS_OK : STATUS_BAD_DESCRIPTOR;
+	if (kind == TRANSFER_KIND_ANSWER && places)
+		return place_read(words, item);
 	if ((kind != TRANSFER_KIND_COPY && kind != TRANSFER_KIND_MOVE) || (words[0] & 0xffffff00) ||
 			words[1])
 		return STATUS_BAD_DESCRIPTOR;
@@ -273,12 +290,12 @@ static void uncapture(struct mitem *items, uint32_t count)
 	}
 }
 
-/* All of them, or the first refusal and none. */
-static status_t capture(struct played *played, struct mitem *items)
+/* All of them, or the first refusal and none. `places`: of answers, too. */
+static status_t capture(struct played *played, bool places, struct mitem *items)
 {
 	for (uint32_t i = 0; i < played->entry->cap_count; i++) {
 		status_t status = capture_one(
-				played->process, &played->sent->descriptors[2 * i], &items[i]);
+				played->process, &played->sent->descriptors[2 * i], places, &items[i]);
 
 		if (status != STATUS_OK) {
 			uncapture(items, i);
@@ -379,9 +396,14 @@ static struct mquestion *call_start(struct played *played, enum mstate state)
 {
 	const struct ring_entry *entry = played->entry;
 	struct mitem items[TRANSFER_CAPS_MAX];
-	status_t captured = capture(played, items);
+	status_t captured = capture(played, state == MQ_HELD, items);
 	struct mquestion *call;
 
+	if (captured == STATUS_OK) {
+		captured = places_check(played->process, items, entry->cap_count);
+		if (captured != STATUS_OK)
+			uncapture(items, entry->cap_count);
+	}
 	refuse_if(played, captured != STATUS_OK, captured);
 	if (!played_accepted(played)) {
 		if (captured == STATUS_OK)
@@ -393,6 +415,7 @@ static struct mquestion *call_start(struct played *played, enum mstate state)
 			"more capabilities than the model carries");
 	memcpy(call->items, items, entry->cap_count * sizeof(*items));
 	call->item_count = entry->cap_count;
+	promises_note(call);
 	grants_name(call);
 	return call;
 }
@@ -414,17 +437,25 @@ static void export_call_play(struct played *played, struct mobj *export)
 	settle();
 }
 
-/* A call that names answers captures what it carries before anybody looks at whom it is for. The
- * generator gives such descriptors no path, so they are refused. */
-static void answers_check(struct played *played)
+static bool names_answers(const struct played *played)
 {
-	const struct ring_entry *entry = played->entry;
-	struct mitem items[TRANSFER_CAPS_MAX];
-
-	for (uint32_t i = 0; i < entry->cap_count && !played->refusals; i++) {
+	for (uint32_t i = 0; i < played->entry->cap_count; i++) {
 		if ((uint8_t)played->sent->descriptors[2 * i] == TRANSFER_KIND_ANSWER)
-			refuse_if(played, true, capture(played, items));
+			return true;
 	}
+	return false;
+}
+
+/* It waits for what it carries, or behind one that does. */
+static void stalled_call_play(struct played *played, uint32_t id)
+{
+	struct mquestion *call = call_start(played, MQ_HELD);
+
+	if (!call)
+		return;
+	model.held++;
+	stall(call, id);
+	stalled_run(played->process);
 }
 
 /* The target of a call on an answer; NULL with *base: it is to be held; NULL without: refused. */
@@ -446,7 +477,7 @@ static struct mcap *pipelined_target(struct played *played, struct mquestion **b
 		*base = named;
 		return NULL;
 	}
-	status = answer_place(named, entry, &id);
+	status = answer_place(named, entry->path, entry->path_len, &id);
 	if (status == STATUS_OK)
 		status = mcap_lookup(played->process, id, &target);
 	refuse_if(played, status != STATUS_OK, status);
@@ -486,7 +517,6 @@ static void play_call(struct played *played)
 					!mfacet_has_method(target->facet, entry->interface,
 							entry->method),
 			STATUS_UNIMPLEMENTED);
-	answers_check(played);
 	if (base) {
 		call = call_start(played, MQ_HELD);
 		if (call) {
@@ -503,7 +533,9 @@ static void play_call(struct played *played)
 		return;
 	}
 	id = target->id;
-	if (target->object->type == M_EXPORT)
+	if (names_answers(played) || stalls_behind(played->process, id))
+		stalled_call_play(played, id);
+	else if (target->object->type == M_EXPORT)
 		export_call_play(played, target->object);
 	else
 		object_method_play(played, target);
@@ -609,7 +641,7 @@ static void answer_deliver(struct played *played, struct mservice *service, stru
 		due.items[i].moving = NULL;
 	model.answered++;
 	service_free(service);
-	if (list_empty(&call->held)) {
+	if (!others_wait(call)) {
 		expect(call, &due);
 		question_end(call);
 		return;
@@ -681,7 +713,7 @@ static void play_return(struct played *played)
 	if (rearm && endpoint)
 		receive_check(played, endpoint);
 	if (!played->refusals) {
-		captured = capture(played, items);
+		captured = capture(played, false, items);
 		refuse_if(played, captured != STATUS_OK, captured);
 		refuse_if(played,
 				captured == STATUS_OK && rearm &&

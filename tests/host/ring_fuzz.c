@@ -299,8 +299,8 @@ static void table_print(void)
 		printf("\n");
 	}
 	printf("# %lu calls delivered, %lu answered, %lu events, %lu forwarded, %lu held, of them %lu started, "
-			"%lu reports\n", model.delivered, model.answered, model.events, model.forwarded, model.held,
-			model.started, model.reported);
+			"%lu promised, %lu reports\n", model.delivered, model.answered, model.events, model.forwarded, model.held,
+			model.started, model.promised, model.reported);
 }
 
 int main(int argc, char **argv)

@@ -372,6 +372,7 @@ struct mproc *mproc_new(struct process *kernel, struct mledger *parent, const ui
 	process->space = mobj_new(M_SPACE, process->ledger);
 	process->space->kernel = &kernel->vm->object;
 	mledger_charge(process->ledger, RESOURCE_CLASS_OBJECTS, 1);
+	list_init(&process->stalled);
 	for (uint32_t i = 0; i < RING_QUESTIONS; i++) {
 		process->q[i].process = process;
 		list_init(&process->q[i].link);

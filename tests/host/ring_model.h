@@ -18,7 +18,7 @@
 #include "tests/ring/actor.h"
 
 #define MODEL_SLOTS    4096u     /* table slots of a process */
-#define MODEL_CAPS     8u        /* capabilities of a call that is accepted; actors make no endpoint that takes more */
+#define MODEL_CAPS     64u       /* capabilities of a call that waits */
 #define MODEL_EXPECTED 256u
 #define MODEL_EVENTS   2048u
 #define SNAP_WORDS     128u
@@ -156,7 +156,10 @@ enum mstate {
 };
 
 struct mitem {
-	struct mobj         *object;      /* NULL: the null capability */
+	struct mobj         *object;      /* NULL: the null capability, or one still to come */
+	uint16_t             base;        /* of one still to come: the question in whose answer it will be */
+	uint16_t             path_len;    /* 0: it is not */
+	uint16_t             path[4];
 	const struct mfacet *facet;
 	struct mgrant       *grant;
 	struct mcap         *moving;
@@ -184,6 +187,9 @@ struct mquestion {
 	struct ring_entry entry;
 	struct list       link;           /* receivers or pending of the endpoint, or held by another question */
 	struct list       held;           /* calls on its answer */
+	uint32_t          named;          /* capabilities of its answer that held calls carry */
+	uint32_t          promised;       /* HELD: capabilities that it carries and that are still to come */
+	status_t          broken;         /* HELD: with what the first answer ended that brings none of them; OK */
 	struct mquestion *next_settling;  /* RETURNING */
 	struct mquestion *forward;        /* of a FORWARDED call that of who forwarded it, and of that the call */
 	struct ring_completion answer;    /* KEPT and RETURNING */
@@ -249,6 +255,9 @@ struct mproc {
 	uint32_t          cq_head;        /* what the program has read, as it entered last */
 	uint32_t          sq_head, sq_tail;
 	struct mquestion *sync;
+	struct list       stalled;        /* HELD calls whose target is known, as they were sent */
+	bool              is_settling;    /* in the list of those whose stalled calls are looked at */
+	struct mproc     *next_settling;
 	struct mentry     sq[RING_SQ_ENTRIES];
 	struct mquestion  q[RING_QUESTIONS];
 	uint32_t          expected_count;
@@ -270,6 +279,7 @@ struct model {
 	uint64_t        arrivals;
 	uint64_t        looks;
 	struct mquestion *settling;       /* the question whose held calls start next, and others that go on after it */
+	struct mproc   *settling_stalled; /* processes whose stalled calls may start */
 	bool            is_settling;
 	uint32_t        look_every;       /* how often it is asked whether something that waits need not */
 	uint64_t        compares;
@@ -280,6 +290,7 @@ struct model {
 	uint64_t        delivered, answered, events;
 	uint64_t        forwarded;        /* and delivered */
 	uint64_t        reported;         /* by waits that go on */
+	uint64_t        promised;         /* capabilities that came with answers */
 	uint64_t        held, started;    /* calls on answers to come, and those of them that came to an object */
 	struct mevent   journal[MODEL_EVENTS];
 	uint32_t        journal_count;

@@ -131,7 +131,7 @@ static bool question_completes(struct mquestion *question, const struct mevent *
 		return bits_complete(question, completion);
 	default:
 		/* Calls on its answer come first; see settle_ahead. */
-		if (!list_empty(&question->held) || !wait_is_met(question, completion))
+		if (others_wait(question) || !wait_is_met(question, completion))
 			return false;
 		question_end(question);
 		return true;
@@ -237,7 +237,7 @@ static bool is_too_late(const struct mquestion *call, const struct mevent *event
 /* What it waits for is there; calls on its answer start before it completes. */
 static bool has_come_for_others(const struct mquestion *call, const struct mevent *event)
 {
-	return !list_empty(&call->held) && wait_is_met(call, &event->completion);
+	return others_wait(call) && wait_is_met(call, &event->completion);
 }
 
 /* What time or revocation ends, and what others waited for, shows in others before it shows in itself. True: there is one
@@ -254,11 +254,14 @@ static bool settle_ahead(void)
 			continue;
 		question = question_of(event);
 		if (question && fails_with_revoked(question, event) &&
-				(first || carries_last_hold(question) || !list_empty(&question->held))) {
+				(first || carries_last_hold(question) || others_wait(question))) {
 			pending_fail(question);
 			return true;
 		}
-		if (question && (is_too_late(question, event) || has_come_for_others(question, event))) {
+		/* One after the other: what the last has set going comes to its end first. */
+		if (question && !model.is_settling &&
+				(is_too_late(question, event) ||
+						has_come_for_others(question, event))) {
 			question_take_back(question, status_bit(event->completion.status));
 			return true;
 		}
@@ -483,7 +486,8 @@ void oracle_time(void)
 	ended_processes_play();
 	settle();
 	everything_came();
-	times_check();
+	if (model.looks % model.look_every == 0)
+		times_check();
 }
 
 void oracle_exited(struct mproc *process)

@@ -87,7 +87,22 @@ void held_run(void);
 /* A call that was held has been played, and completes as soon as those have started that wait for it. */
 void held_run_at_once(struct mquestion *base, const struct played *played);
 /* The capability at a place in the answer of `base`: OK, what the base ended with, or FAILED. */
-status_t answer_place(const struct mquestion *base, const struct ring_entry *entry, uint32_t *id);
+status_t answer_place(const struct mquestion *base, const uint16_t *path, uint32_t path_len,
+		uint32_t *id);
+/* Whether calls stand on its answer. */
+bool others_wait(const struct mquestion *question);
+/* What the items name in answers that have come is captured, or refused; others are promised. */
+status_t places_check(struct mproc *process, struct mitem *items, uint32_t count);
+/* The call has begun, and names what it was promised. */
+void promises_note(struct mquestion *call);
+/* It does not any more. */
+void promises_drop(struct mquestion *call);
+/* Whether a call at the capability `id` waits behind another. */
+bool stalls_behind(const struct mproc *process, uint32_t id);
+/* A call that was held stalls at the capability `id`. */
+void stall(struct mquestion *call, uint32_t id);
+/* Stalled calls that can start do. */
+void stalled_run(struct mproc *process);
 
 /* --- ring_oracle.c ------------------------------------------------------------------------------ */
 

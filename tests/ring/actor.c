@@ -724,6 +724,21 @@ static bool may_be_held(const struct ring_entry *entry)
 	}
 }
 
+/* The call carries what the answer to another will have. */
+static void answer_add(struct actor *actor, struct fill *fill)
+{
+	const struct actor_block *base = base_pick(actor, true);
+	uint64_t *words = actor->words + fill->caps_off + 2u * fill->entry.cap_count;
+	uint32_t path_len = actor_one_in(actor, 16) ? actor_below(actor, 6) : 1;
+
+	if (!base)
+		return;
+	actor_descriptor_add(actor, fill, TRANSFER_KIND_ANSWER, base->entry.question);
+	words[0] |= (uint64_t)path_len << 16;
+	for (uint32_t i = 0; i < MIN(path_len, 4u); i++)
+		words[1] |= (uint64_t)(actor_one_in(actor, 4) ? actor_below(actor, 4) : 0) << 16 * i;
+}
+
 /* What any call may ask for: an end in time, that its answer can be named, a target in the answer to another. */
 static void extend(struct actor *actor, struct fill *fill)
 {
@@ -736,6 +751,12 @@ static void extend(struct actor *actor, struct fill *fill)
 		entry->flags |= ENTRY_KEEP;
 	if (actor_one_in(actor, 16))
 		entry->deadline_ns = actor_one_in(actor, 8) ? 1 : actor->now_ns + actor_below(actor, 40000);
+	/* Only to exports: who watches wants to see what reaches kernel objects. */
+	if ((entry->interface == ACTOR_INTERFACE || entry->interface == ACTOR_ANCESTOR) &&
+			entry->cap_count < ACTOR_DESCRIPTORS && actor_one_in(actor, 10)) {
+		answer_add(actor, fill);
+		return;
+	}
 	base = actor->alone || !actor_one_in(actor, 6) ? NULL : base_pick(actor, true);
 	/* Other programs answer with exports mostly. */
 	if (!base || !may_be_held(entry) || (base->entry.interface == ACTOR_INTERFACE && entry->interface != ACTOR_INTERFACE &&
@@ -749,7 +770,7 @@ static void extend(struct actor *actor, struct fill *fill)
 		entry->path[i] = (uint16_t)(actor_one_in(actor, 4) ? actor_below(actor, 4) : 0);
 }
 
-/* Descriptors in the wild zone may name answers. */
+/* Whether a descriptor names an answer: by intent, or because it stood there. */
 static bool names_answers(const struct actor *actor, const struct ring_entry *entry)
 {
 	for (uint32_t i = 0; i < entry->cap_count; i++) {
@@ -765,7 +786,10 @@ static bool names_answers(const struct actor *actor, const struct ring_entry *en
 /* What the generator does not know yet, and must not come upon by chance either. */
 static void leave_out(const struct actor *actor, struct ring_entry *entry)
 {
-	if (entry->caps_off >= actor_wild_off(actor) && names_answers(actor, entry))
+	bool to_export = !(entry->flags & ENTRY_PIPELINED) &&
+			(entry->interface == ACTOR_INTERFACE || entry->interface == ACTOR_ANCESTOR);
+
+	if (names_answers(actor, entry) && (!to_export || entry->caps_off >= actor_wild_off(actor)))
 		entry->caps_off = 1;
 	/* Its completion says that the message need not stay. */
 	if (entry->op == CAP_OP_FORWARD)

@@ -537,7 +537,7 @@ static const struct ring_op ring_ops[] = {
 		  .reply_off = ALL32, .reply_words = ALL16, .reply_caps = ALL8, .caps_off = ALL32,
 		  .question = ALL16, .cap_count = ALL8 },
 		return_perform },
-	[CAP_OP_FORWARD] = { "forward", ENTRY_SYNC | ENTRY_QUIET,
+	[CAP_OP_FORWARD] = { "forward", ENTRY_SYNC,
 		{ .method = ALL16, .target = ALL32, .interface = ALL64, .deadline_ns = ALL64, .msg_off = ALL32,
 		  .msg_words = ALL16, .caps_off = ALL32, .question = ALL16, .cap_count = ALL8 },
 		forward_perform },

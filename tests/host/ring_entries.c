@@ -972,7 +972,7 @@ static const struct {
 					SPAN_REPLY,
 					.question = UINT16_MAX } },
 	[CAP_OP_FORWARD] = { play_forward,
-			{ .flags = ENTRY_SYNC | ENTRY_QUIET,
+			{ .flags = ENTRY_SYNC,
 					.method = UINT16_MAX,
 					.target = UINT32_MAX,
 					.interface = UINT64_MAX,

@@ -791,9 +791,6 @@ static void leave_out(const struct actor *actor, struct ring_entry *entry)
 
 	if (names_answers(actor, entry) && (!to_export || entry->caps_off >= actor_wild_off(actor)))
 		entry->caps_off = 1;
-	/* Its completion says that the message need not stay. */
-	if (entry->op == CAP_OP_FORWARD)
-		entry->flags &= (uint8_t)~ENTRY_QUIET;
 	if (entry->op == CAP_OP_CALL) {
 		if ((entry->flags & ENTRY_PIPELINED) && !may_be_held(entry))
 			entry->interface = ACTOR_INTERFACE;

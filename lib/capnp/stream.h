@@ -108,8 +108,8 @@ MUST_USE status_t client_stream_finish(struct client_stream *stream, uint64_t de
 void client_stream_drop(struct client_stream *stream);
 
 /* Runs fn once, from the event loop, when the oldest call in flight has been answered: for those
- * who must not wait in a streaming call. At once if none is in flight. A function above that ends
- * that call first takes its place. */
+ * who must not wait in a streaming call. At once if none is in flight. One at a time; a function
+ * above that ends that call first takes its place. */
 void client_stream_then(struct client_stream *stream, client_stream_fn *fn, void *arg);
 
 /* Whether a call with so many words of parameters would not wait for room. */

@@ -75,7 +75,7 @@ class Verifier:
         self.directory = work_directory("models", name)
         source = os.path.abspath(os.path.join(MODELS, model["file"]))
         variant = [f"-D{model['variant']}"] if "variant" in model else []
-        words = [f"-D{define}" for define in defines]
+        words = [f"-D{define}" for define in [*model.get("defines", []), *defines]]
         self.step(["spin", "-Pclang -E -x c", *variant, *words, "-a", source], "pan.c")
         kind = [] if liveness else ["-DSAFETY"]
         claim = ["-DNFAIR=3"] if liveness or "BUT" in "".join(defines) else ["-DNOCLAIM"]
@@ -103,6 +103,7 @@ class Verifier:
 
 def model_name(model):
     stem = model["file"].removesuffix(".pml")
+    stem += "_larger" if "defines" in model else ""
     return f"{stem}_{model['variant'].lower()}" if "variant" in model else stem
 
 
@@ -181,6 +182,14 @@ def model_checks():
         if any("ltl" in prop for prop in model["property"]):
             checks.append((f"{name} liveness", lambda model=model: check_liveness(model)))
     return checks
+
+
+def larger_model_checks():
+    """(name, function) of the searches that are too long for the tests."""
+    larger = [{**model, "defines": model["larger"]} for model in read_models() if "larger" in model]
+    return [
+        (f"model/{model_name(model)} safety", lambda model=model: check_safety(model)) for model in larger
+    ]
 
 
 def model_mutant_checks():
@@ -416,7 +425,7 @@ def main():
     options = parser.parse_args()
     os.chdir(project.ROOT)
     started = time.monotonic()
-    checks = [*proof_checks(), *model_checks(), *model_mutant_checks()]
+    checks = [*proof_checks(), *model_checks(), *larger_model_checks(), *model_mutant_checks()]
     checks = [check for check in checks if options.pattern in check[0]]
     if not checks:
         print("no check has this name")

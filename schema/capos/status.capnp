@@ -70,6 +70,7 @@ enum Reason {
   loggedOut @21 $sentence("the session has ended");
   scope @22 $sentence("capability {class} may not be given to a process of another session, or only by its service");
   cycle @23 $sentence("the promise would lead to itself, or through too many others");
+  inUse @24 $sentence("all {limit} of this kind are in use; stop or drop one");
 }
 
 enum ResourceClass {

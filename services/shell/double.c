@@ -364,6 +364,7 @@ static status_t trace_read_(void *self, struct call *call, struct trace_read_par
 		trace_event_set_status(event, from->status);
 		trace_event_set_question(event, from->question);
 		trace_event_set_words(event, from->words);
+		trace_event_set_capabilities(event, from->capabilities);
 	}
 	trace_read_results_set_next(*out, position + count);
 	trace_read_results_set_lost(*out, position - trace_read_params_get_position(in));

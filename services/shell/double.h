@@ -45,6 +45,7 @@ struct double_event {
 	uint32_t process, other;
 	int32_t status;
 	uint16_t question, words;
+	uint8_t capabilities;
 	const uint64_t *payload;
 	uint32_t payload_words;
 };

@@ -24,6 +24,7 @@ struct page {
 	uint32_t used;
 	uint32_t depth;			/* of values in values */
 	bool cut;
+	bool redact;			/* what is $sensitive is not shown */
 };
 
 static void render(struct page *p, struct thing t, uint32_t indent);
@@ -364,8 +365,18 @@ static void flat_field(struct page *p, struct thing t)
 		return;
 	}
 	put_number(p, t);
+	if (t.bits == 1 && unit.bytes > 2 && unit.chars[unit.bytes - 1] == 's')
+		unit.bytes--;		/* 1 word, but 1 ns */
 	if (unit.bytes > 0)
 		putf(p, " %.*s", (int)unit.bytes, unit.chars);
+}
+
+static bool is_hidden(const struct page *p, struct schema_member field)
+{
+	struct capnp_struct_reader value;
+
+	return p->redact && schema_annotation_find(schema_member_annotations(field),
+			SCHEMA_ANNOTATION_SENSITIVE, &value);
 }
 
 static void flat_struct(struct page *p, struct thing t)
@@ -381,7 +392,10 @@ static void flat_struct(struct page *p, struct thing t)
 		putf(p, "%s", first ? "" : ", ");
 		put_text(p, schema_member_name(field));
 		putf(p, " = ");
-		flat(p, thing_field(t, field));
+		if (is_hidden(p, field))
+			putf(p, "<redacted>");
+		else
+			flat(p, thing_field(t, field));
 		first = false;
 	}
 	putf(p, ")");
@@ -505,7 +519,7 @@ uint32_t shell_duration(uint64_t ns, char out[SHELL_DURATION_BYTES])
 /* A table's cell, without unit and quotes, cut at CELL_BYTES. */
 static uint32_t cell(struct page *p, struct thing t, char *out)
 {
-	struct page scratch = { p->sh, p->bound, NULL, 0, 0, false };
+	struct page scratch = { .sh = p->sh, .bound = p->bound };
 	struct schema_node interface = interface_of(t);
 	struct capnp_text text;
 	char *memory = p->bytes + PAGE_BYTES;	/* room for one more cell stands behind the page */
@@ -676,7 +690,8 @@ static void whole(struct page *p, struct thing t)
 
 void shell_print_thing(struct shell *sh, struct thing t, struct capnp_text bound)
 {
-	struct page p = { sh, bound, malloc(PAGE_BYTES + CELL_BYTES + PAGE_BYTES / 8), 0, 0, false };
+	struct page p = { .sh = sh, .bound = bound,
+		.bytes = malloc(PAGE_BYTES + CELL_BYTES + PAGE_BYTES / 8) };
 
 	if (!p.bytes) {
 		shell_print(sh, "(the shell has no memory to show the result)\n");
@@ -688,4 +703,19 @@ void shell_print_thing(struct shell *sh, struct thing t, struct capnp_text bound
 	if (p.cut)
 		shell_print(sh, "... (cut here)\n");
 	free(p.bytes);
+}
+
+uint32_t shell_line_of_thing(struct shell *sh, struct thing t, bool redact, char *out, uint32_t bytes)
+{
+	struct page p = { .sh = sh, .bytes = malloc(PAGE_BYTES), .redact = redact };
+	uint32_t used = 0;
+
+	if (p.bytes) {
+		flat(&p, t);
+		used = MIN(p.used, bytes - 1);
+		memcpy(out, p.bytes, used);
+	}
+	out[used] = 0;
+	free(p.bytes);
+	return used;
 }

@@ -215,7 +215,8 @@ void shell_unbind(struct shell *sh, struct shell_name *name);
 bool shell_follow(struct shell *sh, const struct shell_chain *chain, bool calls, struct thing *out);
 bool shell_run_statement(struct shell *sh, const struct shell_statement *s);
 
-/* trace.c: runs the statement's body and shows who called whom. Calls that a statement makes are noted before they are sent. */
+/* trace.c: runs the statement's body and shows who called whom. Calls that a statement
+ * makes are noted when they are sent. */
 bool shell_trace(struct shell *sh, const struct shell_statement *s);
 void shell_trace_note(struct shell *sh, const struct client_call *call, uint64_t interface_id, uint16_t method);
 
@@ -227,6 +228,9 @@ const char *shell_type_name(struct schema_type type, char *buffer, uint32_t byte
 
 /* print.c */
 void shell_print_thing(struct shell *sh, struct thing t, struct capnp_text bound);
+/* The same in one line, with its NUL; what does not fit is cut. Answers its length. `redact`: fields
+ * marked $sensitive are not shown. */
+uint32_t shell_line_of_thing(struct shell *sh, struct thing t, bool redact, char *out, uint32_t bytes);
 /* In the text below, a blank at which no line may end. */
 #define SHELL_TIED "\x01"
 /* A span of time in the unit that suits it, with its NUL; answers its length. */

@@ -4,7 +4,7 @@ SHELL_PURE := $(addprefix services/shell/,parse.c statement.c value.c names.c en
               complete.c system_view.c authority.c trace.c)
 SHELL_TEST := $(SHELL_PURE) services/shell/double.c services/shell/schemas_test_data.c lib/rt/format.c lib/rt/reason.c \
               lib/capnp/capnp.c lib/capnp/capnp_file.c lib/capnp/schema.c \
-              lib/capnp/text_print.c lib/capnp/number.c lib/term/history.c lib/term/editor.c
+              lib/capnp/number.c lib/term/history.c lib/term/editor.c
 
 $(eval $(call program,shell,$(SHELL_PURE) $(addprefix services/shell/,process.c tour.c main.c) $(LIB_TERM_SRCS)))
 PROGRAMS += shell

@@ -33,11 +33,12 @@ static bool authority(struct shell *sh, uint32_t at, struct capability_manager_r
 	return true;
 }
 
-/* Waits for the answer to a call that has been sent. */
-static bool answered(struct shell *sh, uint32_t at, struct client_call *call)
+/* Waits for the answer to a call of the manager's method that has been sent. */
+static bool answered(struct shell *sh, uint32_t at, struct client_call *call, uint16_t method)
 {
 	char sentence[160];
 
+	shell_trace_note(sh, call, CAPABILITY_MANAGER_INTERFACE_ID, method);
 	if (call->status == STATUS_OK)
 		client_fail(call, sh->ops->await(sh->arg, call));
 	if (call->status == STATUS_OK)
@@ -101,7 +102,7 @@ static bool read_processes(struct shell *sh, uint32_t at, struct capability_mana
 
 	do {
 		struct capability_manager_processes_call call = capability_manager_processes_start(manager, start);
-		bool ok = answered(sh, at, &call.call);
+		bool ok = answered(sh, at, &call.call, CAPABILITY_MANAGER_METHOD_PROCESSES);
 		uint32_t next = 0;
 
 		if (ok) {
@@ -207,7 +208,8 @@ static bool read_capabilities(struct shell *sh, uint32_t at, struct capability_m
 	do {
 		struct capability_manager_capabilities_call call = capability_manager_capabilities_start(manager,
 				view->processes[process].id, start);
-		bool ok = answered(sh, at, &call.call);
+		bool ok = answered(sh, at, &call.call,
+				CAPABILITY_MANAGER_METHOD_CAPABILITIES);
 		uint32_t next = 0;
 
 		if (ok) {
@@ -318,7 +320,7 @@ bool system_view_identify(struct shell *sh, uint32_t at, uint32_t capability, ui
 	/* Only the object's number is wanted, so the walk begins where there is nobody. */
 	capability_manager_holders_params_set_start(params, UINT32_MAX);
 	capability_manager_holders_send(&call);
-	ok = answered(sh, at, &call.call);
+	ok = answered(sh, at, &call.call, CAPABILITY_MANAGER_METHOD_HOLDERS);
 	if (ok)
 		*object = capability_manager_holders_results_get_object(capability_manager_holders_results(&call));
 	capability_manager_holders_done(&call);

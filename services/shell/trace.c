@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "abi/compiler.h"
-#include "capnp/text.h"
 #include "capos/kernel.capnp.h"
 #include "capos/trace.client.h"
 #include "rt/format.h"
@@ -29,6 +28,7 @@
 #define TIMES_COLUMNS     10u		/* of each of the three */
 #define COLUMNS_TIMED     60u		/* a narrower terminal shows no times */
 #define MESSAGE_BYTES     400u
+#define CAPABILITIES_MAX  32u		/* of a message, that are told from none */
 
 /* A call that the shell made: how its events are known. */
 struct note {
@@ -40,6 +40,7 @@ struct note {
 struct shell_tracing {
 	struct note notes[NOTES_MAX];
 	uint32_t count;
+	bool full;			/* there were more */
 };
 
 struct event {
@@ -57,6 +58,7 @@ struct event {
 	uint16_t question;
 	uint16_t words;
 	uint16_t processor;
+	uint8_t capabilities;		/* that the message carried */
 };
 
 enum node_kind { NODE_ROOT, NODE_CALL, NODE_REFUSED, NODE_PROCESS, NODE_TRANSFER, NODE_FAULT };
@@ -104,8 +106,12 @@ void shell_trace_note(struct shell *sh, const struct client_call *call, uint64_t
 {
 	struct shell_tracing *tracing = sh->tracing;
 
-	if (tracing && tracing->count < NOTES_MAX)
-		tracing->notes[tracing->count++] = (struct note){ interface_id, method, (uint16_t)call->question };
+	if (!tracing)
+		return;
+	tracing->full |= tracing->count == NOTES_MAX;
+	if (tracing->count < NOTES_MAX)
+		tracing->notes[tracing->count++] = (struct note){ interface_id, method,
+			(uint16_t)call->question };
 }
 
 /* --- Talking to the tracer ---------------------------------------------------------------------- */
@@ -203,6 +209,7 @@ static struct event event_of(struct trace_event_reader in, uint64_t position)
 		.status = trace_event_get_status(in), .kind = trace_event_get_kind(in),
 		.method = trace_event_get_method(in), .question = trace_event_get_question(in),
 		.words = trace_event_get_words(in), .processor = trace_event_get_processor(in),
+		.capabilities = trace_event_get_capabilities(in),
 	};
 }
 
@@ -583,18 +590,20 @@ static uint32_t read_payload(struct tree *t, const struct event *e, uint64_t *wo
 static void print_message(struct tree *t, const struct event *e, struct schema_node type, const char *arrow, uint32_t indent)
 {
 	uint64_t words[TRACE_PAYLOAD_MAX];
+	struct capnp_cap_slot slots[CAPABILITIES_MAX];
 	struct capnp_message message;
-	char text[MESSAGE_BYTES + 1];
+	char text[MESSAGE_BYTES];
 	uint32_t count, bytes, room = t->sh->columns - 1 - MIN(indent + 3, t->sh->columns - 8);
 
 	if (schema_field_count(type) == 0)
 		return;
 	count = read_payload(t, e, words, TRACE_PAYLOAD_MAX);
-	capnp_message_init(&message, words, count, NULL, 0);
-	bytes = capnp_print_struct(text, MESSAGE_BYTES, type, capnp_any_struct(capnp_root(&message)), NULL,
-			CAPNP_PRINT_REDACT);
-	bytes = MIN(bytes, MESSAGE_BYTES);
-	text[bytes] = 0;
+	/* That a capability stood there is all that the trace tells of it. */
+	for (uint32_t i = 0; i < CAPABILITIES_MAX; i++)
+		slots[i] = (struct capnp_cap_slot){ .kind = 1, .id = i + 1 };
+	capnp_message_init(&message, words, count, slots, MIN(e->capabilities, CAPABILITIES_MAX));
+	bytes = shell_line_of_thing(t->sh, (struct thing){ .kind = THING_STRUCT, .node = type,
+			.s = capnp_any_struct(capnp_root(&message)) }, true, text, sizeof(text));
 	if (count < e->words)
 		bytes = (uint32_t)format_into(text, sizeof(text), "(%u words, more than a trace keeps)", e->words);
 	else if (message.status != CAPNP_OK)
@@ -670,7 +679,8 @@ static void print_tree(struct tree *t)
 	char head[LEFT_BYTES];
 
 	if (first == 0) {
-		shell_print(t->sh, "no call was made\n");
+		if (!t->sh->failed)	/* a line that was refused did nothing to show */
+			shell_print(t->sh, "no call was made\n");
 	} else {
 		measure(t);
 		format_into(head, sizeof(head), "%s calls", name_of(t, t->self));
@@ -699,6 +709,7 @@ static bool run_traced(struct tree *t, const struct shell_statement *s, struct s
 	for (const struct shell_statement *body = s->body; body && ok; body = body->next)
 		ok = shell_run_statement(sh, body);
 	sh->tracing = NULL;
+	t->cut |= tracing->full;
 	status = read_all(t);
 	if (status == STATUS_OK) {
 		grow(t);

@@ -229,6 +229,63 @@ static void messages_are_decoded_and_what_is_sensitive_is_not_shown(void **state
 	assert_null(strstr(double_output, "password"));
 }
 
+/* What a message carries is told from nothing; identities and units are shown as everywhere in the shell. */
+static void capabilities_and_units_are_shown_in_messages(void **state)
+{
+	struct double_event events[] = {
+		CALL(2, 0, BANK_INTERFACE_ID, BANK_METHOD_OPEN, SHELL, 20, 1, 1000),
+		{ .kind = TRACE_KIND_ANSWER, .call = 2, .process = 20, .other = SHELL, .time_ns = 2000,
+		  .interface_id = BANK_INTERFACE_ID, .method = BANK_METHOD_OPEN, .capabilities = 1 },
+		CALL(3, 2, CAPABILITY_MANAGER_INTERFACE_ID, CAPABILITY_MANAGER_METHOD_REVOKE, 20, 0, 0, 3000),
+		CALL(4, 2, PAYLOAD_TRACER_INTERFACE_ID, PAYLOAD_TRACER_METHOD_START_PAYLOAD, 20, 0, 0, 3000),
+	};
+	struct capnp_builder builder;
+	struct capnp_struct_builder root;
+	struct bank_open_results_builder opened;
+
+	capnp_builder_init(&builder, message_words[0], 64, NULL, 0);
+	opened = bank_open_results_init_root(&builder);
+	bank_open_results_set_outcome(opened, OUTCOME_DONE);
+	bank_open_results_set_account(opened, (struct capnp_cap){ 0 });
+	events[1].payload = message_words[0];
+	events[1].payload_words = events[1].words = (uint16_t)builder.used;
+	capnp_builder_init(&builder, message_words[1], 64, NULL, 0);
+	root = capnp_init_struct(capnp_init_root(&builder), 1, 0);
+	capnp_set_u64(root, 0, UINT64_C(0x700000017));
+	events[2].payload = message_words[1];
+	events[2].payload_words = events[2].words = (uint16_t)builder.used;
+	capnp_builder_init(&builder, message_words[2], 64, NULL, 0);
+	root = capnp_init_struct(capnp_init_root(&builder), 1, 1);
+	capnp_set_u16(root, 4, 1);
+	events[3].payload = message_words[2];
+	events[3].payload_words = events[3].words = (uint16_t)builder.used;
+	recorded(events, ARRAY_LEN(events));
+	(void)run("trace --payload bank.open(owner = \"ann\")");
+	if (!strstr(double_output, "\n  -> (account = <Account>, outcome = done)\n") ||
+			!strstr(double_output, "\n    <- (grant = 0x700000017)\n") ||
+			!strstr(double_output, "\n    <- (events = 0, kinds = [], words = 1 word)\n"))
+		fail_msg("%s", double_output);
+}
+
+/* What a command asks of `authority` is a call like any other; a line that was refused did nothing. */
+static void the_calls_of_commands_are_shown_and_refused_lines_are_not(void **state)
+{
+	static const struct double_event events[] = {
+		CALL(2, 0, CAPABILITY_MANAGER_INTERFACE_ID, CAPABILITY_MANAGER_METHOD_HOLDERS, SHELL, 0, 0, 1000),
+		COMPLETION(2, STATUS_OK, 2000),
+		CALL(3, 0, CAPABILITY_MANAGER_INTERFACE_ID, CAPABILITY_MANAGER_METHOD_PROCESSES, SHELL, 0, 0, 3000),
+	};
+
+	recorded(events, ARRAY_LEN(events));
+	assert_true(run("trace holders @bank"));
+	assert_non_null(strstr(double_output, "kernel: CapabilityManager.holders    ok "));
+	assert_non_null(strstr(double_output, "kernel: CapabilityManager.processes  waits "));
+	assert_false(run("trace timer.nwo"));
+	assert_string_equal(double_output,
+		"                   ^\n"
+		"error: Timer has no method nwo; it has now, sleep, sleepUntil\n");
+}
+
 static void long_and_broken_messages_are_bounded(void **state)
 {
 	uint32_t words = text_message(0, 0, 1, "a text that is much longer than the screen is wide, and so is cut "
@@ -359,6 +416,8 @@ int main(void)
 		TEST(a_failing_statement_is_shown_and_fails),
 		TEST(programs_that_are_started_and_end),
 		TEST(messages_are_decoded_and_what_is_sensitive_is_not_shown),
+		TEST(capabilities_and_units_are_shown_in_messages),
+		TEST(the_calls_of_commands_are_shown_and_refused_lines_are_not),
 		TEST(long_and_broken_messages_are_bounded),
 		TEST(a_narrow_terminal_shows_no_times),
 		TEST(what_does_not_fit_is_counted),

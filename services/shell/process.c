@@ -399,17 +399,38 @@ static status_t launch_image(const struct shell_launch_request *request, const s
 	return status;
 }
 
+/* Of what starting a program takes, what is not held: "`spawner`, `factory`". */
+static bool launch_lacks(char *names, size_t bytes)
+{
+	const struct {
+		const char *name;
+		struct client_ref ref;
+	} needed[] = {
+		{ "package", package.ref }, { "spawner", authority.spawner.ref }, { "factory",
+		  authority.factory.ref },
+		{ "memory", authority.memory.ref },
+	};
+	size_t used = 0;
+
+	for (uint32_t i = 0; i < ARRAY_LEN(needed); i++) {
+		if (client_ref_is_null(needed[i].ref))
+			used += format_into(names + used, bytes - used, "%s`%s`", used ? ", " : "",
+					needed[i].name);
+	}
+	return used > 0;
+}
+
 static status_t launch_program(void *arg, const struct shell_launch_request *request, uint32_t *process,
 		char *reason, uint32_t reason_bytes)
 {
 	struct launch_file file = { NULL, 0, 0 };
-	char name[64];
+	char name[64], missing[64];
 	status_t status;
 
 	format_into(name, sizeof(name), "%s%.*s", memchr(request->program.chars, '/', request->program.bytes) ?
 			"" : "bin/", (int)request->program.bytes, request->program.chars);
-	if (client_ref_is_null(package.ref) || client_ref_is_null(authority.spawner.ref)) {
-		format_into(reason, reason_bytes, "starting programs needs `package` and `spawner`");
+	if (launch_lacks(missing, sizeof(missing))) {
+		format_into(reason, reason_bytes, "starting programs needs %s, too", missing);
 		return STATUS_FAILED;
 	}
 	status = launch_file_open(package, authority.memory, capnp_text(name), &file);

@@ -165,7 +165,8 @@ static status_t trace_start(struct call *call, uint32_t events, struct capnp_lis
 	object_put(&trace->object);
 	status = call_give(call, &trace->object, interface, true, cap);
 	if (status == STATUS_OK && !trace_session_begin(&trace->session))
-		status = call_refuse(call, STATUS_OVERLOADED, REASON_IN_USE, 0, 0, TRACE_SESSIONS_MAX);
+		status = call_refuse(call, STATUS_OVERLOADED, REASON_IN_USE, 0, 0,
+				TRACE_SESSIONS_MAX);
 	return status;
 }
 

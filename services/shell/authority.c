@@ -140,6 +140,8 @@ static void add_interface(struct text *text, const struct tree *t, const struct 
 	add(text, "%.*s", (int)name.bytes, name.chars);
 	if (row->kind == VIEW_PROCESS)
 		add(text, " of %s", system_view_label_id(&t->view, row->subject, label));
+	else if (row->kind == VIEW_ENDPOINT && row->server != VIEW_NONE)
+		add(text, " of %s", system_view_label(&t->view, row->server, label));
 }
 
 static void add_copies(struct text *text, uint32_t count)
@@ -264,6 +266,12 @@ static bool find_object(struct tree *t, const struct shell_statement *s)
 		return false;
 	ok = thing_as_capability(found, &cap) ||
 			shell_fail(t->sh, s->chain->at, "this is no capability; `caps` lists those that you hold");
+	if (ok && shell_is_revoked(t->sh, cap.capability))
+		ok = shell_fail(t->sh, s->chain->start.at,
+				"%.*s: the capability was revoked; `drop %.*s` forgets it",
+				(int)s->chain->start.bytes, s->chain->start.chars,
+				(int)s->chain->start.bytes,
+				s->chain->start.chars);
 	if (ok) {
 		struct capnp_text name = schema_node_is_null(cap.node) ? capnp_text("Capability") :
 				schema_node_name(cap.node);
@@ -534,8 +542,8 @@ static void draw_group_in_short(struct tree *t, uint32_t process, uint32_t group
 
 		if (alike == 0)
 			continue;
-		if (plain.kind == VIEW_PROCESS)
-			plain.kind = VIEW_OBJECT;	/* all handles are one item */
+		if (plain.kind == VIEW_PROCESS || plain.kind == VIEW_ENDPOINT)
+			plain.kind = VIEW_OBJECT;	/* one item, whosever they are */
 		add(&text, "%s", separator);
 		add_interface(&text, t, &plain);
 		add_copies(&text, alike);
@@ -619,27 +627,29 @@ static void draw_process(struct tree *t, uint32_t process, bool whole)
 		draw_served(t, process);
 }
 
-/* The id of the process whose handle is bound to this name; 0: none. */
-static uint32_t bound_process(struct tree *t, const struct shell_statement *s)
+/* A row that refers to the object which is bound to this name; NULL: there is none. */
+static const struct view_row *bound_row(struct tree *t, const struct shell_statement *s)
 {
 	struct shell_name *name = shell_find(t->sh, s->topic[0].chars, s->topic[0].bytes);
 	struct thing cap;
 	uint64_t object;
 
 	if (!name || !thing_as_capability(name->thing, &cap) ||
+			shell_is_revoked(t->sh, cap.capability) ||
 			!system_view_identify(t->sh, s->topic[0].at, cap.capability, &object))
-		return 0;
+		return NULL;
 	for (uint32_t i = 0; i < t->view.row_count; i++) {
-		if (t->view.rows[i].object == object && t->view.rows[i].kind == VIEW_PROCESS)
-			return t->view.rows[i].subject;
+		if (t->view.rows[i].object == object)
+			return &t->view.rows[i];
 	}
-	return 0;
+	return NULL;
 }
 
 /* Draws every process that the word means: a name that several can have, a number, or a bound handle. */
 static bool draw_processes(struct tree *t, const struct shell_statement *s)
 {
 	const struct shell_word *word = &s->topic[0];
+	const struct view_row *row;
 	uint32_t found = 0, id = s->literal ? (uint32_t)s->literal->number.magnitude : 0;
 
 	if (s->literal && (!s->literal->number.whole || s->literal->number.negative ||
@@ -657,7 +667,12 @@ static bool draw_processes(struct tree *t, const struct shell_statement *s)
 		return true;
 	if (s->literal)
 		return shell_fail(t->sh, s->literal->at, "no process has the number %u; `ps` lists them", id);
-	id = bound_process(t, s);
+	row = bound_row(t, s);
+	if (row && row->kind == VIEW_EXPORT && row->server == VIEW_NONE)
+		return shell_fail(t->sh, word->at, "the service behind %.*s does not run",
+				(int)word->bytes,
+				word->chars);
+	id = row && row->kind == VIEW_PROCESS ? row->subject : 0;
 	if (id && system_view_process(&t->view, id) == VIEW_NONE)
 		return shell_fail(t->sh, word->at, "the process of %.*s has ended", (int)word->bytes, word->chars);
 	if (id) {

@@ -188,6 +188,12 @@ static const struct double_row small[] = {
 	  .subject = 3 },
 	EXPORT(4, 2, BANK, BANK_INTERFACE_ID, 0x41, 0x23, 3),
 	EXPORT(3, 0, 44, BANK_INTERFACE_ID, 0x31, 0, 2),
+	{ .process = 5, .object = 45, .kind = "endpoint", .interface = ENDPOINT_INTERFACE_ID,
+	  .grant = 0x51,
+	  .server = 3 },
+	{ .process = 5, .object = 46, .kind = "endpoint", .interface = ENDPOINT_INTERFACE_ID,
+	  .grant = 0x52,
+	  .server = 4 },
 };
 
 static void a_process_is_drawn_with_what_it_gave_on(void **state)
@@ -206,6 +212,11 @@ static void a_process_is_drawn_with_what_it_gave_on(void **state)
 		"|  `- interface 0x1234, from process 77, which has ended                   0x24\n"
 		"`- serves\n"
 		"   `- process-3: Bank\n");
+	says("authority 5",
+		"process-5: 2 capabilities\n"
+		"`- kernel\n"
+		"   |- Endpoint of process-3                                                0x51\n"
+		"   `- Endpoint of process-4                                                0x52\n");
 	assert_true(run("authority 2"));
 	assert_non_null(strstr(double_output, "process-2: 5 capabilities\n"));
 	assert_false(run("authority 99"));
@@ -227,7 +238,9 @@ static void all_processes_are_drawn_in_short(void **state)
 		"`- services that do not run: interface 0x1234\n"
 		"process-3: 1 capability\n"
 		"`- process-2: Bank\n"));
-	assert_int_equal(fits(79), 40 + 3 + 1 + 1);
+	assert_non_null(strstr(double_output,
+			"process-5: 2 capabilities\n`- kernel: Endpoint x2\n"));
+	assert_int_equal(fits(79), 40 + 3 + 1 + 1 + 1);
 }
 
 static void a_bound_handle_names_its_process(void **state)
@@ -244,6 +257,18 @@ static void a_bound_handle_names_its_process(void **state)
 	rows[0].subject = 88;
 	assert_false(run("authority p"));
 	assert_string_equal(sh.sentence, "the process of p has ended");
+}
+
+static void a_service_that_does_not_run_is_told_from_no_process(void **state)
+{
+	static const struct double_row rows[] = { EXPORT(7, 0, BANK, BANK_INTERFACE_ID, 0x71, 0,
+			0) };
+
+	hold(rows, ARRAY_LEN(rows));
+	assert_false(run("authority bank"));
+	assert_string_equal(sh.sentence, "the service behind bank does not run");
+	assert_false(run("authority timer"));
+	assert_string_equal(sh.sentence, "no process has the name timer; `ps` lists them");
 }
 
 static void the_graph_has_a_statement_a_line(void **state)
@@ -264,7 +289,8 @@ static void without_the_manager_nothing_is_drawn(void **state)
 {
 	assert_true(run("drop authority"));
 	assert_false(run("authority"));
-	assert_string_equal(sh.sentence, "this needs `authority`, a CapabilityManager, which this shell was not given");
+	assert_string_equal(sh.sentence,
+			"this needs `authority`, a CapabilityManager, and you hold none");
 	assert_false(run("reach timer"));
 	assert_false(run("holders nothing"));
 	assert_string_equal(sh.sentence, "you hold nothing named nothing; `caps` lists what you hold");
@@ -307,6 +333,7 @@ int main(void)
 		TEST(a_process_is_drawn_with_what_it_gave_on),
 		TEST(all_processes_are_drawn_in_short),
 		TEST(a_bound_handle_names_its_process),
+		TEST(a_service_that_does_not_run_is_told_from_no_process),
 		TEST(the_graph_has_a_statement_a_line),
 		TEST(without_the_manager_nothing_is_drawn),
 		TEST(ctrl_c_ends_the_reading),

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "abi/compiler.h"
+#include "capos/kernel.capnp.h"
 #include "services/shell/shell.h"
 
 struct completer {
@@ -100,6 +101,18 @@ static bool place_of(struct shell *sh, const struct shell_chain *chain, struct p
 }
 
 /* --- Kinds of candidates ---------------------------------------------------------------------- */
+
+/* The handles of processes that are bound. */
+static void handles(struct completer *c)
+{
+	for (uint32_t i = 0; i < c->sh->name_count; i++) {
+		struct thing cap;
+
+		if (thing_as_capability(c->sh->names[i].thing, &cap) &&
+				shell_interface_is(cap.node, PROCESS_OBSERVER_INTERFACE_ID))
+			add_word(c, c->sh->names[i].name, "");
+	}
+}
 
 static void names(struct completer *c, bool capabilities_only, const char *suffix)
 {
@@ -310,7 +323,7 @@ void shell_complete(void *shell, const char *line, uint32_t bytes, uint32_t curs
 			sh->ops->programs(sh->arg, out);
 		break;
 	case SHELL_WANT_PROCESS:	/* most are named as their program */
-		names(&c, true, "");
+		handles(&c);
 		if (sh->ops->programs)
 			sh->ops->programs(sh->arg, out);
 		break;

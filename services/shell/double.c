@@ -272,9 +272,26 @@ static status_t capabilities_(void *self, struct call *call, struct capability_m
 	return STATUS_OK;
 }
 
+static status_t process_(void *self, struct call *call, uint64_t interface_id, uint16_t method);
+
+static status_t open_process_(void *self, struct call *call,
+		struct capability_manager_open_params_reader in,
+		struct capability_manager_open_results_builder *out)
+{
+	uint32_t id = capability_manager_open_params_get_process_id(in);
+
+	if (id == 0 || id > 40)
+		return STATUS_OK;
+	capability_manager_open_results_set_found(*out, true);
+	capability_manager_open_results_set_process(*out, give(call, object_make(process_, id,
+			"")));
+	return STATUS_OK;
+}
+
 static const struct capability_manager_server authority_handlers = {
 	.processes = processes_,
 	.holders = holders_,
+	.open = open_process_,
 	.capabilities = capabilities_,
 };
 
@@ -488,11 +505,16 @@ static status_t t_send(struct transport *transport, uint32_t question, uint64_t 
 
 	if (!target)
 		return STATUS_BAD_CAPABILITY;
+	for (uint32_t i = 0; i < call->params_builder.cap_count; i++) {
+		if (object_of(call->params_caps[i].id)->revoked)
+			return STATUS_DISCONNECTED;
+	}
 	capnp_message_init(&call->params, call->params_words, call->params_builder.used, call->params_caps,
 			call->params_builder.cap_count);
 	capnp_builder_init(&call->results_builder, call->results_words, MIN(call->what.reply_words, 2048u),
 			call->results_caps, CAPS);
-	call->status = target->ended && target->dispatch != process_ ? STATUS_DISCONNECTED :
+	call->status = sys->refusal ? sys->refusal : target->ended && target->dispatch != process_ ?
+			STATUS_DISCONNECTED :
 			target->dispatch(target, call, call->what.interface_id, call->what.method);
 	if (call->status == STATUS_OK && call->results_builder.status != CAPNP_OK)
 		call->status = STATUS_REPLY_TOO_LARGE;
@@ -558,6 +580,8 @@ static status_t t_copy(struct transport *transport, uint32_t target, uint32_t *c
 
 	if (!o)
 		return STATUS_BAD_CAPABILITY;
+	if (o->revoked)
+		return STATUS_DISCONNECTED;
 	o->holders++;
 	*copy = target;
 	return STATUS_OK;
@@ -641,6 +665,11 @@ static void o_programs(void *arg, struct term_candidates *out)
 	term_candidates_add(out, "counter", 7, " ");
 }
 
+static uint64_t o_detail(void *arg)
+{
+	return sys->detail;
+}
+
 static uint32_t o_process_id(void *arg)
 {
 	return DOUBLE_SHELL;
@@ -648,7 +677,7 @@ static uint32_t o_process_id(void *arg)
 
 const struct shell_ops double_ops = {
 	.output = o_output, .flush = o_flush, .await = o_await, .await_process = o_await_process, .narrow = o_narrow,
-	.launch = o_launch, .programs = o_programs, .process_id = o_process_id,
+	.launch = o_launch, .detail = o_detail, .programs = o_programs, .process_id = o_process_id,
 };
 
 void double_init(struct double_system *d)

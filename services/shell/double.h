@@ -21,6 +21,7 @@ struct double_object {
 	char text[32];
 	uint32_t holders;
 	bool ended;
+	bool revoked;
 };
 
 /* A capability somewhere in the system, as the capability manager tells of it. */
@@ -60,6 +61,8 @@ struct double_system {
 	uint32_t interrupted;		/* how often the next waits answer as after Ctrl-C */
 	const uint64_t *answer;		/* not NULL: every call is answered with these words instead */
 	uint32_t answer_words;
+	status_t refusal;		/* not ok: every call's end, with the detail */
+	uint64_t detail;
 	const struct double_row *rows;	/* what the 40 processes hold */
 	uint32_t row_count;
 

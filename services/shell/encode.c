@@ -323,6 +323,17 @@ bool shell_interface_is(struct schema_node interface, uint64_t id)
 	return false;
 }
 
+/* Enters a capability in the message, and notes for which parameter. */
+static void pass(struct encoder *e, struct capnp_any_builder to, struct capnp_text what,
+		uint32_t capability)
+{
+	struct capnp_cap cap = client_cap(e->call, client_ref_of(e->sh->transport, capability));
+
+	capnp_set_cap(to, cap);
+	if (cap.index == e->sh->passed_count && cap.index < SHELL_PASSED_MAX)
+		e->sh->passed[e->sh->passed_count++] = (struct shell_passed){ what, capability };
+}
+
 static COLD bool capability(struct encoder *e, struct capnp_any_builder to, struct schema_type type,
 		const struct shell_value *v, struct capnp_text what)
 {
@@ -348,7 +359,7 @@ static COLD bool capability(struct encoder *e, struct capnp_any_builder to, stru
 				(int)what.bytes, what.chars, (int)wants.bytes, wants.chars, (int)has.bytes,
 				has.chars);
 	} else {
-		capnp_set_cap(to, client_cap(e->call, client_ref_of(e->sh->transport, cap.capability)));
+		pass(e, to, what, cap.capability);
 	}
 	thing_put(t);
 	return ok;

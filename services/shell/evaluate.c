@@ -10,7 +10,6 @@
 
 #include "abi/compiler.h"
 #include "rt/format.h"
-#include "rt/reason.h"
 #include "services/shell/shell.h"
 
 #define PARAMS_WORDS 480
@@ -83,6 +82,13 @@ static bool lookup(struct shell *sh, const struct shell_chain *chain, struct thi
 		*out = thing_get(name->thing);
 		return true;
 	}
+	if (chain->interface) {
+		char missing[SHELL_NAME_BYTES];
+
+		(void)format_into(missing, sizeof(missing), "%.*s", (int)chain->start.bytes,
+				chain->start.chars);
+		return shell_lacks(sh, chain->start.at, missing, chain->interface);
+	}
 	type = schema_find_name(sh->schema, capnp_text_of(chain->start.chars, chain->start.bytes));
 	if (!schema_node_is_null(type))
 		return shell_fail(sh, chain->start.at, "%.*s is a type; `help %.*s` tells about it",
@@ -108,16 +114,12 @@ static uint32_t reply_words(struct schema_member method)
 }
 
 static void call_failed(struct shell *sh, const struct shell_step *step, struct capnp_text interface,
-		const struct client_call *call)
+		const struct shell_asked *asked, const struct client_call *call)
 {
 	struct capnp_text reason = client_reason(call);
 	char sentence[160];
 
-	if (call->status == STATUS_CANCELLED)
-		(void)format_into(sentence, sizeof(sentence), "interrupted");
-	else
-		(void)reason_into(sentence, sizeof(sentence), call->status,
-				sh->ops->detail ? sh->ops->detail(sh->arg) : 0);
+	shell_refusal_into(sentence, sizeof(sentence), sh, asked, call->status);
 	sh->failure = call->status;
 	shell_fail(sh, step->name.at, "%.*s.%.*s: %.*s", (int)interface.bytes, interface.chars,
 			(int)step->name.bytes, step->name.chars,
@@ -138,6 +140,7 @@ static bool call_once(struct shell *sh, struct thing target, struct schema_node 
 		.params_words = PARAMS_WORDS,
 		.reply_words = reply_words(method),
 	};
+	const struct shell_asked asked = { declared, method, step->arguments };
 	struct client_call call = client_call_begin(&what);
 	struct capnp_builder *builder = client_params(&call);
 	struct shell_object *object;
@@ -145,6 +148,7 @@ static bool call_once(struct shell *sh, struct thing target, struct schema_node 
 	struct schema_member field;
 	bool ok = true;
 
+	sh->passed_count = 0;
 	if (builder) {
 		root = capnp_init_struct(capnp_init_root(builder), schema_struct_data_words(params),
 				schema_struct_pointer_count(params));
@@ -160,7 +164,7 @@ static bool call_once(struct shell *sh, struct thing target, struct schema_node 
 		if (call.status == STATUS_OK)
 			client_fail(&call, sh->ops->await(sh->arg, &call));
 		if (call.status != STATUS_OK) {
-			call_failed(sh, step, schema_node_name(target.node), &call);
+			call_failed(sh, step, schema_node_name(target.node), &asked, &call);
 			ok = false;
 		}
 	}
@@ -283,17 +287,18 @@ static COLD bool call_pages(struct shell *sh, struct thing target, struct schema
 
 /* --- Chains ----------------------------------------------------------------------------------- */
 
-static bool no_method(struct shell *sh, struct thing target, const struct shell_step *step)
+bool shell_no_method(struct shell *sh, uint32_t at, struct schema_node interface,
+		struct capnp_text wanted)
 {
-	struct capnp_text interface = schema_node_name(target.node);
+	struct capnp_text type = schema_node_name(interface);
 	struct schema_node ancestors[17];
 	uint32_t count;
 	char names[240];
 	size_t used = 0;
 
 	names[0] = 0;
-	ancestors[0] = target.node;
-	count = 1 + MIN(schema_ancestors(target.node, ancestors + 1, 16), 16u);
+	ancestors[0] = interface;
+	count = 1 + MIN(schema_ancestors(interface, ancestors + 1, 16), 16u);
 	for (uint32_t a = 0; a < count; a++) {
 		for (uint32_t i = 0; i < schema_method_count(ancestors[a]); i++) {
 			struct capnp_text name = schema_member_name(schema_method_at(ancestors[a], i));
@@ -302,8 +307,8 @@ static bool no_method(struct shell *sh, struct thing target, const struct shell_
 					(int)name.bytes, name.chars);
 		}
 	}
-	return shell_fail(sh, step->name.at, "%.*s has no method %.*s; it has %s", (int)interface.bytes,
-			interface.chars, (int)step->name.bytes, step->name.chars, names);
+	return shell_fail(sh, at, "%.*s has no method %.*s; it has %s", (int)type.bytes, type.chars,
+			(int)wanted.bytes, wanted.chars, names);
 }
 
 static bool call_step(struct shell *sh, struct thing target, const struct shell_step *step, struct thing *out)
@@ -311,21 +316,49 @@ static bool call_step(struct shell *sh, struct thing target, const struct shell_
 	struct schema_node declared;
 	struct schema_member method;
 	struct pages pages = { .count = 0 };
+	struct capnp_text name = capnp_text_of(step->name.chars, step->name.bytes);
 
 	if (schema_node_is_null(target.node))
 		return shell_fail(sh, step->name.at, "the shell does not know this capability's interface; "
-				"say which with `as`");
-	if (!schema_method_find(target.node, capnp_text_of(step->name.chars, step->name.bytes), &declared, &method))
-		return no_method(sh, target, step);
+				"say which, as in c = @term as Console");
+	if (!schema_method_find(target.node, name, &declared, &method))
+		return shell_no_method(sh, step->name.at, target.node, name);
 	if (is_paged(method, step, &pages.next, &pages.list))
 		return call_pages(sh, target, declared, method, step, &pages, out);
 	return call_once(sh, target, declared, method, step, false, 0, out);
 }
 
+/* Whether exactly one field of the struct is for a capability. */
+static bool takes_one_capability(struct schema_node node, struct schema_member *field)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < schema_field_count(node); i++) {
+		struct schema_member member = schema_field_at(node, i);
+
+		if (schema_field_is_group(member) ||
+				schema_type_kind(schema_field_type(member)) != SCHEMA_INTERFACE_TYPE)
+			continue;
+		*field = member;
+		count++;
+	}
+	return count == 1;
+}
+
 static bool no_field(struct shell *sh, struct thing t, const struct shell_step *step)
 {
 	struct capnp_text type = schema_node_name(t.node);
+	struct schema_member field;
+	char value[160];
 
+	if (t.kind == THING_STRUCT && takes_one_capability(t.node, &field)) {
+		struct capnp_text name = schema_member_name(field);
+
+		(void)shell_line_of_thing(sh, t, false, value, sizeof(value));
+		return shell_fail(sh, step->name.at, "%.*s is null: the answer was %s",
+				(int)name.bytes, name.chars,
+				value);
+	}
 	if (t.kind == THING_STRUCT)
 		return shell_fail(sh, step->name.at, "the result has no field %.*s, and not exactly one capability "
 				"to call", (int)step->name.bytes, step->name.chars);

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "abi/compiler.h"
+#include "capos/status.capnp.h"
 #include "services/shell/double.h"
 #include "services/shell/schemas_test_data.h"
 #include "services/shell/shell.h"
@@ -130,6 +131,8 @@ static void a_capability_that_was_not_answered_is_null(void **state)
 	says("x = bank.open(owner = \"nobody\")", "x = (account = null, outcome = noRoom)\n");
 	refuses("x.account.balance",
 		"          ^", "this Account is null: the answer held none");
+	refuses("x.balance",
+		"  ^", "account is null: the answer was (account = null, outcome = noRoom)");
 }
 
 static void a_facet_is_revoked_and_then_refused(void **state)
@@ -178,7 +181,7 @@ static void poweroff_is_a_call_on_system(void **state)
 	assert_int_equal(system_.powered_off, 4);
 	run("drop system");
 	refuses("poweroff",
-		"^", "you hold nothing named system; `caps` lists what you hold");
+		"^", "this needs `system`, a SystemControl, and you hold none");
 }
 
 static void run_grants_exactly_what_is_named(void **state)
@@ -210,6 +213,21 @@ static void a_spawned_process_is_waited_for_and_killed(void **state)
 	says("wait p", "exit = (state = exited, status = 0)\n");
 	says("kill p", "");
 	says("wait @p", "exit = (state = killed, status = 0)\n");
+}
+
+static void a_process_can_be_named_by_its_number(void **state)
+{
+	says("wait 6", "exit = (state = exited, status = 0)\n");
+	says("kill 6; kill 6 3", "");
+	refuses("wait 99",
+		"^", "process is null: the answer was (found = false, process = null)");
+	refuses("wait 99999999999",
+		"     ^", "processId takes a whole number from 0 to 4294967295");
+	run("drop authority");
+	refuses("kill 6",
+		"^", "this needs `authority`, a CapabilityManager, and you hold none");
+	refuses("ps",
+		"^", "this needs `authority`, a CapabilityManager, and you hold none");
 }
 
 static void dropping_a_name_releases_its_capability(void **state)
@@ -275,16 +293,80 @@ static void wrong_arguments_point_at_the_column(void **state)
 		"                     ^", "text takes a text in quotes, not a capability");
 	refuses("holders 5",
 		"        ^", "`holders x` takes the name of a capability; `caps` lists yours");
-	refuses("kill 3",
-		"     ^", "`kill p` takes the name of a ProcessHandle, as in p = spawn ...");
-	refuses("wait",
-		"    ^", "`wait p` takes the name of a ProcessHandle, as in p = spawn ...");
+	refuses("kill",
+		"    ^", "`kill p` takes a ProcessHandle (p = spawn ...) or a number from `ps`");
+	refuses("wait -1",
+		"     ^", "`wait p` takes a ProcessHandle (p = spawn ...) or a number from `ps`");
 	refuses("quit",
 		"^", "there is no command or name quit; `help` and `caps` list them");
 	refuses("authority.holders(capability = timer)",
 		"                               ^", "capability takes a capability, not a word");
 	refuses("run hello with { a: @nothing }",
 		"                     ^", "you hold nothing named nothing; `caps` lists what you hold");
+}
+
+/* What the kernel tells by numbers is said by the names that the schemas have for it. */
+static void refusals_name_what_was_typed(void **state)
+{
+	static const struct { const char *line,
+			*sentence; status_t status; uint64_t detail; } cases[] = {
+		{ "timer.sleep(durationNs = 70000)", "Timer.sleep: durationNs: at most 65536",
+		  STATUS_INVALID_ARGUMENT, REASON_ARGUMENT | UINT64_C(65536) << 32 },
+		{ "timer.sleep(durationNs = 7)",
+		  "Timer.sleep: durationNs is out of range (limit 65536)",
+		  STATUS_INVALID_ARGUMENT, REASON_ARGUMENT | UINT64_C(65536) << 32 },
+		{ "timer.sleep(durationNs = 7)", "Timer.sleep: durationNs is not acceptable",
+		  STATUS_INVALID_ARGUMENT, REASON_ARGUMENT },
+		{ "timer.sleep", "Timer.sleep: durationNs is missing", STATUS_INVALID_ARGUMENT,
+		  REASON_ARGUMENT },
+		{ "timer.sleep(durationNs = 7)",
+		  "Timer.sleep: parameter 3 is out of range (limit 2)",
+		  STATUS_INVALID_ARGUMENT, REASON_ARGUMENT | 3 << 8 | UINT64_C(2) << 32 },
+		{ "authority.revokeDerived",
+		  "CapabilityManager.revokeDerived: capability is missing",
+		  STATUS_INVALID_ARGUMENT, REASON_WRONG_TYPE | 0xff << 8 },
+		{ "authority.revokeDerived(capability = @bank)",
+		  "CapabilityManager.revokeDerived: capability does not have the interface needed",
+		  STATUS_INVALID_ARGUMENT, REASON_WRONG_TYPE },
+		{ "revoke 0x12", "CapabilityManager.revoke: no such grant", STATUS_FAILED,
+		  REASON_NOT_FOUND },
+		{ "bank.open", "Bank.open: an argument is not acceptable; not given: owner",
+		  STATUS_INVALID_ARGUMENT, 0 },
+		{ "authority.setLimit(limit = 1)",
+		  "CapabilityManager.setLimit: an argument is not acceptable; not given: processId, class",
+		  STATUS_INVALID_ARGUMENT, 0 },
+		{ "bank.open(owner = \"\")", "Bank.open: an argument is not acceptable",
+		  STATUS_INVALID_ARGUMENT, 0 },
+		{ "bank.open", "Bank.open: this capability was made for fewer methods of Bank",
+		  STATUS_UNIMPLEMENTED, REASON_NO_METHOD },
+		{ "bank.open", "Bank.open: the service has stopped", STATUS_DISCONNECTED,
+		  REASON_CLOSED },
+	};
+
+	for (uint32_t i = 0; i < ARRAY_LEN(cases); i++) {
+		system_.refusal = cases[i].status;
+		system_.detail = cases[i].detail;
+		assert_false(run(cases[i].line));
+		assert_string_equal(sh.sentence, cases[i].sentence);
+		assert_int_equal(sh.status, cases[i].status);
+	}
+}
+
+static void what_was_revoked_is_named(void **state)
+{
+	run("a = bank.open(owner = \"ann\").account; d = a.depositOnly");
+	system_.object[shell_find(&sh, "d", 1)->thing.capability - 1].revoked = true;
+	refuses("a.revoke(facet = @d)",
+		"  ^", "Account.revoke: facet was revoked: this capability cannot be given on");
+	refuses("holders d",
+		"        ^", "d: the capability was revoked; `drop d` forgets it");
+	refuses("reach @d",
+		"       ^", "d: the capability was revoked; `drop d` forgets it");
+	contains("caps", "  a           Account ");
+	contains("caps", "  d           DepositAccount      (revoked)\n");
+	sh.columns = 40;
+	contains("caps", "  d: DepositAccount (revoked)\n");
+	contains("caps", "  a: Account\n");
 }
 
 static void a_refused_line_does_nothing(void **state)
@@ -343,7 +425,15 @@ static void help_comes_from_the_schemas(void **state)
 	contains("help Outcome", "  insufficientFunds\n      the account holds less\n");
 	contains("help ExitStatus", "  state :ProcessState\n");
 	contains("help ps", "short for authority.processes");
+	contains("help kill",
+			"  p is a bound ProcessHandle, or a number from `ps`.\n  short for p.kill(status = 1)\n");
 	contains("help", "Tab completes");
+	contains("help Status",
+			"  overloaded\n      a resource is used up; try again later or with more of it\n");
+	refuses("help timer.nowhere",
+		"           ^", "Timer has no method nowhere; it has now, sleep, sleepUntil");
+	refuses("help Status.ok",
+		"            ^", "this type has no methods");
 	refuses("help nonsense",
 		"     ^", "there is no capability, type or command nonsense");
 }
@@ -424,6 +514,7 @@ static void completion_knows_names_methods_fields_and_words(void **state)
 	assert_string_equal(completions("holders @t"), "timer term");
 	assert_string_equal(completions("reach b"), "bank");
 	assert_string_equal(completions("authority h"), "hello ");
+	assert_string_equal(completions("authority t"), "");
 	assert_string_equal(completions("authority.rev"), "revoke( revokeDerived(");
 	assert_string_equal(completions("trace --"), "--payload ");
 	assert_string_equal(completions("trace ti"), "timer");
@@ -438,6 +529,8 @@ static void completion_knows_names_methods_fields_and_words(void **state)
 	run("a = bank.open(owner = \"ann\").account");
 	assert_string_equal(completions("a.revoke(facet = "), "@timer @term @console @bank @authority @system @a");
 	assert_string_equal(completions("a.revoke(facet = @b"), "bank");
+	run("probe = spawn hello");
+	assert_string_equal(completions("authority p"), "probe");
 	assert_string_equal(completions("help Bal"), "BalanceView");
 	assert_string_equal(completions("nonsense.x"), "");
 	assert_string_equal(completions("timer.now) ("), "");
@@ -569,10 +662,13 @@ int main(void)
 		TEST(run_grants_exactly_what_is_named),
 		TEST(a_program_that_fails_fails_the_line),
 		TEST(a_spawned_process_is_waited_for_and_killed),
+		TEST(a_process_can_be_named_by_its_number),
 		TEST(dropping_a_name_releases_its_capability),
 		TEST(binding_anew_releases_the_old_one),
 		TEST(literals_are_kept_and_given),
 		TEST(wrong_arguments_point_at_the_column),
+		TEST(refusals_name_what_was_typed),
+		TEST(what_was_revoked_is_named),
 		TEST(a_refused_line_does_nothing),
 		TEST(the_line_ends_at_the_first_failure),
 		TEST(an_error_after_output_shows_the_line_again),

@@ -86,11 +86,11 @@ static void add_fields(struct phrase *p, struct schema_node node)
 	add(p, ")");
 }
 
-static struct capnp_text example_of(struct capnp_list annotations)
+static struct capnp_text annotated(struct capnp_list annotations, uint64_t annotation)
 {
 	struct capnp_struct_reader value;
 
-	if (!schema_annotation_find(annotations, SCHEMA_ANNOTATION_EXAMPLE, &value))
+	if (!schema_annotation_find(annotations, annotation, &value))
 		return capnp_text_of("", 0);
 	return capnp_any_text(schema_value_pointer(value));
 }
@@ -98,7 +98,8 @@ static struct capnp_text example_of(struct capnp_list annotations)
 static void show_method(struct shell *sh, struct schema_node interface, struct schema_member method)
 {
 	struct capnp_text name = schema_member_name(method);
-	struct capnp_text example = example_of(schema_member_annotations(method));
+	struct capnp_text example = annotated(schema_member_annotations(method),
+			SCHEMA_ANNOTATION_EXAMPLE);
 	struct schema_node results = schema_method_results(method);
 	struct phrase p = { .used = 0 };
 
@@ -159,6 +160,8 @@ static void show_enum(struct shell *sh, struct schema_node node)
 		struct capnp_text name = schema_member_name(schema_enumerant_at(node, i));
 
 		shell_print(sh, "  %.*s\n", (int)name.bytes, name.chars);
+		print_doc(sh, annotated(schema_member_annotations(schema_enumerant_at(node, i)),
+				SCHEMA_ANNOTATION_SENTENCE), 6);
 		print_doc(sh, schema_member_doc(node, i), 6);
 	}
 }
@@ -189,14 +192,14 @@ static bool show_one_method(struct shell *sh, struct schema_node interface, stru
 {
 	struct schema_node declared;
 	struct schema_member method;
-	struct capnp_text name = schema_node_name(interface);
+	struct capnp_text name = capnp_text_of(topic.chars, topic.bytes);
 
-	if (schema_method_find(interface, capnp_text_of(topic.chars, topic.bytes), &declared, &method)) {
-		show_method(sh, declared, method);
-		return true;
-	}
-	return shell_fail(sh, topic.at, "%.*s has no method %.*s", (int)name.bytes, name.chars, (int)topic.bytes,
-			topic.chars);
+	if (schema_node_kind(interface) != SCHEMA_INTERFACE)
+		return shell_fail(sh, topic.at, "this type has no methods");
+	if (!schema_method_find(interface, name, &declared, &method))
+		return shell_no_method(sh, topic.at, interface, name);
+	show_method(sh, declared, method);
+	return true;
 }
 
 /* --- The shell's own words -------------------------------------------------------------------- */
@@ -204,6 +207,8 @@ static bool show_one_method(struct shell *sh, struct schema_node interface, stru
 #define USAGE_COLUMNS 29
 
 #define LAUNCH_FORM "prog with { log: @console, memory: own } args [\"-v\"] env { A = \"b\" }"
+
+#define PROCESS_WORD "p is a bound ProcessHandle, or a number from `ps`."
 
 static const struct {
 	const char *word;
@@ -221,8 +226,10 @@ static const struct {
 	{ .word = "spawn", .usage = "p = spawn prog with { ... }", .does = "starts it and goes on; p is its ProcessHandle",
 	  .form = "p = spawn " LAUNCH_FORM },
 	{ .word = "wait", .usage = "wait p", .does = "waits for the end of a process",
+	  .more = PROCESS_WORD,
 	  .together = "wait p, kill p [status]", .they_do = "waits for the end of a process; ends it" },
-	{ .word = "kill", .usage = "kill p [status]", .does = "ends a process", .together = "" },
+	{ .word = "kill", .usage = "kill p [status]", .does = "ends a process", .together = "",
+	  .more = PROCESS_WORD },
 	{ .word = "ps", .usage = "ps", .does = "lists all processes" },
 	{ .word = "holders", .usage = "holders x", .does = "draws who holds the object, and from whom",
 	  .more = "On the right is the grant: `revoke` ends it, and all that hangs below it.",
@@ -231,7 +238,8 @@ static const struct {
 	  .more = "First come those who hold or serve the object, below each those who can call it, and so on: every "
 	  "process by its shortest way. Whether a service does what it is asked is up to the service.",
 	  .together = "" },
-	{ .word = "authority", .usage = "authority [process]", .does = "draws what each process, or this one, may do",
+	{ .word = "authority", .usage = "authority [process]",
+	  .does = "draws what every process, or one, may do",
 	  .form = "authority, authority bank, authority 5, authority p, authority --dot",
 	  .more = "Of one process it also draws to whom each capability was given on, and who can call it. "
 	  "--dot writes a graph for Graphviz." },
@@ -377,9 +385,12 @@ void shell_caps(struct shell *sh)
 		if (!thing_as_capability(t, &cap))
 			continue;
 		name = schema_node_name(cap.node);
-		doc = first_sentence(schema_node_doc(cap.node));
+		doc = shell_is_revoked(sh, cap.capability) ? capnp_text("(revoked)") :
+				first_sentence(schema_node_doc(cap.node));
 		if (sh->columns < CAPS_COLUMNS_WIDE) {
-			shell_print(sh, "  %s: %.*s\n", sh->names[i].name, (int)name.bytes, name.chars);
+			shell_print(sh, "  %s: %.*s%s\n", sh->names[i].name, (int)name.bytes,
+					name.chars,
+					capnp_text_equals(doc, "(revoked)") ? " (revoked)" : "");
 			continue;
 		}
 		room = sh->columns - 36;

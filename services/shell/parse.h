@@ -77,6 +77,7 @@ struct shell_chain {
 	enum shell_sigil sigil;
 	struct shell_word start;	/* empty for $? */
 	struct shell_step *steps;
+	const char *interface;		/* of `start`, where a command chose it; else NULL */
 	struct shell_word narrow;	/* interface after `as`; bytes 0 for none */
 	uint32_t at;
 	uint32_t end;

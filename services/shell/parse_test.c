@@ -378,7 +378,7 @@ static void errors_point_at_the_column(void **state)
 	bad("x as",
 	    "    ^", "the name of an interface is missing here");
 	bad("kill",
-	    "    ^", "`kill p` takes the name of a ProcessHandle, as in p = spawn ...");
+	    "    ^", "`kill p` takes a ProcessHandle (p = spawn ...) or a number from `ps`");
 	bad("holders @",
 	    "         ^", "a name is missing here");
 	bad("drop",

@@ -705,7 +705,8 @@ void shell_print_thing(struct shell *sh, struct thing t, struct capnp_text bound
 	free(p.bytes);
 }
 
-uint32_t shell_line_of_thing(struct shell *sh, struct thing t, bool redact, char *out, uint32_t bytes)
+uint32_t shell_line_of_thing(struct shell *sh, struct thing t, bool redact, char *out,
+		uint32_t bytes)
 {
 	struct page p = { .sh = sh, .bytes = malloc(PAGE_BYTES), .redact = redact };
 	uint32_t used = 0;

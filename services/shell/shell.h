@@ -6,6 +6,7 @@
  *
  *   parse.c -> evaluate.c -> encode.c (arguments) -> transport -> value.c (results) -> print.c
  *                         -> help.c, authority.c      complete.c serves the line editor
+ *   refusal.c says why a call failed, by the names in the schemas
  *
  * It runs on any transport (lib/capnp/client.h); what else it needs of its process is in shell_ops, so
  * the tests run it against a double. Always true: every capability that the shell received is held
@@ -31,6 +32,7 @@
 #define SHELL_SENTENCE_BYTES 400
 #define SHELL_GRANTS_MAX 32
 #define SHELL_STRINGS_MAX 32
+#define SHELL_PASSED_MAX 16
 
 /* $? where a line or a call was refused by the shell itself. */
 #define SHELL_REFUSED 1
@@ -104,6 +106,19 @@ struct shell_launch_request {
 	uint32_t grant_count;
 };
 
+/* A call that was typed, for those who tell why it failed. */
+struct shell_asked {
+	struct schema_node declared;		/* the interface that has the method */
+	struct schema_member method;
+	const struct shell_value *arguments;	/* NULL: none were written */
+};
+
+/* A capability in the parameters of the last call that was typed. */
+struct shell_passed {
+	struct capnp_text name;			/* of the parameter */
+	uint32_t capability;
+};
+
 struct shell_ops {
 	void (*output)(void *arg, const char *bytes, uint32_t count);
 	/* What was put out must be seen before whatever a call or a program prints. */
@@ -148,6 +163,8 @@ struct shell {
 	bool failed;
 	uint32_t failed_at;
 	int64_t failure;		/* what $? becomes if this statement fails */
+	struct shell_passed passed[SHELL_PASSED_MAX];	/* in the order of the message's table */
+	uint32_t passed_count;
 	struct shell_tracing *tracing;	/* while `trace` runs statements: the calls that they make */
 	char sentence[SHELL_SENTENCE_BYTES];
 	_Alignas(8) uint8_t arena_bytes[SHELL_ARENA_BYTES];
@@ -220,6 +237,20 @@ bool shell_run_statement(struct shell *sh, const struct shell_statement *s);
 bool shell_trace(struct shell *sh, const struct shell_statement *s);
 void shell_trace_note(struct shell *sh, const struct client_call *call, uint64_t interface_id, uint16_t method);
 
+/* Says that there is no such method, and which there are; always false. */
+bool shell_no_method(struct shell *sh, uint32_t at, struct schema_node interface,
+		struct capnp_text name);
+
+/* refusal.c: why a call that was typed failed, as a sentence. */
+void shell_refusal_into(char *out, size_t size, struct shell *sh, const struct shell_asked *asked,
+		status_t status);
+bool shell_is_revoked(struct shell *sh, uint32_t capability);
+/* What a command needs beside what the line names: the capability that is bound to the name, with
+ * this interface. False: it said what is missing. */
+bool shell_need(struct shell *sh, uint32_t at, const char *name, uint64_t interface_id,
+		struct thing *cap);
+bool shell_lacks(struct shell *sh, uint32_t at, const char *name, const char *interface);
+
 /* encode.c: fills the struct from fields written by the person; says what is wrong and where. */
 bool shell_encode(struct shell *sh, struct client_call *call, struct capnp_struct_builder to,
 		struct schema_node node, const struct shell_value *fields, struct capnp_text what);
@@ -228,9 +259,10 @@ const char *shell_type_name(struct schema_type type, char *buffer, uint32_t byte
 
 /* print.c */
 void shell_print_thing(struct shell *sh, struct thing t, struct capnp_text bound);
-/* The same in one line, with its NUL; what does not fit is cut. Answers its length. `redact`: fields
- * marked $sensitive are not shown. */
-uint32_t shell_line_of_thing(struct shell *sh, struct thing t, bool redact, char *out, uint32_t bytes);
+/* The same in one line, with its NUL; what does not fit is cut. Answers its length. `redact`: what is
+ * $sensitive is not shown. */
+uint32_t shell_line_of_thing(struct shell *sh, struct thing t, bool redact, char *out,
+		uint32_t bytes);
 /* In the text below, a blank at which no line may end. */
 #define SHELL_TIED "\x01"
 /* A span of time in the unit that suits it, with its NUL; answers its length. */

@@ -12,13 +12,14 @@
 
 enum operand {
 	OPERAND_NONE,
-	OPERAND_TARGET,		/* the capability that is called */
+	OPERAND_PROCESS,	/* the capability that is called, or a process' number */
 	OPERAND_NUMBER,		/* a number that must be there, as the field's value */
 };
 
 struct sugar {
 	const char *word;
 	const char *target;
+	const char *interface;		/* of the target */
 	const char *method;
 	enum operand operand;
 	const char *field;		/* of the number after it, or of the operand */
@@ -28,15 +29,19 @@ struct sugar {
 };
 
 static const struct sugar sugars[] = {
-	{ "kill", NULL, "kill", OPERAND_TARGET, "status", 1, "p.kill(status = 1)",
-	  "`kill p` takes the name of a ProcessHandle, as in p = spawn ..." },
-	{ "poweroff", "system", "powerOff", OPERAND_NONE, "status", 0, "system.powerOff(status = 0)", NULL },
-	{ "ps", "authority", "processes", OPERAND_NONE, NULL, 0, "authority.processes", NULL },
-	{ "reboot", "system", "reboot", OPERAND_NONE, NULL, 0, "system.reboot", NULL },
-	{ "revoke", "authority", "revoke", OPERAND_NUMBER, "grant", 0, "authority.revoke(grant = 0x...)",
+	{ "kill", NULL, NULL, "kill", OPERAND_PROCESS, "status", 1, "p.kill(status = 1)",
+	  "`kill p` takes a ProcessHandle (p = spawn ...) or a number from `ps`" },
+	{ "poweroff", "system", "SystemControl", "powerOff", OPERAND_NONE, "status", 0,
+	  "system.powerOff(status = 0)", NULL },
+	{ "ps", "authority", "CapabilityManager", "processes", OPERAND_NONE, NULL, 0,
+	  "authority.processes", NULL },
+	{ "reboot", "system", "SystemControl", "reboot", OPERAND_NONE, NULL, 0, "system.reboot",
+	  NULL },
+	{ "revoke", "authority", "CapabilityManager", "revoke", OPERAND_NUMBER, "grant", 0,
+	  "authority.revoke(grant = 0x...)",
 	  "`revoke 0x...` takes the number of a grant, as `holders x` shows it" },
-	{ "wait", NULL, "wait", OPERAND_TARGET, NULL, 0, "p.wait",
-	  "`wait p` takes the name of a ProcessHandle, as in p = spawn ..." },
+	{ "wait", NULL, NULL, "wait", OPERAND_PROCESS, NULL, 0, "p.wait",
+	  "`wait p` takes a ProcessHandle (p = spawn ...) or a number from `ps`" },
 };
 
 const char *const shell_commands[] = {
@@ -142,6 +147,37 @@ static struct shell_chain *operand(struct parser *p, const char *needs)
 	return c;
 }
 
+/* A chain that begins where the command does, with a capability that it knows by name. */
+static struct shell_chain *command_chain(struct parser *p, const char *target,
+		const char *interface, uint32_t at)
+{
+	struct shell_chain *c = NEW(p, struct shell_chain);
+
+	if (c) {
+		c->start = word_at(target, at);
+		c->interface = interface;
+		c->at = at;
+	}
+	return c;
+}
+
+/* A handle by number: authority.open(processId = 6) */
+static struct shell_chain *process_by_number(struct parser *p, uint32_t at)
+{
+	struct shell_chain *c = command_chain(p, "authority", "CapabilityManager", at);
+	struct shell_step *step = NEW(p, struct shell_step);
+	struct shell_value *v = NEW(p, struct shell_value);
+
+	if (!c || !step || !v)
+		return NULL;
+	v->at = p->at;
+	step->name = word_at("open", at);
+	if (!parser_number(p, v) || !add_argument(p, step, "processId", v, v->at))
+		return NULL;
+	c->steps = step;
+	return c;
+}
+
 static struct shell_chain *sugar(struct parser *p, const struct sugar *s, uint32_t at)
 {
 	struct shell_step *step = NEW(p, struct shell_step);
@@ -150,14 +186,10 @@ static struct shell_chain *sugar(struct parser *p, const struct sugar *s, uint32
 	if (!step)
 		return NULL;
 	step->name = word_at(s->method, at);
-	if (s->operand == OPERAND_TARGET) {
-		c = operand(p, s->needs);
+	if (s->operand == OPERAND_PROCESS) {
+		c = is_digit(parser_peek(p)) ? process_by_number(p, at) : operand(p, s->needs);
 	} else {
-		c = NEW(p, struct shell_chain);
-		if (c) {
-			c->start = word_at(s->target, at);
-			c->at = at;
-		}
+		c = command_chain(p, s->target, s->interface, at);
 		if (c && s->operand == OPERAND_NUMBER && !is_digit(parser_peek(p))) {
 			(void)parser_fail(p, s->needs);
 			return NULL;

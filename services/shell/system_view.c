@@ -21,14 +21,10 @@
 
 static bool authority(struct shell *sh, uint32_t at, struct capability_manager_ref *manager)
 {
-	struct shell_name *bound = shell_find(sh, "authority", 9);
 	struct thing cap;
 
-	if (!bound)
-		return shell_fail(sh, at, "this needs `authority`, a CapabilityManager, which this shell was not given");
-	if (!thing_as_capability(bound->thing, &cap) ||
-			!shell_interface_is(cap.node, CAPABILITY_MANAGER_INTERFACE_ID))
-		return shell_fail(sh, at, "this needs a CapabilityManager under the name `authority`");
+	if (!shell_need(sh, at, "authority", CAPABILITY_MANAGER_INTERFACE_ID, &cap))
+		return false;
 	manager->ref = client_ref_of(sh->transport, cap.capability);
 	return true;
 }

@@ -179,13 +179,12 @@ static bool start(struct tree *t, const struct shell_statement *s)
 		TRACE_KIND_COMPLETION, TRACE_KIND_TRANSFER, TRACE_KIND_FAULT, TRACE_KIND_PROCESS_START,
 		TRACE_KIND_PROCESS_END };
 	struct shell *sh = t->sh;
-	struct shell_name *name = shell_find(sh, "tracer", 6);
 	struct client_ref tracer;
 	struct thing cap;
 	status_t status;
 
-	if (!name || !thing_as_capability(name->thing, &cap) || !shell_interface_is(cap.node, TRACER_INTERFACE_ID))
-		return shell_fail(sh, s->at, "`trace` needs a Tracer under the name tracer");
+	if (!shell_need(sh, s->at, "tracer", TRACER_INTERFACE_ID, &cap))
+		return false;
 	if (s->payload && !shell_interface_is(cap.node, PAYLOAD_TRACER_INTERFACE_ID))
 		return shell_fail(sh, s->at, "tracer shows headers only; messages need a PayloadTracer");
 	tracer = client_ref_of(sh->transport, cap.capability);

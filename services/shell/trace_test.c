@@ -229,15 +229,19 @@ static void messages_are_decoded_and_what_is_sensitive_is_not_shown(void **state
 	assert_null(strstr(double_output, "password"));
 }
 
-/* What a message carries is told from nothing; identities and units are shown as everywhere in the shell. */
+/* Capabilities are told from none; identities and units are shown as everywhere in the shell. */
 static void capabilities_and_units_are_shown_in_messages(void **state)
 {
 	struct double_event events[] = {
 		CALL(2, 0, BANK_INTERFACE_ID, BANK_METHOD_OPEN, SHELL, 20, 1, 1000),
-		{ .kind = TRACE_KIND_ANSWER, .call = 2, .process = 20, .other = SHELL, .time_ns = 2000,
-		  .interface_id = BANK_INTERFACE_ID, .method = BANK_METHOD_OPEN, .capabilities = 1 },
-		CALL(3, 2, CAPABILITY_MANAGER_INTERFACE_ID, CAPABILITY_MANAGER_METHOD_REVOKE, 20, 0, 0, 3000),
-		CALL(4, 2, PAYLOAD_TRACER_INTERFACE_ID, PAYLOAD_TRACER_METHOD_START_PAYLOAD, 20, 0, 0, 3000),
+		{ .kind = TRACE_KIND_ANSWER, .call = 2, .process = 20, .other = SHELL,
+		  .time_ns = 2000,
+		  .interface_id = BANK_INTERFACE_ID, .method = BANK_METHOD_OPEN,
+		  .capabilities = 1 },
+		CALL(3, 2, CAPABILITY_MANAGER_INTERFACE_ID, CAPABILITY_MANAGER_METHOD_REVOKE, 20, 0,
+		0, 3000),
+		CALL(4, 2, PAYLOAD_TRACER_INTERFACE_ID, PAYLOAD_TRACER_METHOD_START_PAYLOAD, 20, 0,
+		0, 3000),
 	};
 	struct capnp_builder builder;
 	struct capnp_struct_builder root;
@@ -263,17 +267,20 @@ static void capabilities_and_units_are_shown_in_messages(void **state)
 	(void)run("trace --payload bank.open(owner = \"ann\")");
 	if (!strstr(double_output, "\n  -> (account = <Account>, outcome = done)\n") ||
 			!strstr(double_output, "\n    <- (grant = 0x700000017)\n") ||
-			!strstr(double_output, "\n    <- (events = 0, kinds = [], words = 1 word)\n"))
+			!strstr(double_output,
+			"\n    <- (events = 0, kinds = [], words = 1 word)\n"))
 		fail_msg("%s", double_output);
 }
 
-/* What a command asks of `authority` is a call like any other; a line that was refused did nothing. */
+/* What a command asks is a call like any other; a line that was refused did nothing. */
 static void the_calls_of_commands_are_shown_and_refused_lines_are_not(void **state)
 {
 	static const struct double_event events[] = {
-		CALL(2, 0, CAPABILITY_MANAGER_INTERFACE_ID, CAPABILITY_MANAGER_METHOD_HOLDERS, SHELL, 0, 0, 1000),
+		CALL(2, 0, CAPABILITY_MANAGER_INTERFACE_ID, CAPABILITY_MANAGER_METHOD_HOLDERS,
+				SHELL, 0, 0, 1000),
 		COMPLETION(2, STATUS_OK, 2000),
-		CALL(3, 0, CAPABILITY_MANAGER_INTERFACE_ID, CAPABILITY_MANAGER_METHOD_PROCESSES, SHELL, 0, 0, 3000),
+		CALL(3, 0, CAPABILITY_MANAGER_INTERFACE_ID, CAPABILITY_MANAGER_METHOD_PROCESSES,
+		SHELL, 0, 0, 3000),
 	};
 
 	recorded(events, ARRAY_LEN(events));
@@ -384,9 +391,11 @@ static void tracing_needs_a_tracer(void **state)
 	assert_int_equal(system_.slept_ns, 0);
 	assert_int_equal(sh.status, STATUS_OVERLOADED);
 	run("drop tracer");
-	fails("trace timer.sleep(durationNs = 1)", "error: `trace` needs a Tracer under the name tracer");
+	fails("trace timer.sleep(durationNs = 1)",
+		"error: this needs `tracer`, a Tracer, and you hold none");
 	run("tracer = timer.now");
-	fails("trace timer.sleep(durationNs = 1)", "error: `trace` needs a Tracer under the name tracer");
+	fails("trace timer.sleep(durationNs = 1)",
+			"error: this needs a Tracer under the name `tracer`");
 	run("drop tracer");
 	double_grant_tracer(&system_, &sh, false);
 	fails("trace --payload timer.sleep(durationNs = 1)", "error: tracer shows headers only; messages need a PayloadTracer");

@@ -86,6 +86,7 @@ def test_authority_draws_every_process(shared):
     assert lines[at + 1] == "`- kernel: Endpoint"
     for name in ("init", "logger", "bank", "shell", "1"):
         assert len(ask(shared, "authority " + name)) > 3
+    assert any(line.startswith("|  |- Endpoint of bank") for line in ask(shared, "authority init"))
     lines = ask(shared, "authority bank")
     assert lines[-3:] == ["`- serves", "   |- init: Bank x2", "   `- shell: Bank"]
 
@@ -159,7 +160,12 @@ def test_a_revoked_grant_is_gone_from_the_tree_and_from_use(shell):
     assert not answer.ok and answer.lines[-1] == "error: Counter.value: the capability was revoked"
     assert "shell: Counter" not in "\n".join(ask(shell, "authority counter"))
     assert "Counter" not in "\n".join(ask(shell, "authority shell"))
-    assert not shell.shell("holders counter").ok
+    refused = shell.shell("holders counter")
+    assert not refused.ok
+    assert refused.lines[-1] == "error: counter: the capability was revoked; `drop counter` forgets it"
+    assert any(re.fullmatch(r" +counter +Counter +\(revoked\)", line) for line in ask(shell, "caps"))
+    again = shell.shell("revoke 0x123456789")
+    assert not again.ok and again.lines[-1] == "error: CapabilityManager.revoke: no such grant"
     # The whole branch goes with what it hangs from: the inner shell loses what the outer one gave it.
     ask(shell, "run shell with { @term, @package, memory: own, @bank, @authority }")
     lines = ask(shell, "holders bank")

@@ -38,7 +38,8 @@ def test_calls_print_results_and_bind_names(shell):
         ("authority.holders(capability = 5)", 31, "capability takes a capability, not a number"),
         ("cat foo", 4, "a call is written name.method(field = value); `help` shows how"),
         ("quit", 0, "there is no command or name quit; `help` and `caps` list them"),
-        ("kill 3", 5, "`kill p` takes the name of a ProcessHandle, as in p = spawn ..."),
+        ("kill", 4, "`kill p` takes a ProcessHandle (p = spawn ...) or a number from `ps`"),
+        ("kill 99999", 0, "process is null: the answer was (found = false, process = null)"),
         ("timer.sleep(durationNs = 5", 26, "a , or ) is missing here"),
     ],
 )
@@ -58,6 +59,26 @@ def shared():
     with Guest(kernel, package) as guest:
         guest.prompt(timeout=30)
         yield guest
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("tracer.start(events = 100000000)", "PayloadTracer.start: events: at most 65536"),
+        ("factory.promise", "ObjectFactory.promise: interfaces is missing"),
+        ("authority.revokeDerived", "CapabilityManager.revokeDerived: capability is missing"),
+        ('log.write(text = "x")', "LogSink.write: an argument is not acceptable; not given: level"),
+    ],
+)
+def test_refusals_name_the_parameter(shared, line, words):
+    answer = shared.shell(line)
+    assert not answer.ok and answer.lines[-1] == "error: " + words
+
+
+def test_a_process_is_ended_by_its_number(shell):
+    number = re.search(r"^ *(\d+) +counter ", shell.shell("ps").text, re.MULTILINE)[1]
+    assert shell.shell(f"kill {number}").ok
+    shell.expect_log(r"counter was killed")
 
 
 def test_help_is_in_the_schemas_own_words(shared):
@@ -147,6 +168,11 @@ def test_a_shell_in_a_shell_gets_the_terminal_and_gives_it_back(shared):
     inner = shared.shell("run shell with { @term, @package, memory: own }")
     assert inner.ok
     assert [line.split()[0] for line in shared.shell("caps").lines] == ["term", "package", "memory"]
+    missing = shared.shell("run hello").lines[-1]
+    assert missing == "error: hello: starting programs needs `spawner`, `factory`, too"
+    assert shared.shell("ps").lines[-1] == (
+        "error: this needs `authority`, a CapabilityManager, and you hold none"
+    )
     outer = shared.shell("exit 4")
     assert not outer.ok and outer.text == "shell ended with status 4"
     assert "bank" in shared.shell("caps").text

@@ -69,6 +69,8 @@ def test_messages_are_shown_on_demand_and_sensitive_fields_never(shell):
     shell.expect(re.escape("-> (line = <redacted>, outcome = line)"))
     shell.prompt()
     assert shell.output.count("hunter2") == 1
+    opened = shell.shell('trace --payload bank.open(owner = "eve")')
+    assert "  -> (account = <Account>, outcome = done)" in opened.lines
     assert "<redacted>" in shell.shell("trace --payload entropy.fill(count = 8)").text
 
 
@@ -90,6 +92,11 @@ def test_a_trace_by_hand_is_read_by_number_and_ends_with_its_name(shell):
     assert shell.shell("timer.now").ok
     read = shell.shell("t.read(processor = 0, position = 0)")
     assert read.ok and "kind = call," in read.text and "lost = 0)" in read.text
+    for number in range(2, 5):
+        assert shell.shell(f"t{number} = tracer.start(events = 10)").ok
+    assert shell.shell("trace timer.now").lines[-1] == (
+        "error: the tracer refused: all 4 of this kind are in use; stop or drop one"
+    )
     assert shell.shell("t.stop; t.info").ok
     free = shell.shell("drop t").ok
     assert free and not shell.shell("t.info").ok

@@ -278,7 +278,7 @@ static NORETURN void init_ended(const struct process *process)
 	if (process->end_state == PROCESS_STATE_EXITED)
 		log_line(LOG_ERROR, "init has ended with status %ld; the system stops.", process->end_status);
 	else
-		log_line(LOG_ERROR, "init was ended (%s); the system stops.", process_state_name((int)process->end_state));
+		log_line(LOG_ERROR, "init was ended (%s); the system stops.", process_state_name(process->end_state));
 	arch_power_off(INIT_ENDED_STATUS);
 }
 

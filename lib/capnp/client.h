@@ -130,6 +130,9 @@ struct transport_ops {
 	bool (*is_answered)(struct transport *transport, uint32_t question);
 	/* The answer's message after wait: results, or the Exception; NULL when there is none. */
 	struct capnp_message *(*results)(struct transport *transport, uint32_t question);
+	/* The kernel's word for why it ended the question, after wait; 0: none. NULL: the transport
+	 * never has one. */
+	uint64_t (*detail)(struct transport *transport, uint32_t question);
 	/* Moves a capability out of the answer to the caller; once for each. */
 	status_t (*take)(struct transport *transport, uint32_t question, struct capnp_cap cap,
 			uint32_t *target);
@@ -335,12 +338,15 @@ static inline struct capnp_struct_reader client_results_sized(const struct clien
 	return client_message_sized(message, data_words, pointer_count);
 }
 
-/* STATUS_BAD_MESSAGE when something read from the results was malformed. */
+/* Whether what was read from the results may be believed: how the call failed, STATUS_BAD_MESSAGE
+ * when something was malformed or when there are no results, because nobody waited for them. */
 static inline status_t client_results_status(const struct client_call *call)
 {
 	struct capnp_message *message = client_results(call).message;
 
-	return message != NULL ? message->status : STATUS_OK;
+	if (call->status != STATUS_OK)
+		return call->status;
+	return message != NULL ? message->status : STATUS_BAD_MESSAGE;
 }
 
 /* The server's own words for an exception; empty when it gave none. */
@@ -349,6 +355,15 @@ static inline struct capnp_text client_reason(const struct client_call *call)
 	if (call->status <= STATUS_OK)
 		return capnp_text_of("", 0);
 	return capnp_any_text(capnp_pointer(capnp_any_struct(client_results(call)), 0));
+}
+
+/* Why the kernel ended the call, beside call->status: rt_detail of this call, for reason_into. 0 when
+ * it did not say, when the server answered, and after client_done. */
+static inline uint64_t client_detail(const struct client_call *call)
+{
+	if (call->question == CLIENT_NO_QUESTION || call->transport->ops->detail == NULL)
+		return 0;
+	return call->transport->ops->detail(call->transport, call->question);
 }
 
 /* The capability at pointer `index` of the results: pipelined before the answer, borrowed after. */
@@ -362,7 +377,19 @@ static inline struct client_ref client_pipeline(const struct client_call *call, 
 	return ref;
 }
 
-/* Moves a capability of the results out of the call, once; null where the results have none. */
+/* What taking no capability answers: STATUS_OK if that is what the results have. */
+static inline status_t client_take_none(struct client_call *call)
+{
+	const struct transport_ops *ops = call->transport->ops;
+
+	if (call->question == CLIENT_NO_QUESTION ||
+			ops->results(call->transport, call->question) == NULL)
+		return STATUS_BAD_CAPABILITY;
+	return client_wait(call);
+}
+
+/* Moves a capability of the results out of the call, once; null where the results have none. As long
+ * as nobody waited for the call, and after client_done, it answers STATUS_BAD_CAPABILITY. */
 static inline status_t client_take(struct client_call *call, struct capnp_cap cap,
 		struct client_ref *out)
 {
@@ -370,8 +397,10 @@ static inline status_t client_take(struct client_call *call, struct capnp_cap ca
 	status_t status;
 
 	*out = (struct client_ref){ 0 };
-	if (call->status != STATUS_OK || capnp_cap_is_null(cap))
+	if (call->status != STATUS_OK)
 		return call->status;
+	if (capnp_cap_is_null(cap))
+		return client_take_none(call);
 	status = call->transport->ops->take(call->transport, call->question, cap, &target);
 	if (status == STATUS_OK)
 		*out = client_ref_of(call->transport, target);

@@ -35,7 +35,7 @@ static bool add_value(struct sentence *sentence, const char *name, size_t count,
 
 	if (count == 5 && memcmp(name, "class", 5) == 0) {
 		if ((detail & 0xff) == REASON_LEDGER && class_ < RESOURCE_CLASS_COUNT) {
-			const char *resource = resource_class_sentence((int)class_);
+			const char *resource = resource_class_sentence(class_);
 
 			add(sentence, resource, strlen(resource));
 		} else {
@@ -59,7 +59,7 @@ size_t reason_into(char *out, size_t size, status_t status, uint64_t detail)
 
 	if (reason == REASON_NONE || reason >= REASON_COUNT)
 		return format_into(out, size, "%s", status_sentence(status));
-	for (at = reason_sentence((int)reason); *at;) {
+	for (at = reason_sentence(reason); *at;) {
 		const char *end = *at == '{' ? strchr(at, '}') : NULL;
 
 		if (end && add_value(&sentence, at + 1, (size_t)(end - at - 1), detail)) {
@@ -70,4 +70,13 @@ size_t reason_into(char *out, size_t size, status_t status, uint64_t detail)
 		}
 	}
 	return sentence.used;
+}
+
+size_t reason_of_call(char *out, size_t size, const struct client_call *call)
+{
+	struct capnp_text words = client_reason(call);
+
+	if (words.bytes > 0)
+		return format_into(out, size, "%.*s", (int)words.bytes, words.chars);
+	return reason_into(out, size, call->status, client_detail(call));
 }

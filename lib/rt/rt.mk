@@ -44,7 +44,7 @@ HOST_TEST_rt-heap   := lib/rt/heap_test.c lib/rt/heap.c
 HOST_TEST_rt-arena  := lib/rt/arena_test.c lib/rt/arena.c
 HOST_TEST_rt-format := lib/rt/format_test.c lib/rt/format.c
 HOST_TESTS          += rt-reason
-HOST_TEST_rt-reason := lib/rt/reason_test.c lib/rt/reason.c lib/rt/format.c
+HOST_TEST_rt-reason := lib/rt/reason_test.c lib/rt/reason.c lib/rt/format.c $(CAPNP_SOURCES)
 HOST_TEST_rt-string := lib/rt/string_test.c
 HOST_TEST_rt-layout := lib/rt/layout_test.c lib/rt/layout.c lib/elf/elf.c
 

@@ -149,6 +149,12 @@ static COLD void question_read_records(struct question *question, const uint64_t
 	records_read((const struct cap_record *)(const void *)records, question->reply_slots, count);
 }
 
+static COLD void question_note(struct question *question, uint64_t detail)
+{
+	question->detail = detail;
+	detail_note(detail);
+}
+
 /* What the reply slot or the completion queue said, as the answer of the question. */
 static inline void question_answer(const struct ring_transport *self, struct question *question,
 		const struct ring_completion *completion)
@@ -161,7 +167,7 @@ static inline void question_answer(const struct ring_transport *self, struct que
 	question->has_message = completion->status == STATUS_OK ||
 			(completion->flags & COMPLETION_EXCEPTION) != 0;
 	if (unlikely(!question->has_message))
-		detail_note(completion->detail);
+		question_note(question, completion->detail);
 	if (unlikely(count != 0))
 		question_read_records(question, records, count);
 	capnp_message_init(&question->reply, records + question->entry.reply_caps * RECORD_WORDS,
@@ -435,6 +441,15 @@ static struct capnp_message *transport_results(struct transport *transport, uint
 	return &question->reply;
 }
 
+static uint64_t transport_detail(struct transport *transport, uint32_t number)
+{
+	const struct question *question = question_of(transport, number);
+
+	if (question->state != QUESTION_ANSWERED || question->has_message)
+		return 0;
+	return question->detail;
+}
+
 static status_t transport_take(struct transport *transport, uint32_t number, struct capnp_cap cap,
 		uint32_t *target)
 {
@@ -565,6 +580,7 @@ static const struct transport_ops ring_transport_ops = {
 	.await = transport_await,
 	.is_answered = transport_is_answered,
 	.results = transport_results,
+	.detail = transport_detail,
 	.take = transport_take,
 	.then = transport_then,
 	.cancel = transport_cancel,

@@ -555,7 +555,7 @@ static bool check_sums(struct plan *plan, const struct plan_world *world)
 				(void)plan_refuse(plan, at("services", i, "profile"),
 						"the profiles of all "
 						"services together need more than there is of: ");
-				plan_put(plan, resource_class_sentence((int)class));
+				plan_put(plan, resource_class_sentence(class));
 				return false;
 			}
 			left[class] -= profile->limits[class];

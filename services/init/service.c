@@ -235,7 +235,7 @@ static void service_describe_crash(struct supervised *service)
 	record = process_observer_crash_results_get_record(process_observer_crash_results(&call));
 	format_into(service->last_end, sizeof(service->last_end),
 			"crashed: %s at instruction 0x%llx, address 0x%llx",
-			crash_kind_name((int)crash_record_get_kind(record)),
+			crash_kind_name(crash_record_get_kind(record)),
 			(unsigned long long)crash_record_get_instruction(record),
 			(unsigned long long)crash_record_get_address(record));
 	service_say_backtrace(service, crash_record_get_backtrace(record));

@@ -72,7 +72,7 @@ static status_t wire_from_kernel(const struct plan_grant *grant, struct client_r
 
 	if (grant->kernel == KERNEL_OBJECT_MEMORY)
 		return STATUS_OK;
-	own = rt_grant(kernel_object_name((int)grant->kernel),
+	own = rt_grant(kernel_object_name(grant->kernel),
 			plan_kernel_interface(grant->kernel));
 	return client_copy(own, capability);
 }

@@ -137,7 +137,7 @@ static void tell_crash(struct shell *sh, uint32_t process, struct capnp_text nam
 		record = process_observer_crash_results_get_record(
 				(struct process_observer_crash_results_reader){ client_results_struct(&call) });
 		shell_print(sh, "%.*s crashed: %s at 0x%llx, instruction 0x%llx\n", (int)name.bytes, name.chars,
-				crash_kind_name((int)crash_record_get_kind(record)),
+				crash_kind_name(crash_record_get_kind(record)),
 				(unsigned long long)crash_record_get_address(record),
 				(unsigned long long)crash_record_get_instruction(record));
 	}

@@ -537,7 +537,7 @@ static const char *status_of(const struct node *node)
 	if (node->kind == NODE_TRANSFER || node->kind == NODE_FAULT)
 		return "";
 	if (node->kind == NODE_PROCESS)
-		return node->ended ? process_state_name(node->status) : "running";
+		return node->ended ? process_state_name((enum process_state)node->status) : "running";
 	return node->ended ? status_name(node->status) : "waits";
 }
 

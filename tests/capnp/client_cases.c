@@ -122,6 +122,42 @@ static const char *capability_is_taken_once(struct worker_ref root)
 	return NULL;
 }
 
+static const char *nothing_is_there_before_the_wait(struct worker_ref root)
+{
+	struct worker_child_call call = worker_child_start(root, capnp_text("early"));
+	struct worker_ref child = root;
+
+	CHECK(worker_child_take_child(&call, &child) == STATUS_BAD_CAPABILITY);
+	CHECK(client_ref_is_null(child.ref));
+	CHECK(worker_child_results_get_serial(worker_child_results(&call)) == 0);
+	CHECK(client_results_status(&call.call) == STATUS_BAD_MESSAGE);
+	/* It did no harm. */
+	CHECK(worker_child_wait(&call) == STATUS_OK);
+	CHECK(client_results_status(&call.call) == STATUS_OK);
+	CHECK(worker_child_results_get_serial(worker_child_results(&call)) != 0);
+	CHECK(worker_child_take_child(&call, &child) == STATUS_OK);
+	worker_child_done(&call);
+	CHECK(worker_add(child, 1, 1, NULL) == STATUS_OK);
+	client_release(child.ref);
+	CHECK(worker_child_take_child(&call, &child) == STATUS_BAD_CAPABILITY);
+	CHECK(client_ref_is_null(child.ref));
+	return NULL;
+}
+
+static const char *nothing_is_taken_from_a_failure(struct worker_ref root)
+{
+	struct worker_child_call call = worker_child_start(root,
+			capnp_text("a name that is longer than any worker's may be"));
+	struct worker_ref child = root;
+
+	CHECK(worker_child_wait(&call) == STATUS_OVERLOADED);
+	CHECK(worker_child_take_child(&call, &child) == STATUS_OVERLOADED);
+	CHECK(client_ref_is_null(child.ref));
+	CHECK(client_results_status(&call.call) == STATUS_OVERLOADED);
+	worker_child_done(&call);
+	return NULL;
+}
+
 static const char *pipelined_call(struct worker_ref root)
 {
 	struct worker_child_call child = worker_child_start(root, capnp_text("pipe"));
@@ -252,7 +288,10 @@ static const char *exception_has_words(struct worker_ref root)
 
 	CHECK(worker_fail_wait(&call) == STATUS_FAILED);
 	CHECK(capnp_text_equals(client_reason(&call.call), "because"));
+	/* It was not the transport that refused. */
+	CHECK(client_detail(&call.call) == 0);
 	worker_fail_done(&call);
+	CHECK(client_reason(&call.call).bytes == 0 && client_detail(&call.call) == 0);
 	return NULL;
 }
 
@@ -782,6 +821,8 @@ const struct client_case client_cases[] = {
 	{ "capability results not wanted are released",
 			capability_results_not_wanted_are_released },
 	{ "capability is taken once", capability_is_taken_once },
+	{ "nothing is there before the wait", nothing_is_there_before_the_wait },
+	{ "nothing is taken from a failure", nothing_is_taken_from_a_failure },
 	{ "pipelined call", pipelined_call },
 	{ "pipelined call on a failure", pipelined_call_on_a_failure },
 	{ "pipelined capabilities as parameters", pipelined_capabilities_as_parameters },

@@ -404,7 +404,7 @@ bool usage_settles(const struct usage *before)
 	}
 	for (uint32_t i = 0; i < ARRAY_LEN(usage.used); i++) {
 		if (usage.used[i] != before->used[i])
-			tap_note("%s: %lu in use, were %lu", resource_class_name((int)i),
+			tap_note("%s: %lu in use, were %lu", resource_class_name(i),
 					(unsigned long)usage.used[i],
 					(unsigned long)before->used[i]);
 	}

@@ -12,6 +12,7 @@
 #include "rt/capability.h"
 #include "rt/launch.h"
 #include "rt/program.h"
+#include "rt/reason.h"
 #include "rt/server.h"
 #include "tests/rt/rt_test.h"
 
@@ -574,14 +575,51 @@ static void test_pipelining(void)
 	tap(peer_state() / 1000 == 0, "what was not taken is released with the call");
 }
 
+static bool call_says(const struct client_call *call, const char *sentence)
+{
+	char words[100];
+
+	(void)reason_of_call(words, sizeof(words), call);
+	return strcmp(words, sentence) == 0;
+}
+
 static void test_words(void)
 {
 	struct bank_open_call open = bank_open_start(bank, capnp_text(""));
 
 	tap(bank_open_wait(&open) == STATUS_INVALID_ARGUMENT &&
-			capnp_text_equals(client_reason(&open.call), "an account has an owner"),
+			call_says(&open.call, "an account has an owner"),
 			"an exception carries the server's words");
 	bank_open_done(&open);
+}
+
+/* Two calls that the kernel refuses for different reasons, asked about after both. */
+static void test_kernel_words(void)
+{
+	struct console_ref no_console = { timer.ref };
+	struct boot_package_open_call none = boot_package_open_start(package, capnp_text("nothing"));
+	struct bank_open_call open = bank_open_start(bank, capnp_text("nobody"));
+	struct deposit_account_deposit_call nowhere = deposit_account_deposit_start(
+			(struct deposit_account_ref){ client_pipeline(&open.call, 7) }, 1);
+	struct console_write_call wrong = console_write_start(no_console, capnp_text("x"));
+	struct memory_view_ref file = { console.ref };
+
+	tap(console_write_wait(&wrong) == STATUS_UNIMPLEMENTED &&
+			deposit_account_deposit_wait(&nowhere) == STATUS_FAILED &&
+			(client_detail(&wrong.call) & 0xff) == REASON_NO_INTERFACE &&
+			call_says(&wrong.call, "the object does not have this interface") &&
+			call_says(&nowhere.call, "the answer that the call waited for has no capability at that place"),
+			"started calls carry the kernel's words, each its own");
+	tap(bank_open_wait(&open) == STATUS_OK && call_says(&open.call, "done"),
+			"and one that went well says so");
+	console_write_done(&wrong);
+	deposit_account_deposit_done(&nowhere);
+	bank_open_done(&open);
+	tap(boot_package_open_wait(&none) == STATUS_OK &&
+			boot_package_open_take_file(&none, &file) == STATUS_OK &&
+			client_ref_is_null(file.ref),
+			"an answer may have no capability where one can be");
+	boot_package_open_done(&none);
 }
 
 /* --- The loop ------------------------------------------------------------------------------- */
@@ -729,6 +767,7 @@ static void run_tests(void)
 	test_forward();
 	test_pipelining();
 	test_words();
+	test_kernel_words();
 	test_loop();
 	test_watch_under_flood();
 	test_deaths();

@@ -65,8 +65,10 @@ void enum_emit(struct schema_node node)
 
 static void enum_switch_emit(struct schema_node node, const char *what, bool is_sentence)
 {
-	emit("\nstatic inline const char *%s_%s(int value)\n{\n\tswitch (value) {\n", name_node(node),
-			what);
+	const char *name = name_node(node);
+
+	emit("\nstatic inline const char *%s_%s(enum %s value)\n{\n\tswitch (value) {\n", name, what,
+			name);
 	for (uint32_t i = 0; i < schema_enumerant_count(node); i++) {
 		struct capnp_text text = schema_member_name(schema_enumerant_at(node, i));
 		struct capnp_struct_reader value;

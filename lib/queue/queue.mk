@@ -3,6 +3,10 @@
 LIB_QUEUE_PURE := lib/queue/queue.c lib/queue/events.c lib/queue/buffer.c
 LIB_QUEUE_SRCS := $(LIB_QUEUE_PURE) lib/queue/window.c
 
+# For programs outside the tree.
+$(B)/libqueue.a: $(LIB_QUEUE_SRCS:%.c=$(B)/user/%.o)
+	rm -f $@ && $(AR) rcsD $@ $^
+
 HOST_TESTS         += queue buffer $(HOST)/thread/bin/queue-threads
 HOST_TEST_queue    := lib/queue/queue_test.c lib/queue/queue.c lib/queue/events.c
 HOST_TEST_buffer   := lib/queue/buffer_test.c $(LIB_QUEUE_PURE)

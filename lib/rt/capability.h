@@ -38,8 +38,9 @@ MUST_USE status_t rt_wait_end(uint32_t capability);
 /* Sets bits of a Notification, through any of its facets. */
 MUST_USE status_t rt_signal(uint32_t notification, uint64_t bits);
 
-/* Why the kernel refused the last call, copy, narrow or wait of this thread: the Reason in the
- * low 8 bits (see schema/capos/status.capnp), 0 if it did not say. */
+/* Why the kernel refused the call, copy, narrow or wait of this thread that failed last: the Reason in
+ * the low 8 bits (see schema/capos/status.capnp), 0 if it did not say or the server answered. For one
+ * call: client_detail. */
 uint64_t rt_detail(void);
 
 /* Lets others run. */

@@ -149,10 +149,11 @@ static COLD void question_read_records(struct question *question, const uint64_t
 	records_read((const struct cap_record *)(const void *)records, question->reply_slots, count);
 }
 
+/* The detail goes with the kernel's refusals; where the server answered there is none. */
 static COLD void question_note(struct question *question, uint64_t detail)
 {
-	question->detail = detail;
-	detail_note(detail);
+	question->detail = question->has_message ? 0 : detail;
+	detail_note(question->detail);
 }
 
 /* What the reply slot or the completion queue said, as the answer of the question. */
@@ -166,7 +167,7 @@ static inline void question_answer(const struct ring_transport *self, struct que
 	question->status = completion->status;
 	question->has_message = completion->status == STATUS_OK ||
 			(completion->flags & COMPLETION_EXCEPTION) != 0;
-	if (unlikely(!question->has_message))
+	if (unlikely(completion->status != STATUS_OK))
 		question_note(question, completion->detail);
 	if (unlikely(count != 0))
 		question_read_records(question, records, count);
@@ -354,8 +355,7 @@ static COLD status_t scalar_call_failed(const struct ring *ring, status_t status
 {
 	const struct ring_completion *reply = ring_reply(ring);
 
-	if ((reply->flags & COMPLETION_EXCEPTION) == 0)
-		detail_note(reply->detail);
+	detail_note((reply->flags & COMPLETION_EXCEPTION) == 0 ? reply->detail : 0);
 	return status;
 }
 
@@ -445,7 +445,7 @@ static uint64_t transport_detail(struct transport *transport, uint32_t number)
 {
 	const struct question *question = question_of(transport, number);
 
-	if (question->state != QUESTION_ANSWERED || question->has_message)
+	if (question->state != QUESTION_ANSWERED || question->status == STATUS_OK)
 		return 0;
 	return question->detail;
 }

@@ -33,7 +33,7 @@ struct question {
 	uint32_t span_off;                      /* kept between calls, see transport.c */
 	uint32_t span_words;                    /* 0: none, and the entry is not prepared */
 	bool has_message;
-	uint64_t detail;                        /* the kernel's, where there is no message */
+	uint64_t detail;                        /* of a failure; 0 if the server answered */
 	struct capnp_builder params;
 	struct capnp_cap_slot param_slots[TRANSPORT_PARAM_CAPS];
 	struct capnp_message reply;

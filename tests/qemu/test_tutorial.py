@@ -90,3 +90,49 @@ def test_the_tutorial_works_as_written(page, directory, greeting, tmp_path):
             assert any(pattern.fullmatch(said) for said in output), f"{line}\n{guest.output}"
         guest.send_line("poweroff")
         assert guest.wait(20)[0] == 0
+
+
+WINDOW = """\
+#include "queue/window.h"
+#include "rt/program.h"
+
+int main(int argc, char **argv)
+{
+	static struct window_sender sender;
+	static struct loop loop;
+	const struct window_authority authority = {
+		.factory = RT_GRANT(object_factory, "factory"),
+		.memory = RT_GRANT(virtual_memory, "memory"),
+	};
+	const struct buffer_layout layout = { .streams = 2, .entries = 4, .chunks = 4, .chunk_bytes = 4096 };
+
+	loop_init(&loop);
+	if (window_sender_open(&sender, &loop, &authority, &layout) != STATUS_OK)
+		return 1;
+	window_sender_close(&sender);
+	return 0;
+}
+"""
+MAKEFILE = """\
+PROGRAM := window
+SOURCES := window.c
+include ../capos-sdk/program.mk
+"""
+
+
+def test_the_sdk_has_shared_buffers(tmp_path):
+    """docs/shared-buffers.md: a program outside the tree has a window."""
+    work = tmp_path / "window"
+    work.mkdir()
+    run(f"./capos sdk && cp -r {project.OUTPUT}/release/capos-sdk {tmp_path}", ".", dict(os.environ))
+    (work / "window.c").write_text(WINDOW)
+    (work / "Makefile").write_text(MAKEFILE)
+    run("make package", work, dict(os.environ))
+    sdk = tmp_path / "capos-sdk"
+    assert not (sdk / "include/tests").exists()
+    with Guest(str(sdk / "system/capos.elf"), str(work / "build/boot.cpio")) as guest:
+        guest.prompt(timeout=30)
+        assert guest.shell("run window with { @factory, memory: own }").ok
+        assert not guest.shell("run window with { memory: own }").ok
+        guest.send_line("poweroff")
+        assert guest.wait(20)[0] == 0

@@ -38,7 +38,7 @@ build/%.o: %.c build/gen/schemas.bin
 	$(CC) $(SDK_CFLAGS) $(SDK_INCLUDES) -c $< -o $@
 build/$(PROGRAM).elf: $(OBJECTS) $(wildcard $(SDK)/lib/*)
 	$(LD) $(SDK_LDFLAGS) -T $(SDK)/lib/program.ld -o $@ $(OBJECTS) \
-		--start-group $(SDK)/lib/librt.a $(SDK)/lib/libcapnp.a --end-group
+		--start-group $(wildcard $(SDK)/lib/*.a) --end-group
 build/$(PROGRAM): build/$(PROGRAM).elf
 	llvm-objcopy --strip-all $< $@
 

@@ -126,7 +126,8 @@ interface ObjectFactory @0xc1a0e5b2d3f40608 $local {
 interface PromiseResolver @0xc1a0e5b2d3f40653 $local {
   # Says, once, what a promise leads to. Dropping it unresolved ends the promise's calls *disconnected*.
   resolve @0 (capability :Capability) -> ();
-  # Calls that wait go on there, in order, and later ones at once. As narrow as its holder's capability is.
+  # Calls that wait go on there, in order, and later ones at once. Whoever holds the promise can call
+  # the interfaces that it was made with and no others, whatever it leads to.
   reject @1 (exception :UInt16) -> ();
   # Every call ends with this exception (1 failed to 5 invalidArgument).
 }

@@ -4,7 +4,8 @@
  * their first frames. The table lies in the memory it describes.
  * Always true: a free block of order n is aligned to 2^n pages, its first frame says so, and its
  * buddy is not free with the same order (they would be one block). As many pages are set aside as
- * there are sharers, and that many are free (but for one, while its taker parts from the rest).
+ * there are sharers and promises, and that many are free (but for one, while its taker parts from the
+ * rest).
  */
 #include "kernel/mm/frame.h"
 #include "arch/arch.h"
@@ -47,6 +48,7 @@ static uint32_t free_heads[FRAME_ORDER_MAX + 1];
 static uint64_t total_count;
 static uint64_t free_count;
 static uint64_t aside_count;       /* of these, set aside for those who share a page */
+static uint64_t promised_count;    /* and for those who were promised one */
 static uint64_t fail_after;
 
 static void list_push(uint32_t index, uint32_t order)
@@ -119,7 +121,9 @@ static bool block_take(uint32_t order, uint32_t *index)
 /* Free pages that anybody may have. */
 static uint64_t free_unpromised(void)
 {
-	return free_count > aside_count ? free_count - aside_count : 0;
+	uint64_t kept = aside_count + promised_count;
+
+	return free_count > kept ? free_count - kept : 0;
 }
 
 /* --- Start ---------------------------------------------------------------------------------- */
@@ -314,6 +318,46 @@ uint64_t frame_alloc_aside(void)
 	return (first_page + index) << PAGE_SHIFT;
 }
 
+/* --- Promises ------------------------------------------------------------------------------- */
+
+bool frame_promise(uint64_t pages)
+{
+	bool promised;
+
+	if (allocation_should_fail())
+		return false;
+	spin_lock(&lock);
+	promised = pages <= free_unpromised();
+	if (promised)
+		promised_count += pages;
+	spin_unlock(&lock);
+	return promised;
+}
+
+void frame_promise_end(uint64_t pages)
+{
+	bool promised;
+
+	spin_lock(&lock);
+	promised = pages <= promised_count;
+	promised_count -= promised ? pages : 0;
+	spin_unlock(&lock);
+	ASSERT(promised);
+}
+
+uint64_t frame_alloc_promised(void)
+{
+	uint32_t index;
+	bool found;
+
+	spin_lock(&lock);
+	found = promised_count > 0 && block_take(0, &index);
+	promised_count -= found;
+	spin_unlock(&lock);
+	ASSERT(found);
+	return (first_page + index) << PAGE_SHIFT;
+}
+
 /* --- Counting and checking ------------------------------------------------------------------ */
 
 uint64_t frame_total_pages(void)
@@ -364,7 +408,7 @@ void frame_check(void)
 	sum = 0;
 	for (uint64_t i = 0; i < table_pages; i++)
 		sum += frames[i].state == FRAME_USED ? frames[i].sharers : 0;
-	ASSERT(sum == aside_count && sum <= free_count);
+	ASSERT(sum == aside_count && sum + promised_count <= free_count);
 	spin_unlock(&lock);
 }
 

@@ -4,7 +4,8 @@
  * business; this module only knows what is free.
  *
  * A page may have several owners, who then only read it. For each owner beyond the first a free
- * page is set aside, so that whoever wants to write can part from the others without fail.
+ * page is set aside, so that whoever wants to write can part from the others without fail. Pages can
+ * also be promised, and be taken one by one when they are needed.
  */
 #ifndef KERNEL_MM_FRAME_H
 #define KERNEL_MM_FRAME_H
@@ -42,6 +43,12 @@ bool frame_is_shared(uint64_t physical);
  * copies what it needs and then drops its share with frame_free. One at a time: the caller keeps
  * other parting owners out until then. */
 uint64_t frame_alloc_aside(void);
+
+/* Sets pages aside for the caller, of whatever number; false if as many cannot be had. Each is either
+ * taken, which never fails (contents undefined), or given up. */
+bool frame_promise(uint64_t pages) MUST_USE;
+uint64_t frame_alloc_promised(void);
+void frame_promise_end(uint64_t pages);
 
 uint64_t frame_total_pages(void);
 uint64_t frame_free_pages(void);    /* that can be had: without those set aside */

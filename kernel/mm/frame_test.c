@@ -204,6 +204,37 @@ static void what_is_set_aside_is_kept(void **state)
 	assert_int_equal(frame_alloc(0), FRAME_NONE);
 }
 
+/* A promise is for as many pages as are free, is kept when all others are gone, and can be given up. */
+static void promises_are_kept(void **state)
+{
+	uint64_t before = frame_free_pages(), taken;
+
+	assert_false(frame_promise(before + 1));
+	assert_true(frame_promise(3));
+	assert_int_equal(frame_free_pages(), before - 3);
+	while (frame_alloc(0) != FRAME_NONE)
+		;
+	assert_int_equal(frame_free_pages(), 0);
+	assert_false(frame_promise(1));
+	taken = frame_alloc_promised();
+	assert_int_not_equal(taken, FRAME_NONE);
+	frame_check();
+	frame_promise_end(1);
+	assert_int_equal(frame_free_pages(), 1);
+	frame_free(taken, 0);
+	assert_int_equal(frame_free_pages(), 2);
+	ASSERT_PANICS(frame_promise_end(2));
+}
+
+static void promises_may_be_made_to_fail(void **state)
+{
+	uint64_t before = frame_free_pages();
+
+	allocation_fail_after(1);
+	assert_false(frame_promise(1));
+	assert_int_equal(frame_free_pages(), before);
+}
+
 static void a_page_has_a_bounded_number_of_owners(void **state)
 {
 	uint64_t page;
@@ -254,6 +285,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(blocks_can_be_linked, setup, teardown),
 		cmocka_unit_test_setup_teardown(sharing_sets_pages_aside, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_set_aside_is_kept, setup, teardown),
+		cmocka_unit_test_setup_teardown(promises_are_kept, setup, teardown),
+		cmocka_unit_test_setup_teardown(promises_may_be_made_to_fail, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 				a_page_has_a_bounded_number_of_owners, setup, teardown),
 		cmocka_unit_test_setup_teardown(sharing_may_be_made_to_fail, setup, teardown),

@@ -4,8 +4,8 @@
  * Regions are vm_region.c's, mappings of memory objects vm_map.c's.
  *
  * Every operation looks at everything first, then takes what it needs (tree nodes, table pages,
- * ledger, frames), then acts, and acting cannot fail. What a page is decides alone: neighbouring
- * pieces of one kind are one region, and operations may cut regions anywhere.
+ * ledger, the promise of frames), then acts, and acting cannot fail. What a page is decides alone:
+ * neighbouring pieces of one kind are one region, and operations may cut regions anywhere.
  */
 #include "kernel/mm/vm_internal.h"
 
@@ -161,43 +161,6 @@ status_t vm_reserve(struct vm *vm, uint64_t bytes, uint64_t *address, uint64_t *
 	return status;
 }
 
-/* Frames for a commitment, linked through their first word; zeroed otherwise. */
-struct frame_chain {
-	uint64_t first; /* physical, FRAME_NONE: empty */
-};
-
-static uint64_t chain_take(struct frame_chain *chain)
-{
-	uint64_t physical = chain->first;
-	uint64_t *link = arch_direct(physical);
-
-	chain->first = *link;
-	*link = 0;
-	return physical;
-}
-
-static void chain_free(struct frame_chain *chain)
-{
-	while (chain->first != FRAME_NONE)
-		frame_free(chain_take(chain), 0);
-}
-
-static bool chain_fill(struct frame_chain *chain, uint64_t pages)
-{
-	chain->first = FRAME_NONE;
-	for (uint64_t i = 0; i < pages; i++) {
-		uint64_t physical = frame_alloc_zeroed(0);
-
-		if (physical == FRAME_NONE) {
-			chain_free(chain);
-			return false;
-		}
-		*(uint64_t *)arch_direct(physical) = chain->first;
-		chain->first = physical;
-	}
-	return true;
-}
-
 /* The range is wholly reserved. One region holds it then, since neighbours are joined. */
 static status_t reserved_check(struct vm *vm, uint64_t start, uint64_t end, uint64_t *detail)
 {
@@ -210,9 +173,8 @@ static status_t reserved_check(struct vm *vm, uint64_t start, uint64_t end, uint
 	return region->end < end ? refuse(detail, REASON_STATE) : STATUS_OK;
 }
 
-/* Table pages, charge and frames for a commitment, all or nothing. */
-static status_t commit_prepare(struct vm *vm, uint64_t start, uint64_t pages,
-		struct frame_chain *chain, uint64_t *detail)
+/* Charge, table pages and the promise of frames for a commitment, all or nothing. */
+static status_t commit_prepare(struct vm *vm, uint64_t start, uint64_t pages, uint64_t *detail)
 {
 	status_t status = ledger_charge(vm->ledger, RESOURCE_CLASS_FRAMES, pages, detail);
 
@@ -220,7 +182,7 @@ static status_t commit_prepare(struct vm *vm, uint64_t start, uint64_t pages,
 		return status;
 	if (arch_space_prepare(&vm->space, start, pages) != STATUS_OK)
 		status = vm_refuse_tables(vm->ledger, detail);
-	else if (!chain_fill(chain, pages))
+	else if (!frame_promise(pages))
 		status = refuse_memory(detail);
 	if (status != STATUS_OK)
 		ledger_refund(vm->ledger, RESOURCE_CLASS_FRAMES, pages);
@@ -228,7 +190,7 @@ static status_t commit_prepare(struct vm *vm, uint64_t start, uint64_t pages,
 }
 
 static void commit_perform(struct vm *vm, uint64_t start, uint64_t end, enum access access,
-		struct frame_chain *chain, struct region_list *spares)
+		struct region_list *spares)
 {
 	struct vm_region *region;
 
@@ -236,10 +198,9 @@ static void commit_perform(struct vm *vm, uint64_t start, uint64_t end, enum acc
 	region_split(vm, end, spares);
 	region = region_tree_from(vm->regions, start);
 	ASSERT(region->start == start && region->end == end);
-	for (uint64_t address = start; address < end; address += PAGE_SIZE)
-		page_map(vm, address, chain_take(chain), access, ARCH_MEMORY_NORMAL);
 	vm->reserved_pages -= (end - start) / PAGE_SIZE;
 	vm->committed_pages += (end - start) / PAGE_SIZE;
+	vm->promised_pages += (end - start) / PAGE_SIZE;
 	region->kind = REGION_COMMITTED;
 	region->access = access;
 	regions_merge(vm, start, end, spares);
@@ -249,7 +210,6 @@ status_t vm_commit(struct vm *vm, uint64_t address, uint64_t bytes, enum access 
 		uint64_t *detail)
 {
 	struct region_list spares = { NULL };
-	struct frame_chain chain;
 	status_t status = range_check(address, bytes, VM_CALL_PAGES_MAX, &commit_arguments, detail);
 
 	if (status == STATUS_OK)
@@ -263,9 +223,9 @@ status_t vm_commit(struct vm *vm, uint64_t address, uint64_t bytes, enum access 
 	if (status == STATUS_OK)
 		status = region_list_fill(vm, &spares, 2, detail);
 	if (status == STATUS_OK)
-		status = commit_prepare(vm, address, bytes / PAGE_SIZE, &chain, detail);
+		status = commit_prepare(vm, address, bytes / PAGE_SIZE, detail);
 	if (status == STATUS_OK)
-		commit_perform(vm, address, address + bytes, access, &chain, &spares);
+		commit_perform(vm, address, address + bytes, access, &spares);
 	spin_unlock(&vm->lock);
 	region_list_free(vm, &spares);
 	return status;
@@ -337,7 +297,7 @@ static void region_protect(struct vm *vm, struct vm_region *region, enum access 
 		bool mapped = arch_space_protect(
 				&vm->space, address, page_access(region, address));
 
-		ASSERT(mapped || region_is_paged(region));
+		ASSERT(mapped || region_is_lazy(region));
 	}
 	region_unlock(region);
 }

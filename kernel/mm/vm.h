@@ -1,8 +1,9 @@
 /*
  * Address spaces: regions over page tables. A region is reserved (no memory), committed (anonymous
- * frames of its own) or mapped (a window on a memory object). Frames and table pages are made when
- * a region is, never at a fault; a fault that copies a shared page takes one that was set aside
- * when sharing began. So no fault fails for want of memory. The kernel object behind VirtualMemory.
+ * frames of its own) or mapped (a window on a memory object). Table pages are made and frames set
+ * aside when a region is made, and charged then: the first touch of a committed page takes the frame
+ * that was promised, zeroed, and a fault that copies a shared page takes one that was set aside when
+ * sharing began. So no fault fails for want of memory. The kernel object behind VirtualMemory.
  */
 #ifndef KERNEL_MM_VM_H
 #define KERNEL_MM_VM_H
@@ -32,6 +33,7 @@ struct vm {
 	struct vm_region  *spare;            /* a, kept from the last region that ended, or NULL */
 	uint64_t           reserved_pages;   /* v */
 	uint64_t           committed_pages;  /* v */
+	uint64_t           promised_pages;   /* v, of those committed: not touched yet */
 	uint64_t           mapped_pages;     /* v */
 	uint64_t           last_mapping;     /* v, the number of the last mapping of an object */
 	bool               ended;            /* v, its process is gone: everything is refused */

@@ -116,6 +116,8 @@ void regions_merge(struct vm *vm, uint64_t start, uint64_t end, struct region_li
 bool page_is_there(const struct vm_region *region, uint64_t address);
 /* Pages of paged memory come into the page tables one by one. */
 bool region_is_paged(const struct vm_region *region);
+/* Pages of the region come into the page tables one by one, when they are touched. */
+bool region_is_lazy(const struct vm_region *region);
 /* Maps a page whose table has been prepared. */
 void page_map(struct vm *vm, uint64_t address, uint64_t physical, enum access access,
 		enum arch_memory memory);

@@ -4,6 +4,8 @@
  */
 #include "kernel/mm/vm_internal.h"
 
+#include "kernel/core/string.h"
+#include "kernel/mm/frame.h"
 #include "kernel/object/memory_object.h"
 #include "kernel/object/pager.h"
 
@@ -270,6 +272,43 @@ static enum vm_fault mapped_fault(struct vm *vm, const struct vm_region *region,
 	panic("a memory object with backing %d", (int)object->backing);
 }
 
+/* The first touch of a committed page. A process has one thread, so a page that is there was so when it
+ * faulted: whatever the program did is not allowed. */
+static enum vm_fault committed_fault(struct vm *vm, const struct vm_region *region, uint64_t page)
+{
+	uint64_t physical;
+	enum access access;
+
+	if (arch_space_lookup(&vm->space, page, &physical, &access))
+		return VM_FAULT_CRASH;
+	physical = frame_alloc_promised();
+	memset(arch_direct(physical), 0, PAGE_SIZE);
+	vm->promised_pages--;
+	page_map(vm, page, physical, (enum access)region->access, ARCH_MEMORY_NORMAL);
+	return VM_FAULT_RESOLVED;
+}
+
+/* A fault that the region's access allows, by its kind. */
+static enum vm_fault region_fault(struct vm *vm, const struct vm_region *region, uint64_t page,
+		enum access wanted, struct page_miss *miss)
+{
+	enum vm_fault answer;
+
+	switch (region->kind) {
+	case REGION_RESERVED:
+	case REGION_FIXED:
+		return VM_FAULT_CRASH;
+	case REGION_COMMITTED:
+		return committed_fault(vm, region, page);
+	case REGION_MAPPED:
+		region_lock(region);
+		answer = mapped_fault(vm, region, page, wanted, miss);
+		region_unlock(region);
+		return answer;
+	}
+	panic("a fault in a region of kind %d", (int)region->kind);
+}
+
 enum vm_fault vm_fault(struct vm *vm, uint64_t address, enum access wanted, struct page_miss *miss)
 {
 	enum vm_fault answer = VM_FAULT_CRASH;
@@ -277,13 +316,8 @@ enum vm_fault vm_fault(struct vm *vm, uint64_t address, enum access wanted, stru
 
 	spin_lock(&vm->lock);
 	region = region_tree_from(vm->regions, address);
-	if (region && region->start <= address && region->kind == REGION_MAPPED &&
-			access_allows((enum access)region->access, wanted)) {
-		region_lock(region);
-		answer = mapped_fault(vm, region, ALIGN_DOWN(address, (uint64_t)PAGE_SIZE), wanted,
-				miss);
-		region_unlock(region);
-	}
+	if (region && region->start <= address && access_allows((enum access)region->access, wanted))
+		answer = region_fault(vm, region, ALIGN_DOWN(address, (uint64_t)PAGE_SIZE), wanted, miss);
 	spin_unlock(&vm->lock);
 	return answer;
 }

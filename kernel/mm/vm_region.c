@@ -3,10 +3,10 @@
  * always with the space's lock held, except for region_list_free. Keeps the page tables
  * (arch_space_*) in step with the tree of regions.
  *
- * Always true: a page of a COMMITTED, MAPPED or FIXED region is in the page tables with the
- * region's access (but a shared page is never writable), no other user page is; the frames charged
- * are those of COMMITTED regions; each region is charged as one object; a MAPPED region is in its
- * object's list.
+ * Always true: a page of a MAPPED or FIXED region is in the page tables with the region's access (but
+ * a shared page is never writable), and so is one of a COMMITTED region that has been touched; no
+ * other user page is; for each that was not touched a frame is promised; the frames charged are those
+ * of COMMITTED regions; each region is charged as one object; a MAPPED region is in its object's list.
  */
 #include "kernel/mm/vm_internal.h"
 
@@ -201,6 +201,11 @@ bool region_is_paged(const struct vm_region *region)
 	return region->kind == REGION_MAPPED && region->object->backing == MEMORY_PAGER;
 }
 
+bool region_is_lazy(const struct vm_region *region)
+{
+	return region->kind == REGION_COMMITTED || region_is_paged(region);
+}
+
 bool page_is_there(const struct vm_region *region, uint64_t address)
 {
 	return !region_is_paged(region) ||
@@ -221,7 +226,7 @@ enum access page_access(const struct vm_region *region, uint64_t address)
 static void region_unback(
 		struct vm *vm, const struct vm_region *region, uint64_t start, uint64_t end)
 {
-	uint64_t pages = (end - start) / PAGE_SIZE;
+	uint64_t pages = (end - start) / PAGE_SIZE, missing = 0;
 
 	*region_count(vm, region->kind) -= pages;
 	if (region->kind == REGION_RESERVED)
@@ -230,12 +235,16 @@ static void region_unback(
 		uint64_t physical;
 		bool mapped = arch_space_unmap(&vm->space, address, &physical);
 
-		ASSERT(mapped || region_is_paged(region));
-		if (region->kind == REGION_COMMITTED)
+		ASSERT(mapped || region_is_lazy(region));
+		missing += !mapped;
+		if (mapped && region->kind == REGION_COMMITTED)
 			frame_free(physical, 0);
 	}
-	if (region->kind == REGION_COMMITTED)
+	if (region->kind == REGION_COMMITTED) {
+		vm->promised_pages -= missing;
+		frame_promise_end(missing);
 		ledger_refund(vm->ledger, RESOURCE_CLASS_FRAMES, pages);
+	}
 	if (region->kind == REGION_MAPPED && region->access == ACCESS_READ_WRITE)
 		region->object->writable_pages -= pages;
 }
@@ -286,25 +295,28 @@ bool vm_teardown(struct vm *vm, uint32_t budget)
 
 /* --- Checking --------------------------------------------------------------------------------- */
 
-/* A page is what its region says. Where the object's pages may be shared, one that may be written
- * can still be read-only. */
-static void page_check(struct vm *vm, const struct vm_region *region, uint64_t address)
+/* A page is what its region says; false if it is not in the page tables. Where the object's pages may
+ * be shared, one that may be written can still be read-only. */
+static bool page_check(struct vm *vm, const struct vm_region *region, uint64_t address)
 {
 	uint64_t physical;
 	enum access access;
 	bool mapped = arch_space_lookup(&vm->space, address, &physical, &access);
 
-	if (!mapped && region_is_paged(region))
-		return;
-	ASSERT(mapped && page_is_there(region, address));
+	if (!mapped) {
+		ASSERT(region_is_lazy(region));
+		return false;
+	}
+	ASSERT(page_is_there(region, address));
 	if (region->kind != REGION_MAPPED) {
 		ASSERT((uint32_t)access == region->access);
-		return;
+		return true;
 	}
 	ASSERT(physical == memory_object_page(region->object, region_page_index(region, address)));
 	if (access != page_access(region, address))
 		ASSERT(access == ACCESS_READ && region->access == ACCESS_READ_WRITE &&
 				region->object->sharing);
+	return true;
 }
 
 /* What an object knows of its mappings is so. */
@@ -325,7 +337,7 @@ static void mappings_check(const struct memory_object *object)
 		ASSERT(writable_pages == 0);
 }
 
-static void region_check(struct vm *vm, const struct vm_region *region, uint64_t pages[4])
+static void region_check(struct vm *vm, const struct vm_region *region, uint64_t pages[4], uint64_t *promised)
 {
 	ASSERT(region->start >= USER_BASE && region->end <= USER_END);
 	ASSERT((region->start | region->end) % PAGE_SIZE == 0);
@@ -338,8 +350,11 @@ static void region_check(struct vm *vm, const struct vm_region *region, uint64_t
 	if (region->kind == REGION_RESERVED)
 		return;
 	region_lock(region);
-	for (uint64_t address = region->start; address < region->end; address += PAGE_SIZE)
-		page_check(vm, region, address);
+	for (uint64_t address = region->start; address < region->end; address += PAGE_SIZE) {
+		bool there = page_check(vm, region, address);
+
+		*promised += !there && region->kind == REGION_COMMITTED;
+	}
 	/* Once for all mappings of an object. */
 	if (region->object && region->object->mappings.next == &region->object_link)
 		mappings_check(region->object);
@@ -348,7 +363,7 @@ static void region_check(struct vm *vm, const struct vm_region *region, uint64_t
 
 void vm_check(struct vm *vm)
 {
-	uint64_t pages[4] = { 0 };
+	uint64_t pages[4] = { 0 }, promised = 0;
 	const struct vm_region *before = NULL;
 
 	spin_lock(&vm->lock);
@@ -357,11 +372,12 @@ void vm_check(struct vm *vm)
 			region = region->next) {
 		if (before)
 			ASSERT(!regions_join(before, region));
-		region_check(vm, region, pages);
+		region_check(vm, region, pages, &promised);
 		before = region;
 	}
 	ASSERT(vm->reserved_pages == pages[REGION_RESERVED]);
 	ASSERT(vm->committed_pages == pages[REGION_COMMITTED]);
+	ASSERT(vm->promised_pages == promised);
 	ASSERT(vm->mapped_pages == pages[REGION_MAPPED] + pages[REGION_FIXED]);
 	spin_unlock(&vm->lock);
 }

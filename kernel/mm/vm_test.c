@@ -247,6 +247,25 @@ static void random_store(void)
 	contents[model[page].object][model[page].index] = last_value;
 }
 
+/* The first touch of a committed page brings zeroes; nothing is there before it. */
+static void random_touch(void)
+{
+	uint32_t page = random_below(PAGES);
+	const uint64_t *words;
+
+	if (model[page].kind != PAGE_COMMITTED || leaves[page].mapped)
+		return;
+	assert_int_equal(vm_fault(vm, page_address(page), ACCESS_READ, NULL),
+			model[page].access == ACCESS_NONE ? VM_FAULT_CRASH : VM_FAULT_RESOLVED);
+	assert_int_equal(leaves[page].mapped, model[page].access != ACCESS_NONE);
+	if (!leaves[page].mapped)
+		return;
+	assert_int_equal(leaves[page].access, model[page].access);
+	words = arch_direct(leaves[page].physical);
+	for (uint32_t i = 0; i < PAGE_SIZE / 8; i++)
+		assert_int_equal(words[i], 0);
+}
+
 static void random_write(void)
 {
 	uint32_t object = random_object();
@@ -340,6 +359,9 @@ static void random_object_operation(void)
 
 static void random_operation(void)
 {
+	/* Half of what is committed is touched at some time. */
+	for (uint32_t i = random_below(12); i > 0; i--)
+		random_touch();
 	switch (random_below(11)) {
 	case 0:
 		random_reserve();
@@ -709,12 +731,40 @@ static void committed_memory_is_zero(void **state)
 		assert_int_equal(vm_commit(vm, address, 4 * PAGE_SIZE, ACCESS_READ_WRITE, &detail),
 				STATUS_OK);
 		for (uint64_t i = 0; i < 4; i++) {
+			assert_int_equal(vm_fault(vm, address + i * PAGE_SIZE + 8 * i, ACCESS_READ_WRITE, NULL),
+					VM_FAULT_RESOLVED);
 			assert_int_equal(peek(address + i * PAGE_SIZE, page, PAGE_SIZE),
 					PAGE_SIZE);
 			assert_memory_equal(page, zeros, PAGE_SIZE);
 		}
 		assert_int_equal(vm_unmap(vm, address, 4 * PAGE_SIZE, &detail), STATUS_OK);
 	}
+}
+
+/* What was promised is there when all other memory is gone. */
+static void a_committed_page_is_there_when_memory_is_not(void **state)
+{
+	uint64_t address = page_address(0), live = frames_live, detail;
+
+	(void)state;
+	assert_int_equal(vm_reserve(vm, 4 * PAGE_SIZE, &address, &detail), STATUS_OK);
+	assert_int_equal(vm_commit(vm, address, 4 * PAGE_SIZE, ACCESS_READ_WRITE, &detail), STATUS_OK);
+	assert_int_equal(frames_live, live);
+	assert_int_equal(frames_promised, 4);
+	fail_in = 1;
+	assert_int_equal(vm_fault(vm, address + PAGE_SIZE, ACCESS_READ_WRITE, NULL), VM_FAULT_RESOLVED);
+	assert_int_equal(fail_in, 1);
+	fail_in = 0;
+	assert_int_equal(frames_live, live + 1);
+	assert_int_equal(frames_promised, 3);
+	/* Nothing is missing there any more. */
+	assert_int_equal(vm_fault(vm, address + PAGE_SIZE, ACCESS_READ_WRITE, NULL), VM_FAULT_CRASH);
+	/* An access that is not allowed takes nothing. */
+	assert_int_equal(vm_fault(vm, address, ACCESS_READ_EXECUTE, NULL), VM_FAULT_CRASH);
+	assert_int_equal(vm_unmap(vm, address, 2 * PAGE_SIZE, &detail), STATUS_OK);
+	assert_int_equal(frames_live, live);
+	assert_int_equal(frames_promised, 2);
+	vm_check(vm);
 }
 
 static void faults_are_crashes(void **state)
@@ -792,6 +842,7 @@ int main(void)
 		TEST_IN_SPACE(mappings_stay_apart),
 		TEST_IN_SPACE(revocation_ends_mappings),
 		TEST_IN_SPACE(committed_memory_is_zero),
+		TEST_IN_SPACE(a_committed_page_is_there_when_memory_is_not),
 		TEST_IN_SPACE(faults_are_crashes),
 		TEST_IN_SPACE(an_ended_space_refuses_everything),
 		TEST_IN_SPACE(many_regions_stay_fast),

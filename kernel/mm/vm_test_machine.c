@@ -20,7 +20,7 @@ struct cpu *arch_host_cpu;
 
 static bool frame_used[FRAMES];
 static uint32_t frame_sharers[FRAMES];
-uint64_t frames_aside;
+uint64_t frames_aside, frames_promised;
 static uint32_t frame_next;
 uint64_t frames_live;
 static uint64_t slabs_live;
@@ -62,26 +62,54 @@ static uint64_t frame_take(void)
 		frame_next++;
 	frame_used[frame_next % FRAMES] = true;
 	frames_live++;
-	memset(arch_host_memory + frame_next % FRAMES * PAGE_SIZE, 0, PAGE_SIZE);
+	memset(arch_host_memory + frame_next % FRAMES * PAGE_SIZE, 0x5a, PAGE_SIZE);
 	return (uint64_t)(frame_next++ % FRAMES) * PAGE_SIZE;
 }
 
-uint64_t frame_alloc_zeroed(uint32_t order)
+static uint64_t frames_left(void)
 {
-	assert_int_equal(order, 0);
-	return frames_live + frames_aside == FRAMES || allocation_fails() ? FRAME_NONE
-									  : frame_take();
+	return FRAMES - frames_live - frames_aside - frames_promised;
 }
 
 uint64_t frame_alloc(uint32_t order)
 {
-	return frame_alloc_zeroed(order);
+	assert_int_equal(order, 0);
+	return frames_left() == 0 || allocation_fails() ? FRAME_NONE : frame_take();
+}
+
+uint64_t frame_alloc_zeroed(uint32_t order)
+{
+	uint64_t physical = frame_alloc(order);
+
+	if (physical != FRAME_NONE)
+		memset(arch_host_memory + physical, 0, PAGE_SIZE);
+	return physical;
+}
+
+bool frame_promise(uint64_t pages)
+{
+	if (frames_left() < pages || allocation_fails())
+		return false;
+	frames_promised += pages;
+	return true;
+}
+
+void frame_promise_end(uint64_t pages)
+{
+	assert_true(frames_promised >= pages);
+	frames_promised -= pages;
+}
+
+uint64_t frame_alloc_promised(void)
+{
+	frame_promise_end(1);
+	return frame_take();
 }
 
 bool frame_share(uint64_t physical)
 {
 	assert_true(frame_used[physical / PAGE_SIZE]);
-	if (frames_live + frames_aside == FRAMES || allocation_fails())
+	if (frames_left() == 0 || allocation_fails())
 		return false;
 	frame_sharers[physical / PAGE_SIZE]++;
 	frames_aside++;
@@ -357,7 +385,7 @@ void assert_model(void)
 	assert_int_equal(vm->committed_pages, model_count(PAGE_COMMITTED));
 	assert_int_equal(used(RESOURCE_CLASS_FRAMES),
 			model_count(PAGE_COMMITTED) + live_objects() * OBJECT_PAGES);
-	assert_int_equal(frames_live + frames_aside, used(RESOURCE_CLASS_FRAMES));
+	assert_int_equal(frames_live + frames_aside + frames_promised, used(RESOURCE_CLASS_FRAMES));
 	assert_int_equal(used(RESOURCE_CLASS_OBJECTS), 1 + live_objects() + region_total());
 }
 
@@ -457,6 +485,7 @@ int space_end(void **state)
 		assert_true(!grants[i] || !grants[i]->ties);
 	assert_int_equal(frames_live, 0);
 	assert_int_equal(frames_aside, 0);
+	assert_int_equal(frames_promised, 0);
 	assert_int_equal(slabs_live, 1); /* the ledger */
 	for (uint32_t i = 0; i < LEDGER_CLASSES; i++)
 		assert_int_equal(ledger->used[i], 0);

@@ -37,6 +37,7 @@ struct leaf {
 extern struct leaf leaves[PAGES];
 extern uint64_t frames_live;
 extern uint64_t frames_aside; /* for those who share one */
+extern uint64_t frames_promised;
 extern uint64_t fail_in;      /* the allocation that fails, counted down; 0: none */
 
 uint64_t page_address(uint32_t page);

@@ -97,7 +97,8 @@ interface VirtualMemory @0xc1a0e5b2d3f40607 $local {
   reserve @0 (bytes :UInt64 $unit("bytes"), address :UInt64) -> (address :UInt64);
   # Sets a range aside; costs no memory. address 0 lets the kernel choose.
   commit @1 (address :UInt64, bytes :UInt64 $unit("bytes"), access :Access) -> ();
-  # Backs part of a reserved range with zeroed memory, charged to the process' ledger.
+  # Backs part of a reserved range with zeroed memory, charged to the process' ledger and set aside now; a page
+  # is made when it is first touched, which cannot fail.
   protect @2 (address :UInt64, bytes :UInt64 $unit("bytes"), access :Access) -> ();
   map @3 (object :MemoryView, offset :UInt64, bytes :UInt64 $unit("bytes"), address :UInt64, access :Access) -> (address :UInt64);
   # Maps part of a memory object. address 0 lets the kernel choose; readWrite needs a MemoryObject.

@@ -18,7 +18,7 @@
 static struct timer_ref timer;
 static struct virtual_memory_ref memory;
 static struct launch_authority authority;
-static struct launch_file image, nothing;
+static struct launch_image image, nothing;
 static struct bench_target_ref target;
 static struct memory_object_ref page;
 static struct process_handle_ref yielder;
@@ -211,7 +211,7 @@ struct peer_grant {
 	const struct capnp_interface *interface;
 };
 
-static bool start(const struct launch_file *file, const char *role,
+static bool start(const struct launch_image *program, const char *role,
 		const struct peer_grant *peer_grants, uint32_t grant_count,
 		struct process_handle_ref *process)
 {
@@ -219,8 +219,7 @@ static bool start(const struct launch_file *file, const char *role,
 	struct launch_grant grants[GRANTS_MAX] = { 0 };
 	struct capnp_text args[2] = { capnp_text("bench"),
 		capnp_text_of(role, (uint32_t)strlen(role)) };
-	struct launch_request request = { .image = file->bytes,
-		.image_bytes = file->count,
+	struct launch_request request = { .opened = program,
 		.name = args[0],
 		.args = args,
 		.arg_count = 2,
@@ -349,6 +348,16 @@ static bool start_bulk(void)
 			start(&image, "bulk", grants, 4, &process);
 }
 
+/* Of a file that stays mapped. */
+static bool open_program(struct boot_package_ref package, const char *name, struct launch_image *program)
+{
+	struct launch_file file;
+	struct launch_result result;
+
+	return launch_file_open(package, memory, capnp_text_of(name, (uint32_t)strlen(name)), &file) == STATUS_OK &&
+			launch_image_open(&authority, file.bytes, file.count, program, &result) == STATUS_OK;
+}
+
 uint32_t rows_prepare(const struct row **rows)
 {
 	static const struct row all[] = {
@@ -377,9 +386,7 @@ uint32_t rows_prepare(const struct row **rows)
 	authority = (struct launch_authority){ RT_GRANT(process_spawner, "spawner"),
 		RT_GRANT(object_factory, "factory"), memory };
 	*rows = all;
-	if (launch_file_open(package, memory, capnp_text("bin/init"), &image) != STATUS_OK ||
-			launch_file_open(package, memory, capnp_text("bin/nothing"), &nothing) !=
-					STATUS_OK ||
+	if (!open_program(package, "bin/init", &image) || !open_program(package, "bin/nothing", &nothing) ||
 			object_factory_memory(authority.factory, PAGE_BYTES, &page) != STATUS_OK)
 		return 0;
 	return start_server() && start_signals() && start_bulk() ? (uint32_t)ARRAY_LEN(all) : 0;

@@ -9,6 +9,7 @@
  */
 #include "kernel/mm/vm_internal.h"
 
+#include "kernel/core/string.h"
 #include "kernel/mm/frame.h"
 #include "kernel/mm/slab.h"
 #include "kernel/object/memory_object.h"
@@ -20,6 +21,7 @@ static struct slab_cache vm_cache = SLAB_CACHE("vm", struct vm);
 
 static const struct vm_arguments reserve_arguments = { .bytes = 0, .address = 1 };
 static const struct vm_arguments commit_arguments = { .address = 0, .bytes = 1, .access = 2 };
+static const struct vm_arguments write_arguments = { .address = 0, .bytes = 1 };
 
 status_t vm_refuse_tables(struct ledger *ledger, uint64_t *detail)
 {
@@ -228,6 +230,75 @@ status_t vm_commit(struct vm *vm, uint64_t address, uint64_t bytes, enum access 
 		commit_perform(vm, address, address + bytes, access, &spares);
 	spin_unlock(&vm->lock);
 	region_list_free(vm, &spares);
+	return status;
+}
+
+status_t vm_commit_new(struct vm *vm, uint64_t address, uint64_t bytes, enum access access,
+		uint64_t *detail)
+{
+	struct region_list spares = { NULL };
+	status_t status = range_check(address, bytes, VM_CALL_PAGES_MAX, &commit_arguments, detail);
+
+	if (status == STATUS_OK)
+		status = vm_access_check(access, &commit_arguments, detail);
+	if (status != STATUS_OK)
+		return status;
+	spin_lock(&vm->lock);
+	status = vm_ended_check(vm, detail);
+	if (status == STATUS_OK)
+		status = vm_place_find(vm, bytes, VM_CALL_PAGES_MAX, &commit_arguments, &address, detail);
+	if (status == STATUS_OK)
+		status = region_list_fill(vm, &spares, 1, detail);
+	if (status == STATUS_OK)
+		status = commit_prepare(vm, address, bytes / PAGE_SIZE, detail);
+	if (status == STATUS_OK) {
+		struct vm_region *region = region_list_take(&spares);
+
+		region_init(region, REGION_COMMITTED, address, address + bytes, access);
+		region_enter(vm, region);
+		vm->promised_pages += bytes / PAGE_SIZE;
+		regions_merge(vm, address, address + bytes, &spares);
+	}
+	spin_unlock(&vm->lock);
+	region_list_free(vm, &spares);
+	return status;
+}
+
+/* All of the range is committed. */
+static status_t committed_check(struct vm *vm, uint64_t start, uint64_t end, uint64_t *detail)
+{
+	while (start < end) {
+		const struct vm_region *region = region_tree_from(vm->regions, start);
+
+		if (!region || region->start > start || region->kind != REGION_COMMITTED)
+			return refuse(detail, REASON_STATE);
+		start = region->end;
+	}
+	return STATUS_OK;
+}
+
+status_t vm_write(struct vm *vm, uint64_t address, const void *in, uint64_t bytes, uint64_t *detail)
+{
+	const uint8_t *from = in;
+	status_t status;
+
+	if (address < USER_BASE || address >= USER_END || bytes > USER_END - address)
+		return refuse_argument(detail, write_arguments.address, 0);
+	spin_lock(&vm->lock);
+	status = vm_ended_check(vm, detail);
+	if (status == STATUS_OK)
+		status = committed_check(vm, address, address + bytes, detail);
+	while (status == STATUS_OK && bytes > 0) {
+		uint64_t in_page = address % PAGE_SIZE, part = MIN(bytes, PAGE_SIZE - in_page);
+		uint8_t *page = arch_direct(committed_page(
+				vm, region_tree_from(vm->regions, address), address - in_page));
+
+		memcpy(page + in_page, from, part);
+		from += part;
+		address += part;
+		bytes -= part;
+	}
+	spin_unlock(&vm->lock);
 	return status;
 }
 

@@ -51,6 +51,12 @@ status_t vm_create(struct ledger *ledger, struct vm **vm,
 status_t vm_reserve(struct vm *vm, uint64_t bytes, uint64_t *address, uint64_t *detail) MUST_USE;
 status_t vm_commit(struct vm *vm, uint64_t address, uint64_t bytes, enum access access,
 		uint64_t *detail) MUST_USE;
+/* Backs a range where nothing is: reserving and committing in one. */
+status_t vm_commit_new(struct vm *vm, uint64_t address, uint64_t bytes, enum access access,
+		uint64_t *detail) MUST_USE;
+/* Copies into committed memory, whatever access the program has to it. No thread uses the space. */
+status_t vm_write(struct vm *vm, uint64_t address, const void *in, uint64_t bytes,
+		uint64_t *detail) MUST_USE;
 status_t vm_protect(struct vm *vm, uint64_t address, uint64_t bytes, enum access access,
 		uint64_t *detail) MUST_USE;
 /* The mapping ends when `grant`, by which the caller has the object, is revoked (NULL: never). If it

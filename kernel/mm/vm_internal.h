@@ -121,6 +121,10 @@ bool region_is_lazy(const struct vm_region *region);
 /* Maps a page whose table has been prepared. */
 void page_map(struct vm *vm, uint64_t address, uint64_t physical, enum access access,
 		enum arch_memory memory);
+/* Makes a page of a COMMITTED region that was not touched yet: the frame that was promised, zeroed. */
+uint64_t page_make(struct vm *vm, const struct vm_region *region, uint64_t address);
+/* The frame of a page of a COMMITTED region, made if it was not touched yet. */
+uint64_t committed_page(struct vm *vm, const struct vm_region *region, uint64_t address);
 /* The access that page tables give to a page of a region: none may write a page that is shared. */
 enum access page_access(const struct vm_region *region, uint64_t address);
 

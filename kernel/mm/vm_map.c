@@ -4,8 +4,6 @@
  */
 #include "kernel/mm/vm_internal.h"
 
-#include "kernel/core/string.h"
-#include "kernel/mm/frame.h"
 #include "kernel/object/memory_object.h"
 #include "kernel/object/pager.h"
 
@@ -281,10 +279,7 @@ static enum vm_fault committed_fault(struct vm *vm, const struct vm_region *regi
 
 	if (arch_space_lookup(&vm->space, page, &physical, &access))
 		return VM_FAULT_CRASH;
-	physical = frame_alloc_promised();
-	memset(arch_direct(physical), 0, PAGE_SIZE);
-	vm->promised_pages--;
-	page_map(vm, page, physical, (enum access)region->access, ARCH_MEMORY_NORMAL);
+	(void)page_make(vm, region, page);
 	return VM_FAULT_RESOLVED;
 }
 

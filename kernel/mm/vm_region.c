@@ -10,6 +10,7 @@
  */
 #include "kernel/mm/vm_internal.h"
 
+#include "kernel/core/string.h"
 #include "kernel/mm/frame.h"
 #include "kernel/mm/slab.h"
 #include "kernel/object/memory_object.h"
@@ -219,6 +220,26 @@ enum access page_access(const struct vm_region *region, uint64_t address)
 					region->object, region_page_index(region, address)))
 		return ACCESS_READ;
 	return (enum access)region->access;
+}
+
+uint64_t page_make(struct vm *vm, const struct vm_region *region, uint64_t address)
+{
+	uint64_t physical = frame_alloc_promised();
+
+	memset(arch_direct(physical), 0, PAGE_SIZE);
+	vm->promised_pages--;
+	page_map(vm, address, physical, (enum access)region->access, ARCH_MEMORY_NORMAL);
+	return physical;
+}
+
+uint64_t committed_page(struct vm *vm, const struct vm_region *region, uint64_t address)
+{
+	uint64_t physical;
+	enum access access;
+
+	if (arch_space_lookup(&vm->space, address, &physical, &access))
+		return physical;
+	return page_make(vm, region, address);
 }
 
 /* Takes pages [start, end) of a region out of the page tables and gives their frames back. The

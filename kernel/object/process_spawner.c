@@ -11,6 +11,7 @@
 #include "kernel/mm/slab.h"
 #include "kernel/object/call.h"
 #include "kernel/object/endpoint.h"
+#include "kernel/object/memory_object.h"
 #include "kernel/object/process.h"
 #include "kernel/object/roots.h"
 #include "kernel/trace/trace.h"
@@ -21,6 +22,8 @@ struct process_builder_object {
 	struct process *process;      /* I, counted */
 	bool            keeps_session; /* the child has a capability that may not leave its session */
 };
+
+#define PARTS_MAX 32u      /* of memory, in one call */
 
 static struct slab_cache builder_cache = SLAB_CACHE("process_builder", struct process_builder_object);
 
@@ -169,6 +172,81 @@ static status_t builder_set_session(void *self, struct call *call, struct proces
 	return status;
 }
 
+/* --- The child's memory ------------------------------------------------------------------------- */
+
+/* One part; a refusal's detail is told by its number. */
+static status_t part_furnish(struct call *call, struct vm *vm, struct memory_part_reader part)
+{
+	uint64_t address = memory_part_get_address(part), bytes = memory_part_get_bytes(part);
+	struct capnp_cap object = memory_part_get_object(part);
+	enum access access = memory_part_get_access(part);
+	uint64_t offset = memory_part_get_offset(part);
+	struct cap_entry *entry;
+	status_t status = call_ready(call);
+
+	if (status != STATUS_OK)
+		return status;
+	/* Nowhere in particular is not meant here. */
+	if (address == 0)
+		return call_fail_argument(call, 0, 0);
+	if (capnp_cap_is_null(object))
+		return access == ACCESS_NONE ? vm_reserve(vm, bytes, &address, &call->detail) :
+				vm_commit_new(vm, address, bytes, access, &call->detail);
+	status = call_argument(call, object, MEMORY_VIEW_INTERFACE_ID, &memory_object_type, &entry);
+	if (status != STATUS_OK)
+		return status;
+	return vm_map(vm, container_of(entry->object, struct memory_object, object), entry->grant,
+			facet_has_interface(entry->facet, MEMORY_OBJECT_INTERFACE_ID), offset, bytes, &address, access,
+			&call->detail);
+}
+
+/* Whether the parts and all their pages are few enough for one call. */
+static bool parts_fit(struct capnp_list parts)
+{
+	uint64_t left = VM_CALL_PAGES_MAX;
+
+	if (parts.count > PARTS_MAX)
+		return false;
+	for (uint32_t i = 0; i < parts.count; i++) {
+		uint64_t pages = memory_part_get_bytes(memory_part_at(parts, i)) / PAGE_SIZE;
+
+		if (pages > left)
+			return false;
+		left -= pages;
+	}
+	return true;
+}
+
+static status_t builder_furnish(void *self, struct call *call, struct process_builder_furnish_params_reader in,
+		struct process_builder_furnish_results_builder *out)
+{
+	struct process *process = ((struct process_builder_object *)self)->process;
+	struct capnp_list parts = process_builder_furnish_params_get_parts(in);
+	status_t status = builder_ready(call, process);
+
+	if (status == STATUS_OK && !parts_fit(parts))
+		return call_fail_argument(call, 0, VM_CALL_PAGES_MAX);
+	for (uint32_t i = 0; status == STATUS_OK && i < parts.count; i++) {
+		status = part_furnish(call, process->vm, memory_part_at(parts, i));
+		if (status == STATUS_INVALID_ARGUMENT)
+			call->detail = reason_detail(call->detail & 0xff, 0, i, call->detail >> 32);
+	}
+	return status;
+}
+
+static status_t builder_write(void *self, struct call *call, struct process_builder_write_params_reader in,
+		struct process_builder_write_results_builder *out)
+{
+	struct process *process = ((struct process_builder_object *)self)->process;
+	struct capnp_data bytes = process_builder_write_params_get_bytes(in);
+	status_t status = builder_ready(call, process);
+
+	if (status == STATUS_OK)
+		status = vm_write(process->vm, process_builder_write_params_get_address(in), bytes.bytes, bytes.count,
+				&call->detail);
+	return status;
+}
+
 static status_t builder_object_call(struct object *object, struct call *call, uint64_t interface_id, uint16_t method)
 {
 	static const struct process_builder_server server = {
@@ -177,6 +255,8 @@ static status_t builder_object_call(struct object *object, struct call *call, ui
 		.grant_memory = builder_grant_memory,
 		.start = builder_start,
 		.set_session = builder_set_session,
+		.furnish = builder_furnish,
+		.write = builder_write,
 	};
 
 	return process_builder_dispatch(&server, container_of(object, struct process_builder_object, object), call,

@@ -1,13 +1,13 @@
 /*
- * The program loader: what launch.h promises, by calls to ProcessSpawner, ObjectFactory and the
- * two address spaces. The child's ledger pays for its stack, the caller's for the memory object
- * behind the image.
+ * The program loader: what launch.h promises, by calls to ProcessSpawner, ProcessBuilder and
+ * ObjectFactory. The caller's ledger pays for the memory object behind what the image's processes
+ * share, the child's for all that it has alone.
  *
- * Until start, everything hangs on the builder and on the memory object: releasing both undoes
- * all of it.
+ * Until start, everything hangs on the builder and on the image: releasing both undoes all of it.
  */
 #include "rt/launch.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "rt/capability.h"
@@ -16,16 +16,22 @@
 /* Words of a text, a list's tag, and a struct with its pointer, all rounded up. */
 #define TEXT_WORDS(bytes) ((uint64_t)(bytes) / 8 + 2)
 
+/* Parameters of up to so many words are put together on the stack. */
+#define PARAMETER_WORDS_USUAL 384u
+/* What one call to ProcessBuilder.write takes, in whole words. */
+#define WRITE_BYTES 896u
+/* Parameters, stack and the page below it; a segment is at most two: what is copied or shared, and zeroes. */
+#define PARTS_FURNISH_WORDS 120u
+STATIC_ASSERT(2 + 2 + (3 + ELF_SEGMENTS_MAX) * (MEMORY_PART_DATA_WORDS + MEMORY_PART_POINTERS) <=
+		PARTS_FURNISH_WORDS);
+
 struct launching {
 	const struct launch_authority *authority;
 	const struct launch_request *request;
 	struct launch_result *result;
-	struct elf_image image;
+	const struct launch_image *image;
 	struct launch_layout layout;
 	struct process_builder_ref builder;
-	struct virtual_memory_ref child;
-	struct memory_object_ref object;
-	uint64_t mapped_address;        /* the object in the caller's memory; 0: not mapped */
 };
 
 /* --- Interfaces ----------------------------------------------------------------------------- */
@@ -175,18 +181,34 @@ static void args_write(const struct launch_request *request, struct launch_param
 	}
 }
 
-/* Builds the message in place, behind the word that says its length. */
-static status_t parameters_write(const struct launching *launching)
+/* Copies to memory of the child's own. */
+static status_t child_write(const struct launching *launching, uint64_t address, const void *bytes,
+		uint64_t count)
+{
+	const uint8_t *from = bytes;
+	status_t status = STATUS_OK;
+
+	while (status == STATUS_OK && count > 0) {
+		uint32_t part = (uint32_t)MIN(count, WRITE_BYTES);
+
+		status = process_builder_write(
+				launching->builder, address, capnp_data_of(from, part));
+		from += part;
+		address += part;
+		count -= part;
+	}
+	return status;
+}
+
+/* Builds the message in `words`, behind the word that says its length, and copies it to the child. */
+static status_t parameters_write(const struct launching *launching, uint64_t *words, uint64_t count)
 {
 	const struct launch_request *request = launching->request;
-	uint64_t *words = (uint64_t *)(uintptr_t)(launching->mapped_address +
-			launching->layout.parameters_offset);
 	struct launch_parameters_builder root;
 	struct capnp_builder builder;
 	status_t status;
 
-	capnp_builder_init(&builder, words + 1,
-			(uint32_t)(launching->layout.parameters_bytes / 8) - 1, NULL, 0);
+	capnp_builder_init(&builder, words + 1, (uint32_t)count - 1, NULL, 0);
 	root = launch_parameters_init_root(&builder);
 	launch_parameters_set_name(root, request->name);
 	args_write(request, root);
@@ -196,69 +218,89 @@ static status_t parameters_write(const struct launching *launching)
 	if (!capnp_any_is_null(request->config))
 		launch_parameters_set_config(root, request->config);
 	words[0] = capnp_builder_words(&builder);
-	if (builder.status != STATUS_OK)
-		launching->result->step = LAUNCH_STEP_PARAMETERS;
-	return builder.status;
+	launching->result->step = LAUNCH_STEP_PARAMETERS;
+	status = builder.status;
+	if (status == STATUS_OK)
+		status = child_write(launching, LAUNCH_PARAMETERS, words, (words[0] + 1) * 8);
+	if (status == STATUS_OK)
+		launching->result->step = LAUNCH_STEP_NONE;
+	return status;
+}
+
+static status_t parameters_make(const struct launching *launching)
+{
+	uint64_t usual[PARAMETER_WORDS_USUAL], count = parameter_words(launching->request), *words = usual;
+	status_t status;
+
+	if (count > PARAMETER_WORDS_USUAL) {
+		words = malloc(count * 8);
+		if (words == NULL)
+			return STATUS_OVERLOADED;
+	}
+	status = parameters_write(launching, words, count);
+	if (words != usual)
+		free(words);
+	return status;
 }
 
 /* --- Memory --------------------------------------------------------------------------------- */
 
-/* The object with the image and the parameters, mapped into the caller. */
-static status_t object_open(struct launching *launching)
+static void part_set(struct memory_part_builder part, uint64_t address, uint64_t bytes,
+		enum access access)
 {
-	const struct launch_authority *authority = launching->authority;
-	uint64_t bytes = launching->layout.object_bytes;
-	status_t status = object_factory_memory(authority->factory, bytes, &launching->object);
-
-	if (status != STATUS_OK)
-		return status;
-	return virtual_memory_map(authority->memory,
-			memory_object_as_memory_view(launching->object), 0, bytes, 0,
-			ACCESS_READ_WRITE, &launching->mapped_address);
+	memory_part_set_address(part, address);
+	memory_part_set_bytes(part, bytes);
+	memory_part_set_access(part, access);
 }
 
-static void object_unmap(struct launching *launching)
-{
-	status_t status;
-
-	if (launching->mapped_address == 0)
-		return;
-	status = virtual_memory_unmap(launching->authority->memory, launching->mapped_address,
-			launching->layout.object_bytes);
-	ASSERT(status == STATUS_OK);
-	launching->mapped_address = 0;
-}
-
-static status_t child_map(const struct launching *launching, uint64_t offset, uint64_t bytes,
-		uint64_t address, enum access access)
-{
-	return virtual_memory_map(launching->child, memory_object_as_memory_view(launching->object),
-			offset, bytes, address, access, NULL);
-}
-
-static status_t child_memory(struct launching *launching)
+static void parts_fill(const struct launching *launching, struct capnp_list_builder parts,
+		struct capnp_cap shared)
 {
 	const struct launch_layout *layout = &launching->layout;
-	const struct elf_image *image = &launching->image;
-	status_t status = process_builder_memory(launching->builder, &launching->child);
+	const struct elf_image *elf = &launching->image->elf;
 	uint32_t i;
 
-	for (i = 0; status == STATUS_OK && i < image->segment_count; i++) {
-		const struct elf_segment *segment = &image->segments[i];
+	for (i = 0; i < elf->segment_count; i++) {
+		const struct elf_segment *segment = &elf->segments[i];
+		struct memory_part_builder part = memory_part_builder_at(parts, i);
 
-		status = child_map(launching, layout->segment_offset[i],
-				elf_segment_page_bytes(segment), elf_segment_page_address(segment),
+		part_set(part, elf_segment_page_address(segment), elf_segment_page_bytes(segment),
 				(enum access)segment->access);
+		if (launch_is_shared(segment)) {
+			memory_part_set_object(part, shared);
+			memory_part_set_offset(part, layout->segment_offset[i]);
+		}
 	}
-	if (status == STATUS_OK)
-		status = child_map(launching, layout->parameters_offset, layout->parameters_bytes,
-				LAUNCH_PARAMETERS, ACCESS_READ);
-	if (status == STATUS_OK)
-		status = virtual_memory_reserve(launching->child, layout->reserved_bytes,
-				layout->reserved_address, NULL);
-	if (status == STATUS_OK)
-		status = virtual_memory_commit(launching->child, layout->stack_address,
-				layout->stack_bytes, ACCESS_READ_WRITE);
+	part_set(memory_part_builder_at(parts, i), LAUNCH_PARAMETERS, layout->parameters_bytes,
+			ACCESS_READ);
+	part_set(memory_part_builder_at(parts, i + 1), layout->stack_address - ELF_PAGE_BYTES,
+			ELF_PAGE_BYTES, ACCESS_NONE);
+	part_set(memory_part_builder_at(parts, i + 2), layout->stack_address, layout->stack_bytes,
+			ACCESS_READ_WRITE);
+}
+
+static status_t child_furnish(const struct launching *launching)
+{
+	const struct elf_image *elf = &launching->image->elf;
+	struct process_builder_furnish_params_builder params;
+	struct process_builder_furnish_call call;
+	status_t status = STATUS_OK;
+	uint32_t i;
+
+	call = process_builder_furnish_begin_sized(launching->builder, PARTS_FURNISH_WORDS, &params);
+	parts_fill(launching, process_builder_furnish_params_init_parts(params, elf->segment_count + 3),
+			client_cap(&call.call, launching->image->shared.ref));
+	process_builder_furnish_send(&call);
+	status = process_builder_furnish_wait(&call);
+	process_builder_furnish_done(&call);
+	for (i = 0; status == STATUS_OK && i < elf->segment_count; i++) {
+		const struct elf_segment *segment = &elf->segments[i];
+
+		if (!launch_is_shared(segment))
+			status = child_write(launching, segment->address,
+					(const uint8_t *)launching->image->file + segment->file_offset,
+					segment->file_bytes);
+	}
 	return status;
 }
 
@@ -275,13 +317,8 @@ static status_t fail(struct launching *launching, enum launch_step step, status_
 static status_t plan(struct launching *launching)
 {
 	const struct launch_request *request = launching->request;
-	struct elf_limits limits = launch_limits();
 
-	launching->result->elf_error = elf_parse(request->image, request->image_bytes, &limits,
-			&launching->image);
-	if (launching->result->elf_error != ELF_OK)
-		return fail(launching, LAUNCH_STEP_IMAGE, STATUS_INVALID_ARGUMENT);
-	if (!launch_layout_make(&launching->image, parameter_words(request), request->stack_bytes,
+	if (!launch_layout_make(&launching->image->elf, parameter_words(request), request->stack_bytes,
 			&launching->layout))
 		return fail(launching, LAUNCH_STEP_PARAMETERS, STATUS_INVALID_ARGUMENT);
 	return STATUS_OK;
@@ -315,7 +352,7 @@ static status_t create(struct launching *launching)
 
 static status_t start(struct launching *launching)
 {
-	return process_builder_start(launching->builder, launching->image.entry, LAUNCH_STACK_END,
+	return process_builder_start(launching->builder, launching->image->elf.entry, LAUNCH_STACK_END,
 			LAUNCH_PARAMETERS, &launching->result->process);
 }
 
@@ -334,15 +371,10 @@ static status_t launch_steps(struct launching *launching)
 		if (status != STATUS_OK)
 			return fail(launching, LAUNCH_STEP_CREATE, status);
 	}
-	status = object_open(launching);
+	status = child_furnish(launching);
 	if (status != STATUS_OK)
 		return fail(launching, LAUNCH_STEP_MEMORY, status);
-	launch_layout_fill(&launching->layout, &launching->image, launching->request->image,
-			(void *)(uintptr_t)launching->mapped_address);
-	status = parameters_write(launching);
-	if (status != STATUS_OK)
-		return status;
-	status = child_memory(launching);
+	status = parameters_make(launching);
 	if (status != STATUS_OK)
 		return fail(launching, LAUNCH_STEP_MEMORY, status);
 	status = start(launching);
@@ -351,23 +383,90 @@ static status_t launch_steps(struct launching *launching)
 	return STATUS_OK;
 }
 
-status_t launch(const struct launch_authority *authority, const struct launch_request *request,
+static status_t launch_opened(const struct launch_authority *authority,
+		const struct launch_request *request, const struct launch_image *image,
 		struct launch_result *result)
 {
 	struct launching launching = {
 		.authority = authority,
 		.request = request,
 		.result = result,
+		.image = image,
 	};
+	status_t status = launch_steps(&launching);
+
+	client_release(launching.builder.ref);
+	return status;
+}
+
+status_t launch(const struct launch_authority *authority, const struct launch_request *request,
+		struct launch_result *result)
+{
+	struct launch_image image;
 	status_t status;
 
 	memset(result, 0, sizeof(*result));
-	status = launch_steps(&launching);
-	object_unmap(&launching);
-	client_release(launching.object.ref);
-	client_release(launching.child.ref);
-	client_release(launching.builder.ref);
+	if (request->opened != NULL)
+		return launch_opened(authority, request, request->opened, result);
+	status = launch_image_open(authority, request->image, request->image_bytes, &image, result);
+	if (status != STATUS_OK)
+		return status;
+	status = launch_opened(authority, request, &image, result);
+	launch_image_close(&image);
 	return status;
+}
+
+/* --- Images --------------------------------------------------------------------------------- */
+
+/* Loads what is only read into the object, through a window of the caller's, and seals it. */
+static status_t image_load(const struct launch_authority *authority, const struct launch_image *image,
+		const struct launch_layout *layout)
+{
+	uint64_t address = 0, writable_pages;
+	bool sealed = false;
+	status_t status = virtual_memory_map(authority->memory, memory_object_as_memory_view(image->shared),
+			0, layout->shared_bytes, 0, ACCESS_READ_WRITE, &address);
+
+	if (status != STATUS_OK)
+		return status;
+	launch_layout_fill(layout, &image->elf, image->file, (void *)(uintptr_t)address);
+	status = virtual_memory_unmap(authority->memory, address, layout->shared_bytes);
+	ASSERT(status == STATUS_OK);
+	status = memory_object_seal(image->shared, &sealed, &writable_pages);
+	if (status == STATUS_OK)
+		ASSERT(sealed);
+	return status;
+}
+
+status_t launch_image_open(const struct launch_authority *authority, const void *file,
+		uint64_t file_bytes, struct launch_image *image, struct launch_result *result)
+{
+	struct elf_limits limits = launch_limits();
+	struct launch_layout layout;
+	status_t status;
+
+	memset(result, 0, sizeof(*result));
+	*image = (struct launch_image){ .file = file };
+	result->step = LAUNCH_STEP_IMAGE;
+	result->elf_error = elf_parse(file, file_bytes, &limits, &image->elf);
+	if (result->elf_error != ELF_OK || !launch_layout_make(&image->elf, 0, 0, &layout))
+		return STATUS_INVALID_ARGUMENT;
+	result->step = LAUNCH_STEP_MEMORY;
+	status = object_factory_memory(authority->factory, layout.shared_bytes, &image->shared);
+	if (status == STATUS_OK)
+		status = image_load(authority, image, &layout);
+	if (status != STATUS_OK) {
+		launch_image_close(image);
+		return status;
+	}
+	result->step = LAUNCH_STEP_NONE;
+	return STATUS_OK;
+}
+
+void launch_image_close(struct launch_image *image)
+{
+	client_release(image->shared.ref);
+	*image = (struct launch_image){ 0 };
 }
 
 const char *launch_sentence(const struct launch_result *result)

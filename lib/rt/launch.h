@@ -5,6 +5,9 @@
  *
  * The new process gets: its segments, a stack with an unmapped page below it, its launch
  * parameters (read-only), and the grants. Whatever fails, nothing is left behind.
+ *
+ * Whoever launches a program again and again opens its image once: what its processes only read is
+ * loaded then, into memory that all of them share and nobody can write any more.
  */
 #ifndef LIB_RT_LAUNCH_H
 #define LIB_RT_LAUNCH_H
@@ -53,7 +56,15 @@ struct launch_limit {
 	uint64_t limit;
 };
 
+/* A program that has been read and checked, for any number of launches. */
+struct launch_image {
+	struct elf_image elf;
+	const void *file;                       /* borrowed: what is written is copied from it at each launch */
+	struct memory_object_ref shared;        /* owned and sealed; processes that run keep its memory */
+};
+
 struct launch_request {
+	const struct launch_image *opened;      /* or NULL, and then: */
 	const void *image;              /* an ELF file, anywhere in the caller's memory */
 	uint64_t image_bytes;
 	struct capnp_text name;         /* for people, at most 31 bytes */
@@ -87,6 +98,11 @@ struct launch_result {
 	enum elf_error elf_error;
 	uint32_t grant_index;
 };
+
+/* Opens an image; `file` stays as it is until it is closed. On failure `result` says where. */
+MUST_USE status_t launch_image_open(const struct launch_authority *authority, const void *file,
+		uint64_t file_bytes, struct launch_image *image, struct launch_result *result);
+void launch_image_close(struct launch_image *image);
 
 /* Makes and starts a process. On failure `result` says where. */
 MUST_USE status_t launch(const struct launch_authority *authority,

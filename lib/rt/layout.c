@@ -32,16 +32,15 @@ bool launch_layout_make(const struct elf_image *image, uint64_t parameter_words,
 		return false;
 	memset(layout, 0, sizeof(*layout));
 	for (i = 0; i < image->segment_count; i++) {
+		if (!launch_is_shared(&image->segments[i]))
+			continue;
 		layout->segment_offset[i] = offset;
 		offset += elf_segment_page_bytes(&image->segments[i]);
 	}
-	layout->parameters_offset = offset;
+	layout->shared_bytes = offset;
 	layout->parameters_bytes = ALIGN_UP(parameter_words * 8, PAGE);
-	layout->object_bytes = offset + layout->parameters_bytes;
 	layout->stack_bytes = ALIGN_UP(stack_bytes != 0 ? stack_bytes : LAUNCH_STACK_BYTES, PAGE);
 	layout->stack_address = LAUNCH_STACK_END - layout->stack_bytes;
-	layout->reserved_address = layout->stack_address - PAGE;
-	layout->reserved_bytes = layout->stack_bytes + PAGE;
 	return true;
 }
 
@@ -54,7 +53,8 @@ void launch_layout_fill(const struct launch_layout *layout, const struct elf_ima
 		const struct elf_segment *segment = &image->segments[i];
 		uint64_t in_page = segment->address - elf_segment_page_address(segment);
 
-		memcpy((uint8_t *)memory + layout->segment_offset[i] + in_page,
-				(const uint8_t *)file + segment->file_offset, segment->file_bytes);
+		if (launch_is_shared(segment))
+			memcpy((uint8_t *)memory + layout->segment_offset[i] + in_page,
+					(const uint8_t *)file + segment->file_offset, segment->file_bytes);
 	}
 }

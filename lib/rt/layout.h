@@ -8,8 +8,9 @@
  *   stack                ends at LAUNCH_STACK_END
  *   LAUNCH_IMAGE_MIN     the segments, up to LAUNCH_IMAGE_END
  *
- * Everything but the stack comes from one memory object: the pages of the segments, one after the
- * other, then the launch parameters. Parameters and stack share page tables.
+ * Segments that are only read come from one memory object, which all processes of an image share: their
+ * pages, one after the other. Everything else is memory of the process' own. Parameters and stack share
+ * page tables.
  */
 #ifndef LIB_RT_LAYOUT_H
 #define LIB_RT_LAYOUT_H
@@ -29,15 +30,18 @@
 #define LAUNCH_IMAGE_BYTES_MAX      0x800000ull
 
 struct launch_layout {
-	uint64_t segment_offset[ELF_SEGMENTS_MAX]; /* in the object; of the segment's first page */
-	uint64_t parameters_offset;
+	uint64_t segment_offset[ELF_SEGMENTS_MAX]; /* in the shared object, of what is only read */
+	uint64_t shared_bytes;                     /* of that object */
 	uint64_t parameters_bytes;                 /* whole pages */
-	uint64_t object_bytes;
-	uint64_t stack_address;                    /* lowest usable byte */
+	uint64_t stack_address;                    /* lowest usable byte; the guard page is below it */
 	uint64_t stack_bytes;
-	uint64_t reserved_address;                 /* the guard page, then the stack */
-	uint64_t reserved_bytes;
 };
+
+/* Whether a segment's pages are in the shared object. */
+static inline bool launch_is_shared(const struct elf_segment *segment)
+{
+	return segment->access != ELF_ACCESS_READ_WRITE;
+}
 
 /* The addresses that a launched program may have. */
 struct elf_limits launch_limits(void);
@@ -46,7 +50,7 @@ struct elf_limits launch_limits(void);
 bool launch_layout_make(const struct elf_image *image, uint64_t parameter_words,
 		uint64_t stack_bytes, struct launch_layout *layout);
 
-/* Copies the segments' bytes from the file to zeroed memory of object_bytes bytes. */
+/* Copies the bytes of segments that are only read from the file to zeroed memory of shared_bytes bytes. */
 void launch_layout_fill(const struct launch_layout *layout, const struct elf_image *image,
 		const void *file, void *memory);
 

@@ -202,6 +202,21 @@ interface ProcessBuilder @0xc1a0e5b2d3f4060d $local {
   setSession @4 (session :Session) -> ();
   # On whose behalf it acts, for ever. Without, on its maker's. Failed (state) once it was granted a
   # capability that keeps to a session.
+  furnish @5 (parts :List(MemoryPart)) -> ();
+  # Fills the child's address space, part after part. At most 4096 pages a call. The first part that is refused ends
+  # it (the detail tells its number), and what came before stays.
+  write @6 (address :UInt64, bytes :Data) -> ();
+  # Copies into zeroed memory of the child's own, also where the child itself may not write. At most 900 bytes a call.
+}
+
+struct MemoryPart {
+  # A stretch of a new process' address space: a window on an object, or without one zeroed memory of its own, charged
+  # to its ledger. With access none: no memory, and nothing else comes there.
+  address @0 :UInt64;
+  bytes @1 :UInt64 $unit("bytes");
+  access @2 :Access;
+  object @3 :MemoryView;
+  offset @4 :UInt64 $unit("bytes");   # of the window in the object
 }
 
 # --- Sessions -----------------------------------------------------------------------------------

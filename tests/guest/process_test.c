@@ -86,6 +86,131 @@ static void a_builder_cannot_be_granted(void)
 	client_release(b.ref);
 }
 
+struct part {
+	uint64_t address, bytes;
+	enum access access;
+	struct client_ref object; /* null: memory of its own */
+	uint64_t offset;
+};
+
+static status_t furnish(struct process_builder_ref builder, const struct part *parts, uint32_t count)
+{
+	struct process_builder_furnish_params_builder params;
+	struct process_builder_furnish_call call = process_builder_furnish_begin_sized(builder, 120, &params);
+	struct capnp_list_builder list = process_builder_furnish_params_init_parts(params, count);
+	status_t status;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct memory_part_builder part = memory_part_builder_at(list, i);
+
+		memory_part_set_address(part, parts[i].address);
+		memory_part_set_bytes(part, parts[i].bytes);
+		memory_part_set_access(part, parts[i].access);
+		memory_part_set_offset(part, parts[i].offset);
+		if (!client_ref_is_null(parts[i].object))
+			memory_part_set_object(part, client_cap(&call.call, parts[i].object));
+	}
+	process_builder_furnish_send(&call);
+	status = process_builder_furnish_wait(&call);
+	process_builder_furnish_done(&call);
+	return status;
+}
+
+static void check_pages(struct virtual_memory_ref memory, uint64_t reserved, uint64_t committed, uint64_t mapped)
+{
+	uint64_t now[3] = { 0 };
+
+	CHECK_EQUAL(virtual_memory_info(memory, &now[0], &now[1], &now[2]), STATUS_OK);
+	CHECK_EQUAL(now[0], reserved);
+	CHECK_EQUAL(now[1], committed);
+	CHECK_EQUAL(now[2], mapped);
+}
+
+/* What a child's memory is made of, in one call; each kind of part that is refused leaves the others as they are. */
+static void a_child_is_furnished(void)
+{
+	struct process_builder_ref builder;
+	struct virtual_memory_ref memory;
+	struct memory_object_ref object;
+
+	REQUIRE_OK(create("furnished", &builder));
+	REQUIRE_OK(process_builder_memory(builder, &memory));
+	REQUIRE_OK(object_factory_memory(world.factory, 8192, &object));
+	const struct part good[] = {
+		{ 0x400000, 8192, ACCESS_READ_EXECUTE, object.ref, 0 },
+		{ 0x402000, 12288, ACCESS_READ_WRITE, { 0 }, 0 },
+		{ 0x405000, 4096, ACCESS_NONE, { 0 }, 0 },
+		{ 0x406000, 4096, ACCESS_READ, object.ref, 4096 },
+	};
+	const struct part bad[] = {
+		{ 0, 4096, ACCESS_READ_WRITE, { 0 }, 0 },                       /* nowhere */
+		{ 0x402000, 4096, ACCESS_READ_WRITE, { 0 }, 0 },                /* something is there */
+		{ 0x404000, 8192, ACCESS_NONE, { 0 }, 0 },
+		{ 0x400000, 4096, ACCESS_READ, object.ref, 0 },
+		{ 0x500001, 4096, ACCESS_READ_WRITE, { 0 }, 0 },
+		{ 0x500000, 4095, ACCESS_READ_WRITE, { 0 }, 0 },
+		{ 0x500000, 0, ACCESS_READ_WRITE, { 0 }, 0 },
+		{ 0x500000, 4096, (enum access)4, { 0 }, 0 },
+		{ 0xffff800000000000, 4096, ACCESS_READ_WRITE, { 0 }, 0 },
+		{ 0x500000, 4096, ACCESS_READ, world.timer.ref, 0 },            /* no memory */
+		{ 0x500000, 4096, ACCESS_READ, object.ref, 8192 },
+		{ 0x500000, 12288, ACCESS_READ, object.ref, 0 },
+		{ 0x500000, 4097ul * 4096, ACCESS_READ_WRITE, { 0 }, 0 },       /* more than a call takes */
+	};
+
+	CHECK_EQUAL(furnish(builder, good, 0), STATUS_OK);
+	CHECK_EQUAL(furnish(builder, good, ARRAY_LEN(good)), STATUS_OK);
+	check_pages(memory, 1, 3, 3);
+	for (uint32_t i = 0; i < ARRAY_LEN(bad); i++)
+		CHECK_EQUAL(furnish(builder, &bad[i], 1), STATUS_INVALID_ARGUMENT);
+	check_pages(memory, 1, 3, 3);
+	/* What came before the refused one stays. */
+	const struct part half[] = { { 0x600000, 4096, ACCESS_READ_WRITE, { 0 }, 0 }, bad[1],
+		{ 0x700000, 4096, ACCESS_READ_WRITE, { 0 }, 0 } };
+
+	CHECK_EQUAL(furnish(builder, half, 3), STATUS_INVALID_ARGUMENT);
+	check_pages(memory, 1, 4, 3);
+	client_release(object.ref);
+	client_release(memory.ref);
+	client_release(builder.ref);
+}
+
+/* A builder writes what is its child's own, whatever the child may do with it, and nothing else. */
+static void a_builder_writes_only_its_childs_own_memory(void)
+{
+	static const uint8_t bytes[64] = { 1, 2, 3 };
+	struct process_builder_ref builder;
+	struct process_handle_ref process;
+	struct memory_object_ref object;
+	struct capnp_data data = capnp_data_of(bytes, sizeof(bytes));
+
+	REQUIRE_OK(create("written", &builder));
+	REQUIRE_OK(object_factory_memory(world.factory, 4096, &object));
+	const struct part parts[] = {
+		{ 0x400000, 4096, ACCESS_READ, { 0 }, 0 },
+		{ 0x401000, 4096, ACCESS_READ_WRITE, { 0 }, 0 },
+		{ 0x402000, 4096, ACCESS_NONE, { 0 }, 0 },
+		{ 0x403000, 4096, ACCESS_READ_WRITE, object.ref, 0 },
+	};
+
+	REQUIRE_OK(furnish(builder, parts, ARRAY_LEN(parts)));
+	CHECK_EQUAL(process_builder_write(builder, 0x400ff0, data), STATUS_OK);
+	CHECK_EQUAL(process_builder_write(builder, 0x401fc0, data), STATUS_OK);
+	CHECK_EQUAL(process_builder_write(builder, 0x401fc1, data), STATUS_INVALID_ARGUMENT);
+	CHECK_EQUAL(process_builder_write(builder, 0x3fffff, data), STATUS_INVALID_ARGUMENT);
+	CHECK_EQUAL(process_builder_write(builder, 0x402000, data), STATUS_INVALID_ARGUMENT);
+	CHECK_EQUAL(process_builder_write(builder, 0x403000, data), STATUS_INVALID_ARGUMENT);
+	CHECK_EQUAL(process_builder_write(builder, 0, data), STATUS_INVALID_ARGUMENT);
+	CHECK_EQUAL(process_builder_write(builder, 0xfffffffffffffff0, data), STATUS_INVALID_ARGUMENT);
+	CHECK_EQUAL(process_builder_write(builder, 0x500000, capnp_data_of(bytes, 0)), STATUS_OK);
+	REQUIRE_OK(process_builder_start(builder, 0x400000, 0x402000, 0, &process));
+	CHECK_EQUAL(process_builder_write(builder, 0x400000, data), STATUS_FAILED);
+	CHECK_EQUAL(furnish(builder, parts, 0), STATUS_FAILED);
+	CHECK_EQUAL(child_finish(process).state, PROCESS_STATE_CRASHED);
+	client_release(object.ref);
+	client_release(builder.ref);
+}
+
 static void start_checks_its_arguments_and_works_once(void)
 {
 	struct process_builder_ref builder;
@@ -351,6 +476,8 @@ static const struct test tests[] = {
 	{ "a dropped builder leaves nothing", a_dropped_builder_leaves_nothing },
 	{ "the memory of a dropped builder is dead", the_memory_of_a_dropped_builder_is_dead },
 	{ "a builder cannot be granted", a_builder_cannot_be_granted },
+	{ "a child is furnished", a_child_is_furnished },
+	{ "a builder writes only its child's own memory", a_builder_writes_only_its_childs_own_memory },
 	{ "start checks its arguments and works once", start_checks_its_arguments_and_works_once },
 	{ "exits and kills have their status", exits_and_kills_have_their_status },
 	{ "many can wait", many_can_wait },

@@ -216,6 +216,69 @@ static void test_many_launches(void)
 	tap(free_pages() + 4 >= before, "and none of them leaves pages behind");
 }
 
+/* A child whose memory begins as the image says, and who then spoils it: what it was, and what it is. */
+static volatile uint64_t image_word = 0x1996, image_zero;
+
+static int spoil(void)
+{
+	bool fresh = image_word == 0x1996 && image_zero == 0;
+
+	image_word = 1;
+	image_zero = 1;
+	return fresh ? 7 : 8;
+}
+
+/* Of a text that all processes of the image share: the store must not come through. */
+static const volatile uint64_t image_constant = 0x2014;
+
+static int store_to_constant(void)
+{
+	*(volatile uint64_t *)(uintptr_t)&image_constant = 1;
+	return 0;
+}
+
+#define AT_ONCE 3
+
+static status_t launch_again(const struct launch_image *image, const char *role, struct launch_result *result)
+{
+	struct capnp_text args[] = { capnp_text("again"), capnp_text_of(role, (uint32_t)strlen(role)) };
+	struct launch_request request = { .opened = image, .name = args[0], .args = args, .arg_count = 2 };
+	status_t status = launch(&authority, &request, result);
+
+	if (status != STATUS_OK)
+		rt_print("TAP # %s: %s", launch_sentence(result), status_sentence(status));
+	return status;
+}
+
+/* A hundred processes share an image, three at a time: none sees what another has written, and none can write what is
+ * shared. */
+static void test_shared_image(void)
+{
+	struct launch_result results[AT_ONCE], crash;
+	struct launch_image image;
+	struct launch_file file;
+	int64_t status = -1;
+	bool right, crashed = true;
+
+	right = launch_file_open(package, authority.memory, capnp_text(PROGRAM), &file) == STATUS_OK &&
+			launch_image_open(&authority, file.bytes, file.count, &image, &crash) == STATUS_OK;
+	for (int round = 0; right && round <= 100 / AT_ONCE; round++) {
+		for (int i = 0; i < AT_ONCE; i++)
+			right &= launch_again(&image, "spoil", &results[i]) == STATUS_OK;
+		crashed &= launch_again(&image, "constant", &crash) == STATUS_OK &&
+				child_end(crash.process, &status) == PROCESS_STATE_CRASHED;
+		for (int i = 0; i < AT_ONCE; i++)
+			right &= child_end(results[i].process, &status) == PROCESS_STATE_EXITED && status == 7;
+	}
+	tap(right, "a hundred processes of one image have memory of their own each");
+	tap(crashed && image_constant == 0x2014, "what they share none of them can write");
+	right = launch_again(&image, "spoil", &results[0]) == STATUS_OK;
+	launch_image_close(&image);
+	launch_file_close(authority.memory, &file);
+	tap(right && child_end(results[0].process, &status) == PROCESS_STATE_EXITED && status == 7,
+			"a process keeps its image when the launcher has closed it");
+}
+
 static void test_crash(void)
 {
 	struct launch_result result;
@@ -755,6 +818,7 @@ static void run_tests(void)
 	test_heap();
 	test_hello();
 	test_many_launches();
+	test_shared_image();
 	test_crash();
 	test_refused_launches();
 	test_peer_starts();
@@ -791,6 +855,10 @@ int main(int argc, char **argv)
 		return overflow(1000000);
 	if (strcmp(role, "panic") == 0)
 		abort();
+	if (strcmp(role, "spoil") == 0)
+		return spoil();
+	if (strcmp(role, "constant") == 0)
+		return store_to_constant();
 	console = RT_GRANT(console, "console");
 	timer = RT_GRANT(timer, "timer");
 	package = RT_GRANT(boot_package, "package");

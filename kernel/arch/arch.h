@@ -75,8 +75,11 @@ static inline void arch_context_set_result(struct arch_context *context, int64_t
 void arch_context_switch(
 		struct arch_context *previous, struct arch_context *next, struct arch_space *space);
 
-/* The same between two threads in user mode's system calls: neither has more than such a call keeps. */
-void arch_context_pass(struct arch_context *previous, struct arch_context *next, struct arch_space *space);
+/* The same between two threads in user mode's system calls: neither has more than such a call
+ * keeps. No lock is held: leaves through `next` at once where the machine can, and answers it
+ * where not. */
+struct arch_context *arch_context_pass(
+		struct arch_context *previous, struct arch_context *next, struct arch_space *space);
 
 /* Allocates and frees the part of a context that lives outside the thread (vector save area).
  * STATUS_OVERLOADED when there is no memory. */

@@ -209,6 +209,12 @@ MUST_USE static inline status_t cap_table_lookup(const struct cap_table *table, 
 	return STATUS_OK;
 }
 
+/* True if this is still the entry of the id, live and not revoked; entries stay where they are as long as their table. */
+static inline bool cap_entry_is_live(const struct cap_entry *entry, uint32_t id)
+{
+	return entry->generation == cap_id_generation(id) && entry->state == CAP_LIVE && !grant_is_revoked(entry->grant);
+}
+
 /* Drops one capability. Revoked ones can be released too. */
 status_t cap_table_release(struct cap_table *table, uint32_t id) MUST_USE;
 /* Another id of the same grant; `facet` (consumed reference) or NULL for the same one. Reserves by itself. */

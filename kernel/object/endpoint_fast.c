@@ -3,8 +3,8 @@
  * of them are, a SYNC call without capabilities to a server that sleeps in a SYNC receive or to a
  * kernel object, and the SYNC return that receives again.
  *
- * Asked by ring/direct.c. What is unusual or wrong is left, with nothing done, to the general way (enter_generally, then
- * ring/dispatch.c and endpoint_call.c).
+ * Asked by ring/direct.c. What is unusual or wrong is left, with nothing done, to the general way
+ * (enter_generally, then ring/dispatch.c and endpoint_call.c).
  * Always true: what is done here, the general way would have done with the same outcome.
  */
 #include "kernel/cap/cap_table.h"
@@ -108,31 +108,54 @@ NO_BUFFER static struct arch_context *call_object(struct ring *ring, struct ques
 	return enter_finish(ring);
 }
 
+/*
+ * Checks the entry of a call as it has not been checked before: the capability that it names, and
+ * the entry in its question from here on. NULL if there is anything unusual.
+ */
+static NOINLINE struct cap_entry *call_check(struct ring *ring, struct question *call, uint64_t head, uint64_t interface,
+		uint64_t spans, uint64_t sizes)
+{
+	const struct ring_entry *entry = &call->entry;
+	struct cap_entry *target;
+
+	question_write(call, head, interface, spans, sizes);
+	if ((head & 0xffff) != ENTRY_HEAD(CAP_OP_CALL, ENTRY_SYNC) || (sizes & SIZES_CALL) ||
+			entry->msg_words - 1u >= MESSAGE_WORDS_MAX || !span_is_valid(entry->msg_off, 0, entry->msg_words) ||
+			entry->reply_words > MESSAGE_WORDS_MAX || !span_is_valid(entry->reply_off, 0, entry->reply_words) ||
+			cap_table_lookup(&ring->process->caps, entry->target, &target) != STATUS_OK ||
+			!facet_has_own_method(target->facet, interface, entry->method))
+		return NULL;
+	if (target->object->type == &export_type ? entry->msg_words >
+			container_of(target->object, struct export, object)->endpoint->message_words : !target->object->type->call)
+		return NULL;
+	call->known = target;
+	return target;
+}
+
 NO_BUFFER NOINLINE struct arch_context *call_enter(struct ring *ring, const struct ring_entry *shared, uint64_t head)
 {
+	const volatile uint64_t *from = ((const union entry_words *)shared)->words;
+	uint64_t interface = from[2], spans = from[4], sizes = from[5];
+	struct question *call = question_named(ring, from[6]);
 	struct cap_entry *target;
 	struct endpoint *endpoint;
 	struct export *export;
-	struct question *call;
 	struct thread *server;
 
-	/* A call that waits for another's answer is not overtaken. */
-	if (unlikely((head & 0xffff) != ENTRY_HEAD(CAP_OP_CALL, ENTRY_SYNC) || !list_empty(&ring->stalled)))
+	/* No deadline and no path; a call that waits for another's answer is not overtaken. */
+	if (unlikely(!call || (from[3] | from[7]) || !list_empty(&ring->stalled)))
 		return enter_generally();
-	call = question_read(ring, shared, head, SIZES_CALL);
-	if (unlikely(!call || call->entry.msg_words - 1u >= MESSAGE_WORDS_MAX ||
-			!span_is_valid(call->entry.msg_off, 0, call->entry.msg_words) ||
-			call->entry.reply_words > MESSAGE_WORDS_MAX ||
-			!span_is_valid(call->entry.reply_off, 0, call->entry.reply_words) ||
-			cap_table_lookup(&ring->process->caps, call->entry.target, &target) != STATUS_OK ||
-			!facet_has_own_method(target->facet, call->entry.interface, call->entry.method)))
-		return enter_generally();
+	target = question_known(call, head, spans, sizes);
+	if (unlikely(!target || call->entry.interface != interface)) {
+		target = call_check(ring, call, head, interface, spans, sizes);
+		if (!target)
+			return enter_generally();
+	}
+	call->entry.user_data = from[1];
 	if (target->object->type != &export_type)
-		return target->object->type->call ? call_object(ring, call, target) : enter_generally();
+		return call_object(ring, call, target);
 	export = container_of(target->object, struct export, object);
 	endpoint = export->endpoint;
-	if (unlikely(call->entry.msg_words > endpoint->message_words))
-		return enter_generally();
 	spin_lock(&endpoint->lock);
 	server = call_meet(ring, call, export, endpoint);
 	spin_unlock(&endpoint->lock);
@@ -144,15 +167,15 @@ NO_BUFFER NOINLINE struct arch_context *call_enter(struct ring *ring, const stru
 /* The call in service that is answered, if nothing else is to be done at this endpoint; NULL
  * otherwise. Lock held. */
 HOT_INLINE static inline struct service *return_service(const struct ring *ring, const struct ring_entry *entry,
-		const struct endpoint *endpoint) REQUIRES(endpoint->lock)
+		const struct endpoint *endpoint, uint64_t id) REQUIRES(endpoint->lock)
 {
-	uint32_t slot = (uint32_t)entry->interface & ((1u << SERVICE_SLOT_BITS) - 1);
+	uint32_t slot = (uint32_t)id & ((1u << SERVICE_SLOT_BITS) - 1);
 	struct service *service = &endpoint->services[slot];
 	const struct question *call;
 
 	OPAQUE(service);
 	if (slot == 0 || slot > endpoint->calls || service->state != SERVICE_ACTIVE ||
-			service->generation != entry->interface >> SERVICE_SLOT_BITS || endpoint->closed ||
+			service->generation != id >> SERVICE_SLOT_BITS || endpoint->closed ||
 			endpoint->server != ring->process || endpoint->pending_count ||
 			!list_empty(&endpoint->cancelled) || !list_empty(&endpoint->idle_exports))
 		return NULL;
@@ -166,10 +189,10 @@ HOT_INLINE static inline struct service *return_service(const struct ring *ring,
 /* Answers the call, which its thread sleeps for, and receives again: that thread, or NULL. Lock
  * held. */
 HOT_INLINE static inline struct thread *return_meet(struct ring *ring, struct question *receiver, struct endpoint *endpoint,
-		struct export **export) NO_LOCK_ANALYSIS
+		uint64_t id, struct export **export) NO_LOCK_ANALYSIS
 {
 	const struct ring_entry *entry = &receiver->entry;
-	struct service *service = return_service(ring, entry, endpoint);
+	struct service *service = return_service(ring, entry, endpoint, id);
 	struct ring_completion outcome = { .status = STATUS_OK };
 	struct question *call;
 	struct ring *to;
@@ -203,39 +226,60 @@ HOT_INLINE static inline struct thread *return_meet(struct ring *ring, struct qu
 	return to->thread;
 }
 
+/* As call_check, of a return. */
+static NOINLINE struct cap_entry *return_check(struct ring *ring, struct question *receiver, uint64_t head, uint64_t spans,
+		uint64_t sizes)
+{
+	const struct ring_entry *entry = &receiver->entry;
+	const struct endpoint *endpoint;
+	struct cap_entry *target;
+
+	question_write(receiver, head, 0, spans, sizes);
+	if ((uint32_t)head != ENTRY_HEAD(CAP_OP_RETURN, ENTRY_SYNC | ENTRY_REARM) || (sizes & SIZES_RETURN) ||
+			entry->msg_words - 1u >= MESSAGE_WORDS_MAX || !span_is_valid(entry->msg_off, 0, entry->msg_words) ||
+			entry->reply_words > MESSAGE_WORDS_MAX ||
+			!span_is_valid(entry->reply_off, RECV_HEADER_WORDS + 2u * entry->reply_caps, entry->reply_words) ||
+			cap_table_lookup(&ring->process->caps, entry->target, &target) != STATUS_OK ||
+			target->object->type != &endpoint_type)
+		return NULL;
+	endpoint = container_of(target->object, struct endpoint, object);
+	if (entry->reply_words < endpoint->message_words || entry->reply_caps < endpoint->capabilities)
+		return NULL;
+	receiver->known = target;
+	return target;
+}
+
 NO_BUFFER NOINLINE struct arch_context *return_enter(struct ring *ring, const struct ring_entry *shared, uint64_t head)
 {
-	struct question *receiver;
+	const volatile uint64_t *from = ((const union entry_words *)shared)->words;
+	uint64_t id = from[2], spans = from[4], sizes = from[5], detail;
+	struct question *receiver = question_named(ring, from[6]);
 	struct cap_table *caps = &ring->process->caps;
-	const struct ring_entry *entry;
 	struct cap_entry *target;
 	struct endpoint *endpoint;
 	struct export *export;
 	struct thread *caller;
-	uint64_t detail;
+	uint32_t slots;
 
-	if (unlikely((uint32_t)head != ENTRY_HEAD(CAP_OP_RETURN, ENTRY_SYNC | ENTRY_REARM)))
+	if (unlikely(!receiver || (from[3] | from[7])))
 		return enter_generally();
-	receiver = question_read(ring, shared, head, SIZES_RETURN);
-	if (unlikely(!receiver))
-		return enter_generally();
-	entry = &receiver->entry;
-	if (unlikely(entry->reply_words > MESSAGE_WORDS_MAX ||
-			!span_is_valid(entry->msg_off, 0, entry->msg_words) ||
-			!span_is_valid(entry->reply_off, RECV_HEADER_WORDS + 2u * entry->reply_caps, entry->reply_words) ||
-			cap_table_lookup(caps, entry->target, &target) != STATUS_OK ||
-			target->object->type != &endpoint_type))
+	target = question_known(receiver, head, spans, sizes);
+	if (unlikely(!target)) {
+		target = return_check(ring, receiver, head, spans, sizes);
+		if (!target)
+			return enter_generally();
+	}
+	receiver->entry.user_data = from[1];
+	slots = receiver->entry.reply_caps;
+	if (slots && unlikely(cap_table_reserve_kept(caps, slots, &detail) != STATUS_OK))
 		return enter_generally();
 	endpoint = container_of(target->object, struct endpoint, object);
-	if (unlikely(entry->reply_words < endpoint->message_words || entry->reply_caps < endpoint->capabilities ||
-			(entry->reply_caps && cap_table_reserve_kept(caps, entry->reply_caps, &detail) != STATUS_OK)))
-		return enter_generally();
 	spin_lock(&endpoint->lock);
-	caller = return_meet(ring, receiver, endpoint, &export);
+	caller = return_meet(ring, receiver, endpoint, id, &export);
 	spin_unlock(&endpoint->lock);
 	if (unlikely(!caller)) {
-		if (entry->reply_caps)
-			cap_table_keep(caps, entry->reply_caps);
+		if (slots)
+			cap_table_keep(caps, slots);
 		return enter_generally();
 	}
 	object_unhold(&export->object);

@@ -198,6 +198,7 @@ void question_keep_refusal(struct question *question, const struct ring_entry *e
 	struct ring_completion outcome = { .status = status, .detail = detail };
 
 	question->entry = *entry;
+	question->known = NULL;
 	question->kind = QUESTION_KEPT;
 	answer_set(question, &outcome);
 }

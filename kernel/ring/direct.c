@@ -127,28 +127,46 @@ NO_BUFFER static NOINLINE struct arch_context *copy_enter(
 	return finish(ring, &operands, id, 0);
 }
 
+/* The capability of a wait, and the entry in its question from here on; NULL if there is anything
+ * unusual. */
+static COLD struct cap_entry *wait_check(
+		struct ring *ring, struct question *question, uint64_t head)
+{
+	struct cap_entry *target;
+
+	if (cap_table_lookup(&ring->process->caps, (uint32_t)(head >> 32), &target) != STATUS_OK ||
+			target->object->type != &notification_type ||
+			!facet_has_interface(target->facet, NOTIFICATION_INTERFACE_ID))
+		return NULL;
+	question_write(question, head, 0, 0, 0);
+	question->known = target;
+	return target;
+}
+
 /* Waits for bits of a notification: takes those that are set, or sleeps for them. */
 NO_BUFFER static NOINLINE struct arch_context *wait_enter(
 		struct ring *ring, const struct ring_entry *shared, uint64_t head)
 {
-	struct question *question;
+	const volatile uint64_t *from = ((const union entry_words *)shared)->words;
+	struct operands operands = { from[1], from[2] };
+	struct question *question = question_named(ring, from[6]);
 	struct cap_entry *target;
-	struct operands operands;
 	uint64_t bits;
 
-	if (unlikely((uint32_t)head != ENTRY_HEAD(CAP_OP_WAIT, ENTRY_SYNC)))
+	if (unlikely((uint32_t)head != ENTRY_HEAD(CAP_OP_WAIT, ENTRY_SYNC) || !question ||
+			    (from[3] | from[4] | from[5] | from[7]) != 0))
 		return enter_generally();
-	question = question_read(ring, shared, head, ~0ull);
-	if (unlikely(!question || question->entry.msg_off || question->entry.reply_off ||
-			    cap_table_lookup(&ring->process->caps, question->entry.target,
-					    &target) != STATUS_OK ||
-			    target->object->type != &notification_type ||
-			    !facet_has_own_method(target->facet, NOTIFICATION_INTERFACE_ID, 0)))
-		return enter_generally();
+	target = question_known(question, head, 0, 0);
+	if (unlikely(!target)) {
+		target = wait_check(ring, question, head);
+		if (!target)
+			return enter_generally();
+	}
+	question->entry.user_data = operands.user_data;
+	question->entry.interface = operands.interface;
 	if (notification_sleep(container_of(target->object, struct notification, object), question,
 			    target->grant, &bits))
 		return sched_sleep(ring->thread);
-	operands.user_data = question->entry.user_data;
 	return finish(ring, &operands, question->number, bits);
 }
 

@@ -5,6 +5,7 @@
 #ifndef KERNEL_RING_DIRECT_H
 #define KERNEL_RING_DIRECT_H
 
+#include "kernel/cap/cap_table.h"
 #include "kernel/core/entry.h"
 #include "kernel/object/thread.h"
 #include "kernel/ring/dispatch.h"
@@ -32,37 +33,52 @@ struct arch_context *return_enter(
 		struct ring *ring, const struct ring_entry *shared, uint64_t head);
 
 /*
- * Reads the shared entry, each word once (the first, `head`, has been), to the question that it
- * names, which stays free. NULL unless it has no capabilities, deadline or path, nothing in the
- * bits `sizes` of its word 5, and a question not in use.
+ * The question that word 6 of an entry names. NULL if it is in use, and if the word says anything
+ * else: its upper half is the question, the number of capabilities and the path's length, the
+ * lower where the former are.
  */
-HOT_INLINE static inline struct question *question_read(
-		struct ring *ring, const struct ring_entry *shared, uint64_t head, uint64_t sizes)
+HOT_INLINE static inline struct question *question_named(struct ring *ring, uint64_t word6)
 {
-	const volatile uint64_t *from = ((const union entry_words *)shared)->words;
-	uint64_t word6 = from[6], number = word6 << 32 | word6 >> 32, other;
-	struct question *question;
-	uint64_t *to;
+	uint64_t number = word6 << 32 | word6 >> 32;
+	struct question *question = &ring->questions[number];
 
-	/* The upper half is the question, the number of capabilities and the path's length; the
-	 * lower where the former are. */
 	if (unlikely(number >= ring->questions_end))
 		return NULL;
-	question = &ring->questions[number];
 	OPAQUE(question);
-	if (unlikely(question->kind != QUESTION_FREE))
+	return likely(question->kind == QUESTION_FREE) ? question : NULL;
+}
+
+/* Writes an entry without capabilities, deadline and path to the free question that it names. */
+static inline void question_write(struct question *question, uint64_t head, uint64_t interface,
+		uint64_t spans, uint64_t sizes)
+{
+	union entry_words *entry = (union entry_words *)&question->entry;
+
+	question->known = NULL;
+	entry->words[0] = head;
+	entry->words[2] = interface;
+	entry->words[3] = 0;
+	entry->words[4] = spans;
+	entry->words[5] = sizes;
+	entry->words[6] = (uint64_t)question->number << 32;
+	entry->words[7] = 0;
+}
+
+/*
+ * The capability that an entry names if the free question's last one was the same but for its user
+ * data and interface, and was taken by the direct way: then all that cannot have changed has been
+ * checked. NULL: it was not, or the capability has gone.
+ */
+HOT_INLINE static inline struct cap_entry *question_known(
+		const struct question *question, uint64_t head, uint64_t spans, uint64_t sizes)
+{
+	const union entry_words *last = (const union entry_words *)&question->entry;
+	struct cap_entry *known = question->known;
+
+	if (unlikely(!known || last->words[0] != head || last->words[4] != spans ||
+			    last->words[5] != sizes))
 		return NULL;
-	to = ((union entry_words *)&question->entry)->words;
-	to[0] = head;
-	to[1] = from[1];
-	to[2] = from[2];
-	to[3] = other = from[3];
-	to[4] = from[4];
-	to[5] = from[5];
-	other |= to[5] & sizes;
-	to[6] = word6;
-	other |= to[7] = from[7];
-	return likely(!other) ? question : NULL;
+	return likely(cap_entry_is_live(known, (uint32_t)(head >> 32))) ? known : NULL;
 }
 
 /* Makes a question of what was read, for which the thread sleeps. The lock of the object is held. */

@@ -110,8 +110,10 @@ NO_BUFFER HOT_INLINE struct question *question_begin(struct ring *ring, const st
 	struct question *question = &ring->questions[entry->question];
 
 	DEBUG_ASSERT(question->kind == QUESTION_FREE);
-	if (entry != &question->entry)
+	if (entry != &question->entry) {
 		question->entry = *entry;
+		question->known = NULL;
+	}
 	question->kind = (uint8_t)kind;
 	question->call_state = CALL_NONE;
 	question->reserved = entry->reply_caps;

@@ -17,6 +17,7 @@
 #include "kernel/time/timer_queue.h"
 
 struct call_transfer;
+struct cap_entry;
 struct endpoint;
 struct export;
 struct object;
@@ -63,6 +64,7 @@ struct answer {
 /*
  * One operation in flight. Preallocated in its ring: starting a call allocates nothing.
  * I set when accepted, fixed while in flight   o under the lock of `object`   r under ring.lock
+ * p private to the thread's own kernel entries
  */
 struct question {
 	struct ring_entry entry;        /* I, as accepted */
@@ -95,6 +97,7 @@ struct question {
 		struct question *next_settling; /* RETURNING: the next in the processor's list */
 	};
 	struct timer_node timer;        /* queued for the deadline, or for the end of a sleep that comes first */
+	struct cap_entry *known;        /* p: the target of `entry`, if the direct way has taken it; NULL otherwise */
 	uint64_t         trace_call;    /* the call's number for those who trace, if it began while anybody did */
 };
 

@@ -229,8 +229,7 @@ NO_BUFFER HOT_INLINE struct arch_context *sched_pass(struct thread *running, str
 	cpu->current = next;
 	cpu->loaded = next;
 	switches++;
-	arch_context_pass(&running->context, &next->context, &next->process->vm->space);
-	return &next->context;
+	return arch_context_pass(&running->context, &next->context, &next->process->vm->space);
 }
 
 NO_BUFFER HOT_INLINE struct arch_context *sched_sleep(struct thread *running)

@@ -230,6 +230,9 @@ static void a_sync_call_is_answered_as_any_other(void)
 
 			((uint8_t *)&entry)[at] ^= changes[i];
 			message()[0] = CAPNP_EMPTY_STRUCT_POINTER;
+			/* What is the same as before is not checked again. */
+			CHECK_EQUAL(perform_sync(plain).status, STATUS_OK);
+			message()[0] = CAPNP_EMPTY_STRUCT_POINTER;
 			direct = perform_sync(entry);
 			message()[0] = CAPNP_EMPTY_STRUCT_POINTER;
 			queued = perform(entry);
@@ -240,6 +243,33 @@ static void a_sync_call_is_answered_as_any_other(void)
 			CHECK_EQUAL(direct.msg_words, queued.msg_words);
 		}
 	}
+}
+
+/* The same entry again, after its capability has gone and another has come to the slot. */
+static void a_repeated_entry_is_looked_up_again(void)
+{
+	uint32_t notification = notification_new(), copy = copy_of(notification);
+	struct ring_entry wait = { .op = CAP_OP_WAIT, .target = copy, .interface = 1, .question = Q0 };
+	struct ring_entry call = entry_call(copy_of(rt_id(world.timer.ref)), Q0 + 1);
+
+	call.interface = TIMER_INTERFACE_ID;
+	call.method = TIMER_METHOD_NOW;
+	call.msg_off = world.message_off;
+	call.msg_words = 1;
+	call.reply_caps = 0;
+	message()[0] = CAPNP_EMPTY_STRUCT_POINTER;
+	for (uint32_t i = 0; i < 3; i++) {
+		CHECK_EQUAL(perform_sync(call).status, STATUS_OK);
+		CHECK_EQUAL(perform((struct ring_entry){ .op = CAP_OP_SIGNAL, .target = copy, .interface = 1 }).status,
+				STATUS_OK);
+		CHECK_EQUAL(perform_sync(wait).detail, 1);
+	}
+	CHECK_EQUAL(release(call.target), STATUS_OK);
+	CHECK_EQUAL(release(copy), STATUS_OK);
+	CHECK_EQUAL(perform_sync(call).status, STATUS_BAD_CAPABILITY);
+	CHECK_EQUAL(perform_sync(wait).status, STATUS_BAD_CAPABILITY);
+	CHECK_EQUAL(perform_sync(call).status, STATUS_BAD_CAPABILITY);
+	CHECK_EQUAL(release(notification), STATUS_OK);
 }
 
 /* The same for operations that name no more than a capability and some bits. What copies makes ids that differ. */
@@ -478,6 +508,7 @@ static const struct test tests[] = {
 	{ "misplaced sync is an ordinary refusal", misplaced_sync_is_an_ordinary_refusal },
 	{ "sync outcomes are in the reply slot", sync_outcomes_are_in_the_reply_slot },
 	{ "a sync call is answered as any other", a_sync_call_is_answered_as_any_other },
+	{ "a repeated entry is looked up again", a_repeated_entry_is_looked_up_again },
 	{ "short sync entries are answered as any other", short_sync_entries_are_answered_as_any_other },
 	{ "quiet entries come before the sync one", quiet_entries_come_before_the_sync_one },
 	{ "spans lie in the arena", spans_lie_in_the_arena },

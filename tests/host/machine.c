@@ -99,9 +99,10 @@ void arch_context_switch(struct arch_context *previous, struct arch_context *nex
 	processor.arch.context = next;
 }
 
-void arch_context_pass(struct arch_context *previous, struct arch_context *next, struct arch_space *space)
+struct arch_context *arch_context_pass(struct arch_context *previous, struct arch_context *next, struct arch_space *space)
 {
 	processor.arch.context = next;
+	return next;
 }
 
 uint32_t arch_context_registers(const struct arch_context *context, const struct arch_fault *fault,

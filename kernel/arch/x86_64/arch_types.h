@@ -45,6 +45,7 @@ STATIC_ASSERT(offsetof(struct arch_context, rcx) == CONTEXT_RCX);
 STATIC_ASSERT(offsetof(struct arch_context, rdi) == CONTEXT_RDI);
 STATIC_ASSERT(offsetof(struct arch_context, r8) == CONTEXT_R8);
 STATIC_ASSERT(offsetof(struct arch_context, r11) == CONTEXT_R11);
+STATIC_ASSERT(offsetof(struct arch_context, gs_base) == CONTEXT_GS_BASE);
 
 struct arch_space {
 	uint64_t       root;        /* physical address of the top table, 0: none */

@@ -1,7 +1,7 @@
 /*
  * Switching the processor from one thread's context to another's. What the entry code does not save
  * is moved here, once per switch and never on the way back to the same thread: vector registers of
- * preempted threads, the user's FS and GS bases, the page-table root.
+ * preempted threads, the user's FS base, the page-table root. The GS base goes with the way out.
  */
 #include "arch/x86_64/internal.h"
 #include "arch/x86_64/x86.h"
@@ -82,12 +82,6 @@ void arch_context_init(struct arch_context *context, uint64_t entry, uint64_t st
 	};
 }
 
-static void bases_load(const struct arch_context *context)
-{
-	wrfsbase(context->fs_base);
-	write_user_gs_base(context->gs_base);
-}
-
 static void root_load(struct arch_cpu *cpu, uint64_t root)
 {
 	if (cpu->root != root) {
@@ -114,7 +108,7 @@ static void context_load(struct arch_context *context)
 	} else {
 		vector_restore(&vector_reset);
 	}
-	bases_load(context);
+	wrfsbase(context->fs_base);
 }
 
 void arch_context_switch(
@@ -130,7 +124,7 @@ void arch_context_switch(
 	root_load(cpu, next != NULL ? space->root : kernel_root);
 }
 
-HOT_INLINE void arch_context_pass(
+HOT_INLINE struct arch_context *arch_context_pass(
 		struct arch_context *previous, struct arch_context *next, struct arch_space *space)
 {
 	struct arch_cpu *cpu = &arch_cpu()->arch;
@@ -140,8 +134,11 @@ HOT_INLINE void arch_context_pass(
 	previous->fs_base = rdfsbase();
 	cpu->context = next;
 	vector_restore(&vector_reset);
-	bases_load(next);
+	wrfsbase(next->fs_base);
 	root_load(cpu, space->root);
+	/* Nobody wants back what C has saved on the way here. */
+	__asm__ volatile("jmp context_leave_syscall" : : "a"(next) : "memory");
+	__builtin_unreachable();
 }
 
 uint32_t arch_context_registers(const struct arch_context *context, const struct arch_fault *fault,

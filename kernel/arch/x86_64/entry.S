@@ -12,7 +12,7 @@
  *
  * C runs on the processor's one stack, always from its top, and answers the context to leave
  * through. GS holds the kernel's base exactly between the two swapgs; user GS bases lie in the
- * shadow.
+ * shadow, and are written on the way out to a context that may not be the one that entered.
  */
 #include "arch/x86_64/layout.h"
 
@@ -47,19 +47,20 @@
 	movq CONTEXT_RFLAGS(%rax), %r11
 	movq CONTEXT_RSP(%rax), %rsp
 	movq CONTEXT_RAX(%rax), %rax
-	SYSCALL_RETURN
+	SCRATCH_CLEAR
+	swapgs
+	sysretq
 	.size \name, . - \name
 .endm
 
-.macro SYSCALL_RETURN
+/* What C used may not be read in user mode. */
+.macro SCRATCH_CLEAR
 	xorl %edx, %edx
 	xorl %esi, %esi
 	xorl %edi, %edi
 	xorl %r8d, %r8d
 	xorl %r9d, %r9d
 	xorl %r10d, %r10d
-	swapgs
-	sysretq
 .endm
 
 SYSCALL_ENTRY syscall_entry, kernel_syscall
@@ -68,12 +69,16 @@ SYSCALL_ENTRY syscall_entry, kernel_syscall
 SYSCALL_ENTRY selftest_syscall_entry, selftest_syscall
 #endif
 
-/* rax: the context to leave through. */
+/* rax: the context to leave through. It may be another than before, so the user's GS base comes
+ * with it; from the first swapgs on nothing is addressed through GS. */
 	.globl context_leave
 	.type context_leave, @function
 context_leave:
 	cmpq $CONTEXT_KIND_SYSCALL, CONTEXT_KIND(%rax)
 	jne leave_interrupted
+	.globl context_leave_syscall
+context_leave_syscall:
+	movq CONTEXT_GS_BASE(%rax), %rdx
 	movq CONTEXT_RBX(%rax), %rbx
 	movq CONTEXT_RBP(%rax), %rbp
 	movq CONTEXT_R12(%rax), %r12
@@ -84,7 +89,10 @@ context_leave:
 	movq CONTEXT_RFLAGS(%rax), %r11
 	movq CONTEXT_RSP(%rax), %rsp
 	movq CONTEXT_RAX(%rax), %rax
-	SYSCALL_RETURN
+	swapgs
+	wrgsbase %rdx
+	SCRATCH_CLEAR
+	sysretq
 
 leave_interrupted:
 	pushq $SELECTOR_USER_DATA
@@ -92,6 +100,9 @@ leave_interrupted:
 	pushq CONTEXT_RFLAGS(%rax)
 	pushq $SELECTOR_USER_CODE
 	pushq CONTEXT_RIP(%rax)
+	movq CONTEXT_GS_BASE(%rax), %rdx
+	swapgs
+	wrgsbase %rdx
 	movq CONTEXT_RBX(%rax), %rbx
 	movq CONTEXT_RBP(%rax), %rbp
 	movq CONTEXT_R12(%rax), %r12
@@ -107,7 +118,6 @@ leave_interrupted:
 	movq CONTEXT_R10(%rax), %r10
 	movq CONTEXT_R11(%rax), %r11
 	movq CONTEXT_RAX(%rax), %rax
-	swapgs
 	iretq
 	.size context_leave, . - context_leave
 

@@ -77,6 +77,7 @@
 #define CONTEXT_R9     128
 #define CONTEXT_R10    136
 #define CONTEXT_R11    144
+#define CONTEXT_GS_BASE 160
 
 #define CONTEXT_KIND_SYSCALL   0
 #define CONTEXT_KIND_INTERRUPT 1

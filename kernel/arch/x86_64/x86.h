@@ -138,12 +138,6 @@ static inline void wrgsbase(uint64_t value)
 	__asm__ volatile("wrgsbase %0" : : "r"(value) : "memory");
 }
 
-/* Sets the GS base that the next swapgs makes current. Interrupts are off. */
-static inline void write_user_gs_base(uint64_t value)
-{
-	__asm__ volatile("swapgs\n\twrgsbase %0\n\tswapgs" : : "r"(value) : "memory");
-}
-
 static inline void out8(uint16_t port, uint8_t value)
 {
 	__asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));

@@ -212,7 +212,8 @@ MUST_USE static inline status_t cap_table_lookup(const struct cap_table *table, 
 /* True if this is still the entry of the id, live and not revoked; entries stay where they are as long as their table. */
 static inline bool cap_entry_is_live(const struct cap_entry *entry, uint32_t id)
 {
-	return entry->generation == cap_id_generation(id) && entry->state == CAP_LIVE && !grant_is_revoked(entry->grant);
+	return entry->generation == cap_id_generation(id) && entry->state == CAP_LIVE &&
+			!grant_is_revoked(entry->grant);
 }
 
 /* Drops one capability. Revoked ones can be released too. */

@@ -46,6 +46,7 @@ static void endpoint_fill(struct endpoint *endpoint, struct ledger *payer, uint1
 	list_init(&endpoint->bindings);
 	for (uint32_t slot = calls; slot > 0; slot--) {
 		list_init(&endpoint->services[slot].event_link);
+		endpoint->services[slot].id = slot;
 		endpoint->services[slot].next_free = endpoint->service_free;
 		endpoint->service_free = slot;
 	}
@@ -123,11 +124,11 @@ static status_t endpoint_wait_death(struct object *object, struct question *ques
 {
 	struct endpoint *endpoint = container_of(object, struct endpoint, object);
 
-	spin_lock(&endpoint->lock);
+	endpoint_lock(endpoint);
 	*ended = endpoint->closed;
 	if (!*ended)
 		list_append(&endpoint->waiters, &question->link);
-	spin_unlock(&endpoint->lock);
+	endpoint_unlock(endpoint);
 	return STATUS_OK;
 }
 
@@ -138,9 +139,9 @@ static void announce_end(struct endpoint *endpoint, struct list *waiters, struct
 	for (;;) {
 		struct list *link;
 
-		spin_lock(&endpoint->lock);
+		endpoint_lock(endpoint);
 		link = list_take(waiters);
-		spin_unlock(&endpoint->lock);
+		endpoint_unlock(endpoint);
 		if (!link)
 			break;
 		question_answer(container_of(link, struct question, link), STATUS_OK, 0, NULL, 0);
@@ -158,9 +159,9 @@ static bool endpoint_has_ended(struct object *object)
 	struct endpoint *endpoint = container_of(object, struct endpoint, object);
 	bool ended;
 
-	spin_lock(&endpoint->lock);
+	endpoint_lock(endpoint);
 	ended = endpoint->closed;
-	spin_unlock(&endpoint->lock);
+	endpoint_unlock(endpoint);
 	return ended;
 }
 
@@ -193,11 +194,11 @@ bool endpoint_view(struct object *object, struct endpoint_view *view)
 
 	if (!export && object->type != &endpoint_type)
 		return false;
-	spin_lock(&endpoint->lock);
+	endpoint_lock(endpoint);
 	view->endpoint = &endpoint->object;
 	view->server = endpoint->server ? endpoint->server->id : 0;
 	view->ended = export ? export_is_stale_locked(export) : endpoint->closed;
-	spin_unlock(&endpoint->lock);
+	endpoint_unlock(endpoint);
 	return true;
 }
 
@@ -256,7 +257,7 @@ static status_t exports_add(struct endpoint *endpoint, struct export *export, bo
 {
 	status_t status = STATUS_OK;
 
-	spin_lock(&endpoint->lock);
+	endpoint_lock(endpoint);
 	if (endpoint->closed) {
 		*detail = reason_detail(REASON_CLOSED, 0, 0, 0);
 		status = STATUS_DISCONNECTED;
@@ -270,7 +271,7 @@ static status_t exports_add(struct endpoint *endpoint, struct export *export, bo
 		endpoint->exports[export->index] = export;
 		endpoint->export_count++;
 	}
-	spin_unlock(&endpoint->lock);
+	endpoint_unlock(endpoint);
 	return status;
 }
 
@@ -348,7 +349,7 @@ static void export_on_last_hold(struct object *object)
 	struct endpoint *endpoint = export->endpoint;
 	bool retire = false;
 
-	spin_lock(&endpoint->lock);
+	endpoint_lock(endpoint);
 	if (!export->retired && export->object.holds == 0) {
 		if (export_is_stale_locked(export)) {
 			export_retire_locked(export);
@@ -357,7 +358,7 @@ static void export_on_last_hold(struct object *object)
 			list_append(&endpoint->idle_exports, &export->idle_link);
 		}
 	}
-	spin_unlock(&endpoint->lock);
+	endpoint_unlock(endpoint);
 	if (retire)
 		export_finish_retire(export);
 	else
@@ -370,7 +371,7 @@ status_t endpoint_retire(struct endpoint *endpoint, uint64_t tag, uint64_t seque
 	struct export *export = NULL;
 	status_t status = STATUS_OK;
 
-	spin_lock(&endpoint->lock);
+	endpoint_lock(endpoint);
 	if (index < endpoint->export_capacity)
 		export = endpoint->exports[index];
 	if (!export || export->tag != tag || export->number != sequence >> 32)
@@ -379,7 +380,7 @@ status_t endpoint_retire(struct endpoint *endpoint, uint64_t tag, uint64_t seque
 		status = STATUS_STALE;
 	else
 		export_retire_locked(export);
-	spin_unlock(&endpoint->lock);
+	endpoint_unlock(endpoint);
 	if (status == STATUS_OK)
 		export_finish_retire(export);
 	return status;
@@ -390,10 +391,10 @@ static bool export_cancel(struct object *object, struct question *question)
 	struct export *export = container_of(object, struct export, object);
 	bool waited;
 
-	spin_lock(&export->endpoint->lock);
+	endpoint_lock(export->endpoint);
 	waited = list_queued(&question->link);
 	list_remove(&question->link);
-	spin_unlock(&export->endpoint->lock);
+	endpoint_unlock(export->endpoint);
 	return waited;
 }
 
@@ -401,11 +402,11 @@ static status_t export_wait_death(struct object *object, struct question *questi
 {
 	struct export *export = container_of(object, struct export, object);
 
-	spin_lock(&export->endpoint->lock);
+	endpoint_lock(export->endpoint);
 	*ended = export_is_stale_locked(export);
 	if (!*ended)
 		list_append(&export->waiters, &question->link);
-	spin_unlock(&export->endpoint->lock);
+	endpoint_unlock(export->endpoint);
 	return STATUS_OK;
 }
 
@@ -419,9 +420,9 @@ static bool export_has_ended(struct object *object)
 	struct export *export = container_of(object, struct export, object);
 	bool ended;
 
-	spin_lock(&export->endpoint->lock);
+	endpoint_lock(export->endpoint);
 	ended = export_is_stale_locked(export);
-	spin_unlock(&export->endpoint->lock);
+	endpoint_unlock(export->endpoint);
 	return ended;
 }
 
@@ -435,12 +436,12 @@ static void exports_settle(struct endpoint *endpoint)
 		struct export *export;
 		bool retire = false;
 
-		spin_lock(&endpoint->lock);
+		endpoint_lock(endpoint);
 		while (index < endpoint->export_capacity &&
 				(!endpoint->exports[index] || !export_is_stale_locked(endpoint->exports[index])))
 			index++;
 		if (index >= endpoint->export_capacity) {
-			spin_unlock(&endpoint->lock);
+			endpoint_unlock(endpoint);
 			return;
 		}
 		export = endpoint->exports[index];
@@ -449,7 +450,7 @@ static void exports_settle(struct endpoint *endpoint)
 			export_retire_locked(export);
 			retire = true;
 		}
-		spin_unlock(&endpoint->lock);
+		endpoint_unlock(endpoint);
 		announce_end(endpoint, &export->waiters, &export->bindings);
 		if (retire)
 			object_put(&export->object);
@@ -485,13 +486,13 @@ uint32_t endpoint_reset(struct endpoint *endpoint)
 	struct process *server;
 	uint32_t incarnation;
 
-	spin_lock(&endpoint->lock);
+	endpoint_lock(endpoint);
 	if (++endpoint->incarnation == 0)
 		endpoint->incarnation = 1;
 	incarnation = endpoint->incarnation;
 	server = take_server(endpoint);
 	idle_exports_requeue(endpoint);
-	spin_unlock(&endpoint->lock);
+	endpoint_unlock(endpoint);
 	sweep.keep_incarnation = incarnation;
 	endpoint_sweep(endpoint, &sweep);
 	exports_settle(endpoint);
@@ -508,11 +509,11 @@ void endpoint_close(struct endpoint *endpoint)
 	bool closed;
 
 	object_get(&endpoint->object);
-	spin_lock(&endpoint->lock);
+	endpoint_lock(endpoint);
 	closed = endpoint->closed;
 	endpoint->closed = true;
 	server = take_server(endpoint);
-	spin_unlock(&endpoint->lock);
+	endpoint_unlock(endpoint);
 	if (!closed) {
 		endpoint_sweep(endpoint, &sweep);
 		exports_settle(endpoint);
@@ -531,10 +532,10 @@ void endpoint_process_ended(struct endpoint *endpoint, const struct process *pro
 
 	endpoint_sweep(endpoint, &sweep);
 	endpoint_pump(endpoint);      /* its service slots are free for whom others receive */
-	spin_lock(&endpoint->lock);
+	endpoint_lock(endpoint);
 	if (endpoint->server == process)
 		server = take_server(endpoint);
-	spin_unlock(&endpoint->lock);
+	endpoint_unlock(endpoint);
 	if (!server)
 		return;
 	sweep = (struct endpoint_sweep){ .pending = true, .fail_fast_only = true, .server = process,
@@ -548,13 +549,13 @@ static bool serves(struct endpoint *endpoint, const struct process *process)
 {
 	bool found;
 
-	spin_lock(&endpoint->lock);
+	endpoint_lock(endpoint);
 	found = endpoint->server == process;
 	for (struct list *link = endpoint->receivers.next; !found && link != &endpoint->receivers; link = link->next)
 		found = container_of(link, struct question, link)->ring->process == process;
 	for (uint32_t slot = 1; !found && endpoint->service_count && slot <= endpoint->calls; slot++)
 		found = endpoint->services[slot].server == process;
-	spin_unlock(&endpoint->lock);
+	endpoint_unlock(endpoint);
 	return found;
 }
 
@@ -572,7 +573,7 @@ void endpoint_check(struct endpoint *endpoint)
 {
 	uint32_t in_service = 0, free_slots = 0, pending = 0, exports = 0, receivers = 0;
 
-	spin_lock(&endpoint->lock);
+	endpoint_lock(endpoint);
 	for (uint32_t slot = 1; slot <= endpoint->calls; slot++) {
 		const struct service *service = &endpoint->services[slot];
 
@@ -606,7 +607,7 @@ void endpoint_check(struct endpoint *endpoint)
 	ASSERT(exports == endpoint->export_count);
 	if (pending && receivers)
 		ASSERT(endpoint->service_free == 0);
-	spin_unlock(&endpoint->lock);
+	endpoint_unlock(endpoint);
 }
 
 /* --- Methods of the receive side ---------------------------------------------------------------- */
@@ -691,13 +692,13 @@ static status_t endpoint_method_info(void *self, struct call *call, struct endpo
 {
 	struct endpoint *endpoint = self;
 
-	spin_lock(&endpoint->lock);
+	endpoint_lock(endpoint);
 	endpoint_info_results_set_incarnation(*out, endpoint->incarnation);
 	endpoint_info_results_set_exports(*out, endpoint->export_count);
 	endpoint_info_results_set_pending(*out, endpoint->pending_count);
 	endpoint_info_results_set_in_service(*out, endpoint->service_count);
 	endpoint_info_results_set_receivers(*out, endpoint->receiver_count);
-	spin_unlock(&endpoint->lock);
+	endpoint_unlock(endpoint);
 	return STATUS_OK;
 }
 

@@ -1,12 +1,13 @@
 /*
  * Endpoints and exports: where calls wait for a receiver and receivers wait for calls.
  *
- * An endpoint is the receive side of a service. Its exports are what clients hold: each has a tag that names the
- * server's object and a facet. One receive serves any number of exports. A call in service has a service slot here, preallocated
- * and paid for by the endpoint's maker; its call id is slot and generation.
+ * An endpoint is the receive side of a service. Its exports are what clients hold: each has a tag
+ * that names the server's object and a facet. One receive serves any number of exports. A call in
+ * service has a service slot here, preallocated and paid for by the endpoint's maker; its call id
+ * is slot and generation.
  *
- * One lock orders everything about a call from queueing to return: whoever holds it and finds the call QUEUED or
- * DELIVERED owns its completion.
+ * One lock orders everything about a call from queueing to return: whoever holds it and finds the
+ * call QUEUED or DELIVERED owns its completion.
  */
 #ifndef KERNEL_OBJECT_ENDPOINT_H
 #define KERNEL_OBJECT_ENDPOINT_H
@@ -30,6 +31,7 @@ struct facet_row;
 #ifndef SERVICE_GENERATION_BITS
 #define SERVICE_GENERATION_BITS 20   /* narrowed by the tests */
 #endif
+#define SERVICE_SLOT_MASK ((1u << SERVICE_SLOT_BITS) - 1)
 #define SERVICE_GENERATION_MASK ((1u << SERVICE_GENERATION_BITS) - 1)
 
 enum service_state {
@@ -38,18 +40,26 @@ enum service_state {
 	SERVICE_ABANDONED,      /* the caller has gone; the server has been or will be told */
 };
 
-/* One call in service. */
+/* One call in service. Its id is the slot in the low bits, the generation above. */
 struct service {
 	enum service_state state;
-	uint32_t           generation;
+	uint32_t           id;             /* of the call that it has or will have */
 	uint32_t           next_free;
 	struct list        event_link;     /* in the queue of cancelled calls to be told */
 	struct question   *call;           /* ACTIVE */
 	const struct process *server;      /* who received it; compared only */
 	uint32_t           incarnation;    /* of the endpoint then */
+	bool               is_plain;       /* ACTIVE, and the direct way can answer */
 };
 
-/*  I fixed after creation   e under lock   a atomic  */
+/*
+ * A receiver that a server's answer armed stands by until anything else than a plain call comes:
+ * the direct way (endpoint_fast.c) gives it the next call, with the service slot of the one
+ * before, without any queue. Whoever else takes the lock, by endpoint_lock, finds it in
+ * `receivers` and its slot free.
+ *
+ * I fixed after creation   e under lock   a atomic
+ */
 struct endpoint {
 	struct object    object;
 	struct spinlock  lock;
@@ -70,6 +80,9 @@ struct endpoint {
 	struct service  *services;                 /* e, calls + 1; slot 0 unused */
 	uint32_t         service_free;             /* e, slot; 0 none */
 	uint32_t         service_count;            /* e */
+	struct question *standby;                  /* e, the only receiver, asleep; or NULL */
+	struct service  *standby_service;          /* e, ACTIVE, for the call to come */
+	const struct process *plain_server;        /* e, `server` if nothing waits; or NULL */
 	struct list      cancelled;                /* e, services to be told */
 	struct list      idle_exports;             /* e, exports without holders to be told */
 	struct export  **exports;                  /* e, by index; NULL: free */
@@ -104,13 +117,14 @@ struct export {
 extern const struct object_type endpoint_type;
 extern const struct object_type export_type;
 
-/* `payer` is charged one object and `calls` service calls. Counted reference. INVALID_ARGUMENT: more than MESSAGE_WORDS_MAX
- * words, ENDPOINT_CAPS_MAX capabilities or ENDPOINT_CALLS_MAX calls, or no call. */
+/* `payer` is charged one object and `calls` service calls. Counted reference. INVALID_ARGUMENT:
+ * more than MESSAGE_WORDS_MAX words, ENDPOINT_CAPS_MAX capabilities or ENDPOINT_CALLS_MAX calls,
+ * or no call. */
 status_t endpoint_create(struct ledger *payer, uint16_t message_words, uint8_t capabilities, uint16_t calls,
 		struct endpoint **endpoint, uint64_t *detail) MUST_USE;
 
-/* Mints an export of an object whose own interface is `interface`: a counted reference, no hold yet. Charges `payer` one
- * export. */
+/* Mints an export of an object whose own interface is `interface`: a counted reference, no hold
+ * yet. Charges `payer` one export. */
 status_t endpoint_export(struct endpoint *endpoint, struct ledger *payer, uint64_t tag, uint64_t interface, bool lasting,
 		struct export **export, uint64_t *detail) MUST_USE;
 
@@ -121,33 +135,35 @@ status_t endpoint_recv(struct ring *ring, const struct ring_entry *entry, struct
 /* Answers a call; with flag REARM arms a receive if it answers OK. */
 status_t endpoint_return(struct ring *ring, const struct ring_entry *entry, struct endpoint *endpoint,
 		uint64_t *detail) MUST_USE;
-/* Gives a call in service at `endpoint` on to the service behind `target`, which answers its caller. OK: it has, or the
- * entry's question waits for that service to take it; otherwise the call stays open here (GONE: nobody waits for it). */
+/* Gives a call in service at `endpoint` on to the service behind `target`, which answers its
+ * caller. OK: it has, or the entry's question waits for that service to take it; otherwise the
+ * call stays open here (GONE: nobody waits for it). */
 status_t endpoint_forward(struct ring *ring, const struct ring_entry *entry, struct endpoint *endpoint,
 		struct cap_entry *target, uint64_t *detail) MUST_USE;
 status_t endpoint_retire(struct endpoint *endpoint, uint64_t tag, uint64_t sequence) MUST_USE;
 
-/* Next incarnation: calls in service end disconnected, receives are cancelled, exports that do not last end. */
+/* Next incarnation: calls in service end disconnected, receives are cancelled, exports that do not
+ * last end. */
 uint32_t endpoint_reset(struct endpoint *endpoint);
 /* The end of the service: everything answers disconnected. */
 void endpoint_close(struct endpoint *endpoint);
 /* A process that may have received here has ended: its calls end disconnected. */
 void endpoint_process_ended(struct endpoint *endpoint, const struct process *process);
 
-/* Reads the rows of a facet that is claimed for an object, parameter `argument` of the call: 1 to FACET_ROWS_MAX, no id twice,
- * ancestors among them; INVALID_ARGUMENT. */
+/* Reads the rows of a facet that is claimed for an object, parameter `argument` of the call: 1 to
+ * FACET_ROWS_MAX, no id twice, ancestors among them; INVALID_ARGUMENT. */
 status_t facet_rows_read(struct call *call, uint32_t argument, struct capnp_list list, struct facet_row *rows) MUST_USE;
 
-/* Whether `from` may give a capability to this object to `to` (NULL: to whoever comes): by the scope that its service
- * gave it. No lock of its
- * endpoint is held, or the endpoint's own. */
+/* Whether `from` may give a capability to this object to `to` (NULL: to whoever comes): by the
+ * scope that its service gave it. No lock of its endpoint is held, or the endpoint's own. */
 bool export_may_cross(struct object *object, const struct process *from, const struct process *to);
 
 /* Whether it depends on the session of its holder to whom the object may be given. */
 bool export_keeps_to_session(struct object *object);
 
-/* True if the capability is to a living export of this endpoint and as wide as that was minted: its tag. A narrowed one is
- * not, since the tag would stand for the whole object. For transfer_deliver, lock held. */
+/* True if the capability is to a living export of this endpoint and as wide as that was minted:
+ * its tag. A narrowed one is not, since the tag would stand for the whole object. For
+ * transfer_deliver, lock held. */
 bool export_is_served_by(struct object *object, const struct facet *facet, const struct endpoint *endpoint,
 		uint64_t *tag);
 

@@ -139,8 +139,9 @@ void service_free_locked(struct endpoint *endpoint, struct service *service)
 	if (unlikely(service->state == SERVICE_ABANDONED))
 		list_remove(&service->event_link);
 	service->state = SERVICE_FREE;
-	service->generation = (service->generation + 1) & SERVICE_GENERATION_MASK;
+	service->id = service_id_next(service->id);
 	service->call = NULL;
+	service->is_plain = false;
 	service->server = NULL;
 	service->next_free = endpoint->service_free;
 	endpoint->service_free = (uint32_t)(service - endpoint->services);
@@ -179,7 +180,7 @@ NO_BUFFER static void deliver_call(struct endpoint *endpoint, const struct deliv
 	struct recv_header *header = (struct recv_header *)span;
 	struct service *service = service_take(endpoint);
 	struct ring_completion outcome = { .status = STATUS_OK, .cap_count = count, .msg_words = entry->msg_words,
-			.id = service_id(endpoint, service), .detail = call->export->tag };
+			.id = service->id, .detail = call->export->tag };
 
 	if (unlikely(endpoint->seen_session != session->number + 1))
 		endpoint_see_session(endpoint, session);
@@ -213,7 +214,7 @@ static void deliver_event(struct endpoint *endpoint, struct question *receiver, 
 	if (link) {
 		struct service *service = container_of(link, struct service, event_link);
 
-		outcome.id = service_id(endpoint, service);
+		outcome.id = service->id;
 		*header = (struct recv_header){ .kind = RECV_KIND_CANCELLED };
 	} else {
 		struct export *export = container_of(list_take(&endpoint->idle_exports), struct export, idle_link);
@@ -233,11 +234,11 @@ static void fail_pending(struct endpoint *endpoint, struct question *call, statu
 
 	pending_remove(endpoint, call, true);
 	forwarded = forward_part(call);
-	spin_unlock(&endpoint->lock);
+	endpoint_unlock(endpoint);
 	question_end_with(call, status, detail);
 	if (forwarded)
 		question_end_with(forwarded, STATUS_DISCONNECTED, 0);
-	spin_lock(&endpoint->lock);
+	endpoint_lock(endpoint);
 }
 
 /* What a call carries can be delivered: it was not revoked while it waited, and its scope allows it. */
@@ -305,9 +306,9 @@ static void pump_all(struct endpoint *endpoint)
 		struct after after = { 0 };
 		bool met;
 
-		spin_lock(&endpoint->lock);
+		endpoint_lock(endpoint);
 		met = pump_one(endpoint, &after);
-		spin_unlock(&endpoint->lock);
+		endpoint_unlock(endpoint);
 		if (!met)
 			return;
 		after_run(&after);
@@ -446,7 +447,7 @@ NO_BUFFER static inline __attribute__((always_inline)) status_t call_start(struc
 	status_t status;
 	bool meet;
 
-	spin_lock(&endpoint->lock);
+	endpoint_lock(endpoint);
 	status = call_refusal(ring, entry, export, detail);
 	meet = likely(status == STATUS_OK) && can_meet(endpoint);
 	if (unlikely(items != NULL) && meet) {
@@ -460,7 +461,7 @@ NO_BUFFER static inline __attribute__((always_inline)) status_t call_start(struc
 	} else if (status == STATUS_OK) {
 		status = call_queue(ring, entry, endpoint, export, transfer, items, detail);
 	}
-	spin_unlock(&endpoint->lock);
+	endpoint_unlock(endpoint);
 	if (meet) {
 		if (items)
 			transfer_finish(items, entry->cap_count);
@@ -597,10 +598,10 @@ NO_BUFFER status_t endpoint_recv(struct ring *ring, const struct ring_entry *ent
 
 	if (status != STATUS_OK)
 		return status;
-	spin_lock(&endpoint->lock);
+	endpoint_lock(endpoint);
 	armed = recv_arm_locked(ring, entry, endpoint, &previous);
 	work = work_waits(endpoint);
-	spin_unlock(&endpoint->lock);
+	endpoint_unlock(endpoint);
 	return recv_finish(ring, entry, endpoint, armed, work, previous, detail);
 }
 
@@ -608,13 +609,13 @@ NO_BUFFER status_t endpoint_recv(struct ring *ring, const struct ring_entry *ent
 
 struct service *service_find(struct endpoint *endpoint, uint64_t id)
 {
-	uint64_t slot = id & ((1u << SERVICE_SLOT_BITS) - 1);
+	uint64_t slot = id & SERVICE_SLOT_MASK;
 	struct service *service;
 
 	if (id > UINT32_MAX || slot == 0 || slot > endpoint->calls)
 		return NULL;
 	service = &endpoint->services[slot];
-	return service->state != SERVICE_FREE && service->generation == id >> SERVICE_SLOT_BITS ? service : NULL;
+	return service->state != SERVICE_FREE && service->id == id ? service : NULL;
 }
 
 static status_t answer_fits(const struct ring_entry *entry, const struct question *call, uint64_t *detail)
@@ -699,13 +700,13 @@ NO_BUFFER static inline __attribute__((always_inline)) status_t return_start(str
 	bool rearm = entry->flags & ENTRY_REARM, armed = false, work;
 	status_t status;
 
-	spin_lock(&endpoint->lock);
+	endpoint_lock(endpoint);
 	status = answer_locked(ring, entry, endpoint, items, &answered, detail);
 	rearm = rearm && (status == STATUS_OK || status == STATUS_GONE);
 	if (likely(rearm))
 		armed = recv_arm_locked(ring, entry, endpoint, &previous);
 	work = work_waits(endpoint) && !list_empty(&endpoint->receivers);
-	spin_unlock(&endpoint->lock);
+	endpoint_unlock(endpoint);
 	if (items && status == STATUS_OK)
 		transfer_finish(items, entry->cap_count);
 	else if (items)
@@ -771,6 +772,7 @@ static bool take_back(struct endpoint *endpoint, struct question *question, stru
 
 		service->state = SERVICE_ABANDONED;
 		service->call = NULL;
+		service->is_plain = false;
 		list_append(&endpoint->cancelled, &service->event_link);
 	} else if (question->kind == QUESTION_OBJECT && list_queued(&question->link)) {
 		list_remove(&question->link);
@@ -787,9 +789,9 @@ bool endpoint_cancel(struct object *object, struct question *question)
 	struct question *other = NULL;
 	bool was_forwarded = question->call_state == CALL_FORWARDED, waited;
 
-	spin_lock(&endpoint->lock);
+	endpoint_lock(endpoint);
 	waited = take_back(endpoint, question, &other);
-	spin_unlock(&endpoint->lock);
+	endpoint_unlock(endpoint);
 	/* The caller's end is the forwarder's, and a call whose forwarder goes has lost its server. */
 	if (other)
 		question_end_with(other, was_forwarded ? STATUS_GONE : STATUS_DISCONNECTED,
@@ -873,11 +875,11 @@ void endpoint_sweep(struct endpoint *endpoint, const struct endpoint_sweep *swee
 	for (;;) {
 		struct question *question, *forwarded = NULL;
 
-		spin_lock(&endpoint->lock);
+		endpoint_lock(endpoint);
 		question = sweep_one(endpoint, sweep);
 		if (question)
 			forwarded = forward_part(question);
-		spin_unlock(&endpoint->lock);
+		endpoint_unlock(endpoint);
 		if (!question)
 			return;
 		question_end_with(question, sweep->status, sweep->detail);

@@ -15,13 +15,15 @@
 #include "kernel/sched/sched.h"
 
 /* Word 5 of an entry, sizes: the bits that must be zero here. */
-#define SIZES_CALL            0xffffffff00000000ull     /* records for the answer */
-#define SIZES_RETURN          0xffffff0000000000ull
+#define SIZES_CALL   0xffffffff00000000ull /* records for the answer */
+#define SIZES_RETURN 0xffffff0000000000ull
 
-#define ARENA_WORDS           (RING_WORDS - RING_ARENA_OFF)
+#define ARENA_WORDS  (RING_WORDS - RING_ARENA_OFF)
 
-STATIC_ASSERT(offsetof(struct recv_header, method) == 4 && offsetof(struct recv_header, reply_words) == 56);
-STATIC_ASSERT(offsetof(struct recv_header, session_low) == 24 && offsetof(struct recv_header, epoch) == 40);
+STATIC_ASSERT(offsetof(struct recv_header, method) == 4 &&
+		offsetof(struct recv_header, reply_words) == 56);
+STATIC_ASSERT(offsetof(struct recv_header, session_low) == 24 &&
+		offsetof(struct recv_header, epoch) == 40);
 /* What span_is_valid relies on: the largest span with all that can stand before it fits. */
 STATIC_ASSERT(MESSAGE_WORDS_MAX + RECV_HEADER_WORDS + 2 * UINT8_MAX <= ARENA_WORDS);
 
@@ -32,11 +34,49 @@ HOT_INLINE static inline bool span_is_valid(uint32_t off, uint32_t before, uint3
 	return off - RING_ARENA_OFF <= ARENA_WORDS - before - words;
 }
 
+/* --- Who stands by -------------------------------------------------------------------------- */
+
+void endpoint_end_standby(struct endpoint *endpoint)
+{
+	struct question *receiver = endpoint->standby;
+
+	endpoint->standby = NULL;
+	receiver->incarnation = endpoint->incarnation;
+	list_append(&endpoint->receivers, &receiver->link);
+	endpoint->receiver_count++;
+	service_free_locked(endpoint, endpoint->standby_service);
+}
+
+/* The only receiver stands by if it sleeps for this alone and a service slot is free. Lock held. */
+static NOINLINE bool standby_begin(struct endpoint *endpoint) NO_LOCK_ANALYSIS
+{
+	struct list *first = endpoint->receivers.next;
+	struct question *receiver = container_of(first, struct question, link);
+	struct service *service;
+
+	if (endpoint->receiver_count != 1 || endpoint->pending_count || !endpoint->service_free ||
+			endpoint->closed || !sleeper_lock(receiver->ring, receiver))
+		return false;
+	spin_unlock(&receiver->ring->lock);
+	list_remove(first);
+	endpoint->receiver_count--;
+	service = &endpoint->services[endpoint->service_free];
+	endpoint->service_free = service->next_free;
+	endpoint->service_count++;
+	service->state = SERVICE_ACTIVE;
+	service->server = receiver->ring->process;
+	service->incarnation = endpoint->incarnation;
+	endpoint->standby_service = service;
+	endpoint->standby = receiver;
+	return true;
+}
+
 /* --- Call ----------------------------------------------------------------------------------- */
 
 /* Header and message, where the receiver reads them. */
-HOT_INLINE static inline void message_deliver(const struct ring *from, const struct question *call, const struct ring *to,
-		const struct question *receiver, const struct export *export, const struct session *session)
+HOT_INLINE static inline void message_deliver(const struct ring *from, const struct question *call,
+		const struct ring *to, const struct question *receiver, const struct export *export,
+		const struct session *session)
 {
 	const struct ring_entry *entry = &call->entry;
 	const struct endpoint *endpoint = export->endpoint;
@@ -50,57 +90,53 @@ HOT_INLINE static inline void message_deliver(const struct ring *from, const str
 	span[5] = session->epoch;
 	span[6] = 0;
 	span[7] = entry->reply_words;
-	arch_copy_words(span + RECV_HEADER_WORDS + 2u * receiver->entry.reply_caps, from->words + entry->msg_off,
-			entry->msg_words);
+	arch_copy_words(span + RECV_HEADER_WORDS + 2u * receiver->entry.reply_caps,
+			from->words + entry->msg_off, entry->msg_words);
 }
 
-/* Gives the call to the first receiver, if there is one that sleeps for it alone: its thread, or
- * NULL. Lock held. */
-HOT_INLINE static inline struct thread *call_meet(struct ring *ring, struct question *call, struct export *export,
-		struct endpoint *endpoint) NO_LOCK_ANALYSIS
+/* Gives the call to the receiver that stands by: its thread, or NULL. Lock held. */
+HOT_INLINE static inline struct thread *call_meet(struct ring *ring, struct question *call,
+		struct export *export, struct endpoint *endpoint) REQUIRES(endpoint->lock)
 {
-	struct list *first = endpoint->receivers.next;
-	struct question *receiver = container_of(first, struct question, link);
-	struct ring_completion outcome = { .status = STATUS_OK, .detail = export->tag };
-	uint32_t slot = endpoint->service_free;
-	struct service *service = &endpoint->services[slot];
 	const struct session *session = ring->process->session;
-	struct ring *to = receiver->ring;
-	uint32_t kept;
+	struct ring_completion outcome = { .status = STATUS_OK, .detail = export->tag };
+	struct question *receiver;
+	struct service *service;
+	struct thread *server;
+	struct ring *to;
 
-	if (unlikely(first == &endpoint->receivers || endpoint->pending_count || !slot || endpoint->closed ||
-			(export->incarnation && export->incarnation != endpoint->incarnation) ||
-			endpoint->seen_session != session->number + 1 || !sleeper_lock(to, receiver)))
+	if (unlikely(!endpoint->standby && !standby_begin(endpoint)))
 		return NULL;
-	OPAQUE(service);
+	receiver = endpoint->standby;
+	to = receiver->ring;
+	server = to->thread;
+	if (unlikely((export->incarnation && export->incarnation != endpoint->incarnation) ||
+			    endpoint->seen_session != session->number + 1 ||
+			    server->state != THREAD_WAIT_SYNC))
+		return NULL;
+	service = endpoint->standby_service;
+	endpoint->standby = NULL;
 	call->kind = QUESTION_CALL;
 	call->call_state = CALL_DELIVERED;
 	call->export = export;
-	call->service = slot;
+	call->service = service->id & SERVICE_SLOT_MASK;
 	object_hold(&export->object);
 	question_sleep(ring, call, &endpoint->object);
-	list_remove(first);
-	endpoint->receiver_count--;
-	endpoint->service_free = service->next_free;
-	endpoint->service_count++;
-	service->state = SERVICE_ACTIVE;
 	service->call = call;
-	service->server = to->process;
-	service->incarnation = endpoint->incarnation;
+	service->is_plain = true;
 	message_deliver(ring, call, to, receiver, export, session);
 	outcome.msg_words = call->entry.msg_words;
-	outcome.id = slot | service->generation << SERVICE_SLOT_BITS;
-	kept = receiver->reserved;
+	outcome.id = service->id;
 	question_complete_direct(receiver, &outcome);
-	spin_unlock(&to->lock);
-	if (kept)
-		cap_table_keep(&to->process->caps, kept);
+	if (receiver->entry.reply_caps)
+		cap_table_keep(&to->process->caps, receiver->entry.reply_caps);
 	counters.calls++;
-	return to->thread;
+	return server;
 }
 
 /* A call of a kernel object, performed at once; it may leave the caller waiting. */
-NO_BUFFER static struct arch_context *call_object(struct ring *ring, struct question *call, struct cap_entry *target)
+NO_BUFFER static struct arch_context *call_object(
+		struct ring *ring, struct question *call, struct cap_entry *target)
 {
 	counters.calls++;
 	ring_head_advance(ring);
@@ -112,31 +148,38 @@ NO_BUFFER static struct arch_context *call_object(struct ring *ring, struct ques
  * Checks the entry of a call as it has not been checked before: the capability that it names, and
  * the entry in its question from here on. NULL if there is anything unusual.
  */
-static NOINLINE struct cap_entry *call_check(struct ring *ring, struct question *call, uint64_t head, uint64_t interface,
-		uint64_t spans, uint64_t sizes)
+static NOINLINE struct cap_entry *call_check(struct ring *ring, struct question *call,
+		uint64_t head, uint64_t interface, uint64_t spans, uint64_t sizes)
 {
 	const struct ring_entry *entry = &call->entry;
 	struct cap_entry *target;
 
 	question_write(call, head, interface, spans, sizes);
 	if ((head & 0xffff) != ENTRY_HEAD(CAP_OP_CALL, ENTRY_SYNC) || (sizes & SIZES_CALL) ||
-			entry->msg_words - 1u >= MESSAGE_WORDS_MAX || !span_is_valid(entry->msg_off, 0, entry->msg_words) ||
-			entry->reply_words > MESSAGE_WORDS_MAX || !span_is_valid(entry->reply_off, 0, entry->reply_words) ||
-			cap_table_lookup(&ring->process->caps, entry->target, &target) != STATUS_OK ||
+			entry->msg_words - 1u >= MESSAGE_WORDS_MAX ||
+			!span_is_valid(entry->msg_off, 0, entry->msg_words) ||
+			entry->reply_words > MESSAGE_WORDS_MAX ||
+			!span_is_valid(entry->reply_off, 0, entry->reply_words) ||
+			cap_table_lookup(&ring->process->caps, entry->target, &target) !=
+					STATUS_OK ||
 			!facet_has_own_method(target->facet, interface, entry->method))
 		return NULL;
 	if (target->object->type == &export_type ? entry->msg_words >
-			container_of(target->object, struct export, object)->endpoint->message_words : !target->object->type->call)
+							container_of(target->object, struct export,
+									object)
+									->endpoint->message_words
+						 : !target->object->type->call)
 		return NULL;
 	call->known = target;
 	return target;
 }
 
-NO_BUFFER NOINLINE struct arch_context *call_enter(struct ring *ring, const struct ring_entry *shared, uint64_t head)
+NO_BUFFER NOINLINE struct arch_context *call_enter(
+		struct ring *ring, const struct ring_entry *shared, uint64_t head)
 {
 	const volatile uint64_t *from = ((const union entry_words *)shared)->words;
 	uint64_t interface = from[2], spans = from[4], sizes = from[5];
-	struct question *call = question_named(ring, from[6]);
+	struct question *call = question_for(ring, from[6]);
 	struct cap_entry *target;
 	struct endpoint *endpoint;
 	struct export *export;
@@ -164,36 +207,41 @@ NO_BUFFER NOINLINE struct arch_context *call_enter(struct ring *ring, const stru
 
 /* --- Return --------------------------------------------------------------------------------- */
 
+/* The same of a call that was not made by the direct way. */
+static NOINLINE bool service_is_plain(const struct service *service)
+{
+	const struct question *call = service->call;
+
+	return service->state == SERVICE_ACTIVE && call && call->entry.flags == ENTRY_SYNC &&
+			!call->reserved && !call->timer.queued;
+}
+
 /* The call in service that is answered, if nothing else is to be done at this endpoint; NULL
  * otherwise. Lock held. */
-HOT_INLINE static inline struct service *return_service(const struct ring *ring, const struct ring_entry *entry,
+HOT_INLINE static inline struct service *return_service(const struct ring *ring,
 		const struct endpoint *endpoint, uint64_t id) REQUIRES(endpoint->lock)
 {
-	uint32_t slot = (uint32_t)id & ((1u << SERVICE_SLOT_BITS) - 1);
+	uint32_t slot = (uint32_t)id & SERVICE_SLOT_MASK;
 	struct service *service = &endpoint->services[slot];
-	const struct question *call;
 
 	OPAQUE(service);
-	if (slot == 0 || slot > endpoint->calls || service->state != SERVICE_ACTIVE ||
-			service->generation != id >> SERVICE_SLOT_BITS || endpoint->closed ||
-			endpoint->server != ring->process || endpoint->pending_count ||
-			!list_empty(&endpoint->cancelled) || !list_empty(&endpoint->idle_exports))
-		return NULL;
-	call = service->call;
-	if (call->entry.flags != ENTRY_SYNC || call->reserved || call->timer.queued ||
-			entry->msg_words - 1u >= call->entry.reply_words)
+	/* Slot 0 has no call. */
+	if (unlikely(slot > endpoint->calls || endpoint->plain_server != ring->process ||
+			    service->id != id || !(service->is_plain || service_is_plain(service))))
 		return NULL;
 	return service;
 }
 
-/* Answers the call, which its thread sleeps for, and receives again: that thread, or NULL. Lock
- * held. */
-HOT_INLINE static inline struct thread *return_meet(struct ring *ring, struct question *receiver, struct endpoint *endpoint,
-		uint64_t id, struct export **export) NO_LOCK_ANALYSIS
+/* Answers the call, which its thread sleeps for, and stands by for the next: that thread, or NULL.
+ * Lock held. */
+HOT_INLINE static inline struct thread *return_meet(struct ring *ring, struct question *receiver,
+		struct endpoint *endpoint, uint64_t id, struct export **export)
+		REQUIRES(endpoint->lock)
 {
 	const struct ring_entry *entry = &receiver->entry;
-	struct service *service = return_service(ring, entry, endpoint, id);
+	struct service *service = return_service(ring, endpoint, id);
 	struct ring_completion outcome = { .status = STATUS_OK };
+	struct thread *caller;
 	struct question *call;
 	struct ring *to;
 
@@ -201,59 +249,64 @@ HOT_INLINE static inline struct thread *return_meet(struct ring *ring, struct qu
 		return NULL;
 	call = service->call;
 	to = call->ring;
-	if (unlikely(!sleeper_lock(to, call)))
+	caller = to->thread;
+	if (unlikely(entry->msg_words - 1u >= call->entry.reply_words ||
+			    caller->state != THREAD_WAIT_SYNC || endpoint->standby ||
+			    !list_empty(&endpoint->receivers)))
 		return NULL;
-	arch_copy_words(to->words + call->entry.reply_off, ring->words + entry->msg_off, entry->msg_words);
-	service->state = SERVICE_FREE;
-	service->generation = (service->generation + 1) & SERVICE_GENERATION_MASK;
+	arch_copy_words(to->words + call->entry.reply_off, ring->words + entry->msg_off,
+			entry->msg_words);
+	service->id = service_id_next(service->id);
 	service->call = NULL;
-	service->server = NULL;
-	service->next_free = endpoint->service_free;
-	endpoint->service_free = call->service;
-	endpoint->service_count--;
+	service->is_plain = false;
+	service->server = ring->process;
+	service->incarnation = endpoint->incarnation;
+	endpoint->standby_service = service;
+	endpoint->standby = receiver;
 	receiver->kind = QUESTION_RECV;
 	receiver->call_state = CALL_NONE;
 	receiver->reserved = entry->reply_caps;
-	receiver->incarnation = endpoint->incarnation;
 	question_sleep(ring, receiver, &endpoint->object);
-	list_append(&endpoint->receivers, &receiver->link);
-	endpoint->receiver_count++;
 	*export = call->export;
 	outcome.msg_words = entry->msg_words;
 	outcome.id = call->number;
 	question_complete_direct(call, &outcome);
-	spin_unlock(&to->lock);
-	return to->thread;
+	return caller;
 }
 
 /* As call_check, of a return. */
-static NOINLINE struct cap_entry *return_check(struct ring *ring, struct question *receiver, uint64_t head, uint64_t spans,
-		uint64_t sizes)
+static NOINLINE struct cap_entry *return_check(struct ring *ring, struct question *receiver,
+		uint64_t head, uint64_t spans, uint64_t sizes)
 {
 	const struct ring_entry *entry = &receiver->entry;
 	const struct endpoint *endpoint;
 	struct cap_entry *target;
 
 	question_write(receiver, head, 0, spans, sizes);
-	if ((uint32_t)head != ENTRY_HEAD(CAP_OP_RETURN, ENTRY_SYNC | ENTRY_REARM) || (sizes & SIZES_RETURN) ||
-			entry->msg_words - 1u >= MESSAGE_WORDS_MAX || !span_is_valid(entry->msg_off, 0, entry->msg_words) ||
+	if ((uint32_t)head != ENTRY_HEAD(CAP_OP_RETURN, ENTRY_SYNC | ENTRY_REARM) ||
+			(sizes & SIZES_RETURN) || entry->msg_words - 1u >= MESSAGE_WORDS_MAX ||
+			!span_is_valid(entry->msg_off, 0, entry->msg_words) ||
 			entry->reply_words > MESSAGE_WORDS_MAX ||
-			!span_is_valid(entry->reply_off, RECV_HEADER_WORDS + 2u * entry->reply_caps, entry->reply_words) ||
-			cap_table_lookup(&ring->process->caps, entry->target, &target) != STATUS_OK ||
+			!span_is_valid(entry->reply_off, RECV_HEADER_WORDS + 2u * entry->reply_caps,
+					entry->reply_words) ||
+			cap_table_lookup(&ring->process->caps, entry->target, &target) !=
+					STATUS_OK ||
 			target->object->type != &endpoint_type)
 		return NULL;
 	endpoint = container_of(target->object, struct endpoint, object);
-	if (entry->reply_words < endpoint->message_words || entry->reply_caps < endpoint->capabilities)
+	if (entry->reply_words < endpoint->message_words ||
+			entry->reply_caps < endpoint->capabilities)
 		return NULL;
 	receiver->known = target;
 	return target;
 }
 
-NO_BUFFER NOINLINE struct arch_context *return_enter(struct ring *ring, const struct ring_entry *shared, uint64_t head)
+NO_BUFFER NOINLINE struct arch_context *return_enter(
+		struct ring *ring, const struct ring_entry *shared, uint64_t head)
 {
 	const volatile uint64_t *from = ((const union entry_words *)shared)->words;
 	uint64_t id = from[2], spans = from[4], sizes = from[5], detail;
-	struct question *receiver = question_named(ring, from[6]);
+	struct question *receiver = question_for(ring, from[6]);
 	struct cap_table *caps = &ring->process->caps;
 	struct cap_entry *target;
 	struct endpoint *endpoint;

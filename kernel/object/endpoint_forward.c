@@ -30,7 +30,7 @@ static status_t forward_take(struct endpoint *endpoint, uint64_t id, struct ques
 	struct service *service;
 
 	*call = NULL;
-	spin_lock(&endpoint->lock);
+	endpoint_lock(endpoint);
 	service = service_find(endpoint, id);
 	if (service) {
 		*call = service->call;
@@ -38,7 +38,7 @@ static status_t forward_take(struct endpoint *endpoint, uint64_t id, struct ques
 			(*call)->call_state = CALL_RETURNING;
 		service_free_locked(endpoint, service);
 	}
-	spin_unlock(&endpoint->lock);
+	endpoint_unlock(endpoint);
 	return *call ? STATUS_OK : STATUS_GONE;
 }
 
@@ -65,13 +65,13 @@ static void forward_start(struct ring *ring, const struct ring_entry *entry, str
 	bool stale;
 
 	object_hold(&export->object);
-	spin_lock(&endpoint->lock);
+	endpoint_lock(endpoint);
 	stale = export_is_stale_locked(export);
 	call->object = &endpoint->object;
 	call->export = export;
 	if (!stale)
 		forward_queue(ring, entry, endpoint, export, call, transfer);
-	spin_unlock(&endpoint->lock);
+	endpoint_unlock(endpoint);
 	object_unhold(&before->object);
 	if (!stale) {
 		endpoint_pump(endpoint);
@@ -90,17 +90,17 @@ static status_t forward_refusal(struct endpoint *endpoint, uint64_t id, const st
 	struct ring_entry entry;
 	status_t status;
 
-	spin_lock(&endpoint->lock);
+	endpoint_lock(endpoint);
 	service = service_find(endpoint, id);
 	if (service)
 		call = service->call;
-	spin_unlock(&endpoint->lock);
+	endpoint_unlock(endpoint);
 	if (!call)
 		return STATUS_OK;       /* forward_take tells */
 	entry = call->entry;
-	spin_lock(&export->endpoint->lock);
+	endpoint_lock(export->endpoint);
 	status = call_refusal(call->ring, &entry, export, detail);
-	spin_unlock(&export->endpoint->lock);
+	endpoint_unlock(export->endpoint);
 	return status;
 }
 

@@ -1,14 +1,36 @@
 /*
- * What endpoint.c (life of endpoints and exports), endpoint_call.c (calls through them) and endpoint_forward.c (calls given
- * on) share.
+ * What endpoint.c (life of endpoints and exports), endpoint_call.c (calls through them) and
+ * endpoint_forward.c (calls given on) share.
  */
 #ifndef KERNEL_OBJECT_ENDPOINT_INTERNAL_H
 #define KERNEL_OBJECT_ENDPOINT_INTERNAL_H
 
 #include "kernel/object/endpoint.h"
 
-/* Pairs receivers with calls and events until one side runs out, at the latest when the outermost pump returns. Without
- * locks. */
+/* The receiver that stands by goes to the others, and its service slot to the free ones. */
+void endpoint_end_standby(struct endpoint *endpoint) REQUIRES(endpoint->lock);
+
+/* The lock, for all but the direct way. */
+static inline void endpoint_lock(struct endpoint *endpoint)
+		ACQUIRES(endpoint->lock) NO_LOCK_ANALYSIS
+{
+	spin_lock(&endpoint->lock);
+	if (unlikely(endpoint->standby))
+		endpoint_end_standby(endpoint);
+}
+
+static inline void endpoint_unlock(struct endpoint *endpoint)
+		RELEASES(endpoint->lock) NO_LOCK_ANALYSIS
+{
+	bool plain = !endpoint->closed && !endpoint->pending_count &&
+			list_empty(&endpoint->cancelled) && list_empty(&endpoint->idle_exports);
+
+	endpoint->plain_server = plain ? endpoint->server : NULL;
+	spin_unlock(&endpoint->lock);
+}
+
+/* Pairs receivers with calls and events until one side runs out, at the latest when the outermost
+ * pump returns. Without locks. */
 void endpoint_pump(struct endpoint *endpoint);
 
 /* Ends calls and receives that `match` picks, with `status`. Without locks. */
@@ -25,7 +47,8 @@ struct endpoint_sweep {
 };
 void endpoint_sweep(struct endpoint *endpoint, const struct endpoint_sweep *sweep);
 
-/* OK if the call `entry` of `ring` may be made at the export now; otherwise why not. Its endpoint's lock is held. */
+/* OK if the call `entry` of `ring` may be made at the export now; otherwise why not. Its
+ * endpoint's lock is held. */
 status_t call_refusal(const struct ring *ring, const struct ring_entry *entry, const struct export *export,
 		uint64_t *detail) MUST_USE;
 /* Makes the call its caller's question, or has the one that was held go on. Lock held. */
@@ -43,9 +66,11 @@ bool export_is_stale_locked(const struct export *export);   /* its endpoint's lo
 /* Makes `reference` that of the session, with a key of the endpoint's own. Lock held. */
 void endpoint_see_session(struct endpoint *endpoint, const struct session *session);
 
-static inline uint32_t service_id(const struct endpoint *endpoint, const struct service *service)
+/* The id of the slot's next call. */
+static inline uint32_t service_id_next(uint32_t id)
 {
-	return (uint32_t)(service - endpoint->services) | service->generation << SERVICE_SLOT_BITS;
+	return (id + (1u << SERVICE_SLOT_BITS)) &
+			(SERVICE_GENERATION_MASK << SERVICE_SLOT_BITS | SERVICE_SLOT_MASK);
 }
 
 void service_free_locked(struct endpoint *endpoint, struct service *service) REQUIRES(endpoint->lock);

@@ -98,7 +98,7 @@ NO_BUFFER HOT_INLINE void question_complete_direct(struct question *question, co
 	DEBUG_ASSERT(ring->sync == question && ring->thread->state == THREAD_WAIT_SYNC);
 	question_clear(question);
 	ring->sync = NULL;
-	reply_slot_write(ring, question->entry.user_data, outcome);
+	ring_reply_write(ring->header, question->entry.user_data, outcome);
 	arch_context_set_result(&ring->thread->context, outcome->status);
 }
 

@@ -149,7 +149,7 @@ NO_BUFFER static NOINLINE struct arch_context *wait_enter(
 {
 	const volatile uint64_t *from = ((const union entry_words *)shared)->words;
 	struct operands operands = { from[1], from[2] };
-	struct question *question = question_named(ring, from[6]);
+	struct question *question = question_for(ring, from[6]);
 	struct cap_entry *target;
 	uint64_t bits;
 

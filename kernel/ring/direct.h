@@ -37,13 +37,14 @@ struct arch_context *return_enter(
  * else: its upper half is the question, the number of capabilities and the path's length, the
  * lower where the former are.
  */
-HOT_INLINE static inline struct question *question_named(struct ring *ring, uint64_t word6)
+HOT_INLINE static inline struct question *question_for(struct ring *ring, uint64_t word6)
 {
 	uint64_t number = word6 << 32 | word6 >> 32;
-	struct question *question = &ring->questions[number];
+	struct question *question;
 
 	if (unlikely(number >= ring->questions_end))
 		return NULL;
+	question = &ring->questions[number];
 	OPAQUE(question);
 	return likely(question->kind == QUESTION_FREE) ? question : NULL;
 }

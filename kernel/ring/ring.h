@@ -97,7 +97,7 @@ struct question {
 		struct question *next_settling; /* RETURNING: the next in the processor's list */
 	};
 	struct timer_node timer;        /* queued for the deadline, or for the end of a sleep that comes first */
-	struct cap_entry *known;        /* p: the target of `entry`, if the direct way has taken it; NULL otherwise */
+	struct cap_entry *known;        /* p: the direct way's target of `entry`; NULL otherwise */
 	uint64_t         trace_call;    /* the call's number for those who trace, if it began while anybody did */
 };
 
@@ -240,8 +240,9 @@ void ring_complete_entry(struct ring *ring, const struct ring_entry *entry, stru
 struct question_release { struct object *object; struct export *export; };
 void question_complete(struct question *question, struct ring_completion *outcome, bool handoff,
 		struct question_release *release);
-/* The same for a question that its thread sleeps for: the caller holds the ring's lock, drops the export or object itself,
- * gives back or keeps reply slots that are still set aside, and lets the thread run (sched_pass). */
+/* The same for a question that its thread sleeps for: the caller has seen that with the lock of the
+ * question's place held, so that nobody else can wake it; drops the export or object itself, gives
+ * back or keeps reply slots that are still set aside, and lets the thread run (sched_pass). */
 void question_complete_direct(struct question *question, const struct ring_completion *outcome);
 /* The same, with the release, for a question of kind OBJECT that the running thread's entry has just made and answered;
  * without locks. */

@@ -249,7 +249,9 @@ static void a_sync_call_is_answered_as_any_other(void)
 static void a_repeated_entry_is_looked_up_again(void)
 {
 	uint32_t notification = notification_new(), copy = copy_of(notification);
-	struct ring_entry wait = { .op = CAP_OP_WAIT, .target = copy, .interface = 1, .question = Q0 };
+	struct ring_entry wait = {
+		.op = CAP_OP_WAIT, .target = copy, .interface = 1, .question = Q0
+	};
 	struct ring_entry call = entry_call(copy_of(rt_id(world.timer.ref)), Q0 + 1);
 
 	call.interface = TIMER_INTERFACE_ID;
@@ -260,7 +262,10 @@ static void a_repeated_entry_is_looked_up_again(void)
 	message()[0] = CAPNP_EMPTY_STRUCT_POINTER;
 	for (uint32_t i = 0; i < 3; i++) {
 		CHECK_EQUAL(perform_sync(call).status, STATUS_OK);
-		CHECK_EQUAL(perform((struct ring_entry){ .op = CAP_OP_SIGNAL, .target = copy, .interface = 1 }).status,
+		CHECK_EQUAL(perform((struct ring_entry){ .op = CAP_OP_SIGNAL,
+						    .target = copy,
+						    .interface = 1 })
+						.status,
 				STATUS_OK);
 		CHECK_EQUAL(perform_sync(wait).detail, 1);
 	}

@@ -99,7 +99,8 @@ void arch_context_switch(struct arch_context *previous, struct arch_context *nex
 	processor.arch.context = next;
 }
 
-struct arch_context *arch_context_pass(struct arch_context *previous, struct arch_context *next, struct arch_space *space)
+struct arch_context *arch_context_pass(
+		struct arch_context *previous, struct arch_context *next, struct arch_space *space)
 {
 	processor.arch.context = next;
 	return next;

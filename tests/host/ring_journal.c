@@ -1,7 +1,7 @@
 /*
  * The journal: every completion in the order in which the kernel made it, with the entry of the
  * batch that was being performed; see ring_model.h. The machine calls it whenever the lock of a
- * ring is let go (machine.h). Always true: within a ring events have the order of its completion
+ * ring or an endpoint is let go (machine.h). Always true: within a ring events have the order of its completion
  * queue; none of an earlier batch is left when one begins.
  */
 #include "tests/host/ring_oracle.h"
@@ -53,7 +53,7 @@ static uint32_t service_id_of(const struct question *call)
 {
 	const struct endpoint *endpoint = container_of(call->object, struct endpoint, object);
 
-	return call->service | endpoint->services[call->service].generation << SERVICE_SLOT_BITS;
+	return endpoint->services[call->service].id;
 }
 
 /* The call of this process that has just been delivered with this id, or NULL. */
@@ -130,11 +130,25 @@ static void ring_look(const struct ring *ring, struct mproc *process)
 	}
 }
 
+/* The direct way of calls writes to rings with the lock of an endpoint alone. */
+static void endpoint_unlocked(void)
+{
+	for (struct list *link = process_tree.next; link != &process_tree; link = link->next) {
+		const struct process *kernel = container_of(link, struct process, tree_link);
+		struct mproc *process = process_of(kernel);
+
+		if (process && kernel->thread && process->ring == kernel->thread->ring)
+			ring_look(process->ring, process);
+	}
+}
+
 void journal_unlocked(struct spinlock *lock)
 {
 	const struct ring *ring = container_of(lock, struct ring, lock);
 	struct mproc *process;
 
+	if (lock->rank == LOCK_RANK_ENDPOINT)
+		endpoint_unlocked();
 	if (lock->rank != LOCK_RANK_RING)
 		return;
 	process = process_of(ring->process);

@@ -494,23 +494,31 @@ static uint32_t list_length(const struct list *list)
 static void compare_endpoint(const struct mobj *obj)
 {
 	const struct endpoint *endpoint = container_of(obj->kernel, struct endpoint, object);
-	uint32_t in_service = 0;
+	/* A receiver that stands by is one of the receivers, and the slot of its call to come is free. */
+	uint32_t in_service = 0, standing_by = endpoint->standby != NULL;
 
 	for (uint32_t slot = 1; slot <= obj->calls; slot++) {
 		const struct mservice *service = &obj->services[slot];
+		const struct service *real = &endpoint->services[slot];
+		enum service_state state = standing_by && real == endpoint->standby_service
+				? SERVICE_FREE
+				: real->state;
 
-		MODEL_ASSERT(endpoint->services[slot].state == service->state, "service slot %u is in state %d, not %d", slot,
-				endpoint->services[slot].state, service->state);
-		MODEL_ASSERT(endpoint->services[slot].generation == service->generation, "service slot %u: generation", slot);
+		MODEL_ASSERT(state == service->state, "service slot %u is in state %d, not %d",
+				slot, state, service->state);
+		MODEL_ASSERT(real->id == (service->generation << SERVICE_SLOT_BITS | slot),
+				"service slot %u: generation", slot);
 		in_service += service->state != SERVICE_FREE;
 	}
-	MODEL_ASSERT(endpoint->service_count == in_service, "%u calls in service, not %u", endpoint->service_count, in_service);
+	MODEL_ASSERT(endpoint->service_count == in_service + standing_by,
+			"%u calls in service, not %u", endpoint->service_count, in_service);
 	MODEL_ASSERT(endpoint->closed == obj->closed && endpoint->incarnation == obj->incarnation, "endpoint: closed %d, %u",
 			endpoint->closed, endpoint->incarnation);
 	MODEL_ASSERT(endpoint->pending_count == list_length(&obj->pending), "%u calls wait, not %u", endpoint->pending_count,
 			list_length(&obj->pending));
-	MODEL_ASSERT(endpoint->receiver_count == list_length(&obj->receivers), "%u receivers, not %u",
-			endpoint->receiver_count, list_length(&obj->receivers));
+	MODEL_ASSERT(endpoint->receiver_count + standing_by == list_length(&obj->receivers),
+			"%u receivers, not %u", endpoint->receiver_count,
+			list_length(&obj->receivers));
 	MODEL_ASSERT(endpoint->export_count == list_length(&obj->exports), "%u exports, not %u", endpoint->export_count,
 			list_length(&obj->exports));
 	MODEL_ASSERT(endpoint->server == (obj->server ? obj->server->kernel : NULL), "the endpoint has another server");

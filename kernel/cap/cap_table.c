@@ -275,9 +275,7 @@ static void clear_slot(struct cap_table *table, struct cap_entry *entry, uint32_
 {
 	*object = entry->object;
 	*facet = entry->facet;
-	spin_lock(&grant_lock);
-	grant_unuse_locked(entry->grant);
-	spin_unlock(&grant_lock);
+	grant_unuse(entry->grant);
 	slot_empty(table, entry, slot);
 }
 
@@ -313,15 +311,39 @@ status_t cap_table_release(struct cap_table *table, uint32_t id)
 	return STATUS_OK;
 }
 
-status_t cap_table_copy(struct cap_table *table, uint32_t id, struct facet *facet, uint32_t *copy, uint64_t *detail)
+/* Reserves one slot and takes the lock; without it if it refuses. */
+NO_BUFFER static status_t reserve_and_lock(
+		struct cap_table *table, uint64_t *detail) NO_LOCK_ANALYSIS
+{
+	status_t status = ledger_charge(table->ledger, RESOURCE_CLASS_SLOTS, 1, detail);
+
+	if (likely(status == STATUS_OK)) {
+		spin_lock(&table->lock);
+		if (likely(unpromised(table) != 0)) {
+			table->reserved++;
+			return STATUS_OK;
+		}
+		spin_unlock(&table->lock);
+		ledger_refund(table->ledger, RESOURCE_CLASS_SLOTS, 1);
+	}
+	/* The table has to grow, or something that is only kept to go. */
+	status = cap_table_reserve(table, 1, detail);
+	if (status == STATUS_OK)
+		spin_lock(&table->lock);
+	return status;
+}
+
+NO_BUFFER status_t cap_table_copy(struct cap_table *table, uint32_t id, struct facet *facet,
+		uint32_t *copy, uint64_t *detail) NO_LOCK_ANALYSIS
 {
 	struct cap_entry *entry;
-	status_t status = cap_table_reserve(table, 1, detail);
+	status_t status = reserve_and_lock(table, detail);
 
-	if (status != STATUS_OK)
+	if (unlikely(status != STATUS_OK))
 		return status;
 	status = cap_table_lookup(table, id, &entry);
-	if (status != STATUS_OK) {
+	if (unlikely(status != STATUS_OK)) {
+		spin_unlock(&table->lock);
 		cap_table_unreserve(table, 1);
 		return status;
 	}
@@ -330,10 +352,7 @@ status_t cap_table_copy(struct cap_table *table, uint32_t id, struct facet *face
 		facet_get(facet);
 	}
 	object_hold(entry->object);
-	spin_lock(&table->lock);
-	spin_lock(&grant_lock);
 	grant_use(entry->grant);
-	spin_unlock(&grant_lock);
 	*copy = fill_slot(table, entry->object, facet, entry->grant);
 	spin_unlock(&table->lock);
 	return STATUS_OK;

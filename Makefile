@@ -30,12 +30,12 @@ else
 COMMON += -DCONFIG_DEBUG=0 -flto
 endif
 
-# A kernel function that calls none needs no frame: panics come from functions that call.
-KERNEL_FRAMES := $(if $(filter release,$(CONFIG)),-momit-leaf-frame-pointer)
+# A function that calls none needs no frame: panics come from functions that call.
+LEAF_FRAMES := $(if $(filter release,$(CONFIG)),-momit-leaf-frame-pointer)
 TARGET_FLAGS := --target=x86_64-unknown-none-elf -mno-red-zone
-KERNEL_CFLAGS = $(COMMON) $(KERNEL_FRAMES) $(TARGET_FLAGS) -mcmodel=kernel -mgeneral-regs-only -fno-pic -Ikernel \
+KERNEL_CFLAGS = $(COMMON) $(LEAF_FRAMES) $(TARGET_FLAGS) -mcmodel=kernel -mgeneral-regs-only -fno-pic -Ikernel \
                 -DCAPOS_KERNEL=1 -mstack-protector-guard=global
-USER_CFLAGS   = $(COMMON) $(TARGET_FLAGS) -fno-pic -mcmodel=small -mstack-protector-guard=global
+USER_CFLAGS   = $(COMMON) $(LEAF_FRAMES) $(TARGET_FLAGS) -fno-pic -mcmodel=small -mstack-protector-guard=global
 HOST_CFLAGS   = -std=gnu11 -g -O1 -fno-strict-aliasing $(WARNINGS) -I. -Iabi -Ilib -I$(GEN) -DCAPOS_HOST=1 \
                 -DCONFIG_DEBUG=1 -ffile-prefix-map=$(CURDIR)=.
 SANITIZE      = -fsanitize=address,undefined -fno-sanitize-recover=all

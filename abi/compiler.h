@@ -13,6 +13,9 @@
 #define ARRAY_LEN(a)         (sizeof(a) / sizeof((a)[0]))
 #define NORETURN             __attribute__((noreturn))
 #define COLD                 __attribute__((noinline, cold))
+/* The same for a function that a straight way asks in passing: it keeps all of its caller's
+ * registers. */
+#define RARE                 __attribute__((noinline, cold, preserve_most))
 #define NOINLINE             __attribute__((noinline))
 #define PRINTF_LIKE(f, a)    __attribute__((format(printf, f, a)))
 /* A function on a hot path whose frame has no buffer, only scalars whose address is taken: a canary

@@ -94,11 +94,11 @@ static int answer_signals(void)
 	struct ring *ring = ring_self();
 
 	for (;;) {
-		struct ring_entry *entry = ring_entry(ring, CAP_OP_WAIT, NULL);
+		struct ring_entry *entry = ring_entry_sync(ring, CAP_OP_WAIT);
 
 		entry->target = ping;
 		entry->interface = 1;
-		if (ring_sync(ring) != STATUS_OK)
+		if (ring_enter_sync(ring) != STATUS_OK)
 			return 1;
 		entry = ring_entry(ring, CAP_OP_SIGNAL, NULL);
 		entry->flags = ENTRY_QUIET;

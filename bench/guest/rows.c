@@ -41,8 +41,8 @@ static bool nop_sync(uint32_t count)
 	status_t worst = STATUS_OK;
 
 	while (count-- > 0) {
-		(void)ring_entry(ring, CAP_OP_NOP, NULL);
-		worst |= ring_sync(ring);
+		(void)ring_entry_sync(ring, CAP_OP_NOP);
+		worst |= ring_enter_sync(ring);
 	}
 	return worst == STATUS_OK;
 }
@@ -191,11 +191,11 @@ static bool signal_pingpong(uint32_t count)
 		entry->flags = ENTRY_QUIET;
 		entry->target = ping;
 		entry->interface = 1;
-		entry = ring_entry(ring, CAP_OP_WAIT, NULL);
+		entry = ring_entry_sync(ring, CAP_OP_WAIT);
 		entry->target = pong;
 		entry->interface = 1;
 		entry->question = question;
-		worst |= ring_sync(ring);
+		worst |= ring_enter_sync(ring);
 	}
 	ring_question_give(ring, question);
 	return worst == STATUS_OK;

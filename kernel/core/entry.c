@@ -75,12 +75,21 @@ NO_BUFFER HOT_INLINE struct arch_context *enter_finish(struct ring *ring)
 
 NO_BUFFER static struct arch_context *enter(struct thread *thread, uint64_t flags, uint64_t min_complete, uint64_t deadline_ns)
 {
-	if (unlikely(flags || min_complete > RING_CQ_ENTRIES))
+	struct ring *ring = thread->ring;
+	bool direct = flags & ENTER_SYNC, alone = min_complete == 0 && deadline_ns == 0;
+
+	if (unlikely((flags & ~(uint64_t)ENTER_SYNC) || min_complete > RING_CQ_ENTRIES || (direct && !alone)))
 		return enter_answer(thread, STATUS_BAD_ENTRY);
-	if (ring_drain(thread->ring, min_complete == 0 && deadline_ns == 0))
-		return enter_finish(thread->ring);
+	if (ring_drain(ring, !direct && alone))
+		return enter_finish(ring);
 	if (unlikely(thread->state != THREAD_RUNNING))
 		return sched_leave();      /* it ended its own process */
+	if (direct && ring_submitted(ring) != 0)
+		return enter_answer(thread, STATUS_NO_CREDIT);
+	if (direct) {
+		ring_take_header(ring);
+		return enter_finish(ring);
+	}
 	return wait_for_completions(thread, (uint32_t)min_complete, deadline_ns);
 }
 
@@ -102,28 +111,36 @@ NO_BUFFER static NOINLINE struct arch_context *perform(uint64_t arg0, uint64_t a
 
 NO_BUFFER struct arch_context *enter_generally(void)
 {
-	return perform(0, 0, 0, SYSCALL_CAP_ENTER);
+	return perform(ENTER_SYNC, 0, 0, SYSCALL_CAP_ENTER);
 }
 
-/* Most system calls are cap_enter for what is in the queue; the next kind looks whether there are completions. */
+/* cap_enter that wants nothing: most often nothing is in the queue either, and only the
+ * completions are counted. */
+NO_BUFFER HOT_INLINE static inline struct arch_context *look(const struct cpu *cpu, struct thread *thread)
+{
+	struct ring *ring = thread->ring;
+	uint32_t unread, submitted = ring_index_count(ring->sq_head, LOAD_ACQUIRE(&ring->header->sq_tail));
+
+	if (unlikely((submitted | cpu->chores) != 0 || !ring_glance(ring, &unread)))
+		return perform(0, 0, 0, SYSCALL_CAP_ENTER);
+	arch_context_set_result(&thread->context, unread);
+	return &thread->context;
+}
+
+/* Most system calls are cap_enter for the entry in the header. */
 NO_BUFFER struct arch_context *kernel_syscall(uint64_t arg0, uint64_t arg1, uint64_t arg2, uint64_t number)
 {
 	const struct cpu *cpu = arch_cpu();
 	struct thread *thread = cpu->current;
-	struct ring *ring = thread->ring;
-	const struct ring_header *header = ring->header;
-	uint32_t submitted, unread;
 
 	STATIC_ASSERT(SYSCALL_CAP_ENTER == 0);
-	if (unlikely((arg0 | arg1 | arg2 | number) != 0))
-		return perform(arg0, arg1, arg2, number);
-	submitted = ring_index_count(ring->sq_head, LOAD_ACQUIRE(&header->sq_tail));
-	if (likely(submitted != 0))
-		return ring_enter(ring, header, submitted);
-	if (cpu->chores || !ring_glance(ring, &unread))
-		return enter_generally();
-	arch_context_set_result(&thread->context, unread);
-	return &thread->context;
+	if (likely((arg1 | arg2 | number) == 0)) {
+		if (likely(arg0 == ENTER_SYNC))
+			return ring_enter(thread->ring);
+		if (likely(arg0 < ENTER_SYNC))
+			return look(cpu, thread);
+	}
+	return perform(arg0, arg1, arg2, number);
 }
 
 static void take_interrupt(uint32_t vector)

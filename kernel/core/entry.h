@@ -11,7 +11,8 @@ struct arch_context;
 struct ring;
 struct thread;
 
-/* cap_enter without arguments by the running thread, from the start: the context to leave with. */
+/* What the running thread has in its header, as cap_enter with ENTER_SYNC performs it: the
+ * context to leave with. */
 struct arch_context *enter_generally(void);
 
 /* The running thread goes on with this result of cap_enter, unless there are chores; among them is its own end. */

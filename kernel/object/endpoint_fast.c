@@ -139,7 +139,6 @@ NO_BUFFER static struct arch_context *call_object(
 		struct ring *ring, struct question *call, struct cap_entry *target)
 {
 	counters.calls++;
-	ring_head_advance(ring);
 	object_call(ring, &call->entry, target);
 	return enter_finish(ring);
 }

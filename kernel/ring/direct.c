@@ -1,7 +1,7 @@
 /*
  * The direct way into the kernel: what nearly every cap_enter brings, one SYNC entry of a usual
- * kind, alone or behind a few QUIET ones. It is read once, straight to where it is needed, and
- * performed in one line.
+ * kind in the header, alone or behind a few QUIET ones in the queue. It is read once, straight to
+ * where it is needed, and performed in one line.
  *
  * Asked by core/entry.c. Calls and returns go on in object/endpoint_fast.c, and what names no more
  * than a capability and some bits is performed here. What is unusual or wrong is left, with
@@ -53,11 +53,8 @@ HOT_INLINE static inline struct arch_context *finish(
 		struct ring *ring, const struct operands *operands, uint32_t id, uint64_t detail)
 {
 	const struct ring_completion outcome = { .status = STATUS_OK, .id = id, .detail = detail };
-	struct ring_header *header = ring->header;
 
-	ring->sq_head++;
-	STORE_RELEASE(&header->sq_head, ring->sq_head);
-	ring_reply_write(header, operands->user_data, &outcome);
+	ring_reply_write(ring->header, operands->user_data, &outcome);
 	return enter_answer(ring->thread, STATUS_OK);
 }
 
@@ -200,17 +197,17 @@ static struct arch_context *(*const ways[WAYS])(
 };
 STATIC_ASSERT(CAP_OP_RETIRE == WAYS - 1);
 
-/* The oldest entry, and the only one or the last. */
-HOT_INLINE static inline struct arch_context *last_enter(
+/* The entry in the header, with nothing left in the queue. */
+HOT_INLINE static inline struct arch_context *header_enter(
 		struct ring *ring, const struct ring_header *header)
 {
-	const struct ring_entry *shared = ring_oldest(header, ring->sq_head);
+	const struct ring_entry *shared = ring_header_entry(header);
 	uint64_t head = head_read(shared);
 
 	return ways[head % WAYS](ring, shared, head);
 }
 
-/* Performs an entry that stands before another and says nothing when it succeeds; false: it is
+/* Performs the oldest entry of the queue, one that says nothing when it succeeds; false: it is
  * none of those, or would not succeed. */
 HOT_INLINE static inline bool quiet_perform(struct ring *ring)
 {
@@ -240,20 +237,22 @@ NO_BUFFER static NOINLINE struct arch_context *several_enter(struct ring *ring, 
 {
 	if (unlikely(count > RING_SQ_ENTRIES))
 		return enter_generally();
-	while (count-- > 1) {
+	while (count-- > 0) {
 		if (unlikely(!quiet_perform(ring)))
 			return enter_generally();
 		if (unlikely(ring->thread->state != THREAD_RUNNING))
 			return sched_leave(); /* what was released ended its own process */
 	}
-	return last_enter(ring, ring->header);
+	return header_enter(ring, ring->header);
 }
 
-NO_BUFFER HOT_INLINE struct arch_context *ring_enter(
-		struct ring *ring, const struct ring_header *header, uint32_t count)
+NO_BUFFER HOT_INLINE struct arch_context *ring_enter(struct ring *ring)
 {
+	const struct ring_header *header = ring->header;
+	uint32_t count = ring_index_count(ring->sq_head, LOAD_ACQUIRE(&header->sq_tail));
+
 	/* The direct way tells nobody what it does. */
 	if (trace_is_on())
 		return enter_generally();
-	return likely(count == 1) ? last_enter(ring, header) : several_enter(ring, count);
+	return likely(count == 0) ? header_enter(ring, header) : several_enter(ring, count);
 }

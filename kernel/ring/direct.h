@@ -21,10 +21,8 @@ STATIC_ASSERT(offsetof(struct ring_entry, caps_off) == 48 &&
 STATIC_ASSERT(offsetof(struct ring_entry, deadline_ns) == 24 &&
 		offsetof(struct ring_entry, path) == 56);
 
-/* Enters the ring's queue, in which the program says that there are `count` entries, not none: the
- * context to leave with. */
-struct arch_context *ring_enter(
-		struct ring *ring, const struct ring_header *header, uint32_t count);
+/* Performs the entry in the header after those of the queue: the context to leave with. */
+struct arch_context *ring_enter(struct ring *ring);
 
 /* A SYNC CALL, and a SYNC RETURN that receives again, of which `head` is the first word: the
  * context to leave with. */
@@ -89,7 +87,6 @@ HOT_INLINE static inline void question_sleep(
 	question->object = object;
 	ring->sync = question;
 	ring->thread->state = THREAD_WAIT_SYNC;
-	ring_head_advance(ring);
 }
 
 /* Locks the ring of a question if its thread sleeps for it. */

@@ -582,12 +582,12 @@ static COLD void unknown_perform(struct ring *ring, const struct ring_entry *sha
 {
 	union entry_words taken = { .words = { head, READ_ONCE(shared->user_data) } };
 
-	ring_head_advance(ring);
 	unimplemented_perform(ring, &taken.entry);
 }
 
 /* Takes an entry, reading each word once (the first, `head`, has been), and performs it. */
-NO_BUFFER HOT_INLINE static inline void dispatch(struct ring *ring, const struct ring_entry *shared, uint64_t head)
+NO_BUFFER HOT_INLINE static inline void dispatch(struct ring *ring, const struct ring_entry *shared, uint64_t head,
+		bool is_queued)
 {
 	const volatile uint64_t *from = ((const union entry_words *)shared)->words;
 	uint64_t *to = ((union entry_words *)&ring->taken)->words;
@@ -596,6 +596,8 @@ NO_BUFFER HOT_INLINE static inline void dispatch(struct ring *ring, const struct
 	uint64_t wrong;
 
 	if (unlikely(op >= RING_OPS)) {
+		if (is_queued)
+			ring_head_advance(ring);
 		unknown_perform(ring, shared, head);
 		return;
 	}
@@ -608,7 +610,8 @@ NO_BUFFER HOT_INLINE static inline void dispatch(struct ring *ring, const struct
 		wrong |= to[i] & mask[i];
 		OPAQUE(wrong);      /* word by word: eight at once would not fit in the registers */
 	}
-	ring_head_advance(ring);
+	if (is_queued)
+		ring_head_advance(ring);
 	if (likely(!wrong))
 		ring_ops[op].perform(ring, &ring->taken);
 	else
@@ -660,6 +663,17 @@ static COLD void misplaced(struct ring *ring, const struct ring_entry *shared)
 	complete(ring, &entry, STATUS_BAD_ENTRY, 0);
 }
 
+NO_BUFFER void ring_take_header(struct ring *ring)
+{
+	const struct ring_entry *shared = ring_header_entry(ring->header);
+	uint64_t head = READ_ONCE(((const union entry_words *)shared)->words[0]);
+
+	if (likely(head & (uint64_t)ENTRY_SYNC << 8))
+		dispatch(ring, shared, head, false);
+	else
+		ring->sync_result = STATUS_BAD_ENTRY;
+}
+
 NO_BUFFER bool ring_drain(struct ring *ring, bool sync_allowed)
 {
 	for (uint32_t nops, count = ring_submitted(ring); count > 0; count--) {
@@ -668,7 +682,7 @@ NO_BUFFER bool ring_drain(struct ring *ring, bool sync_allowed)
 		bool sync = head & (uint64_t)ENTRY_SYNC << 8;
 
 		if (sync && count == 1 && sync_allowed) {
-			dispatch(ring, shared, head);
+			dispatch(ring, shared, head, true);
 			return true;
 		}
 		if (unlikely(!ring_has_credit(ring)))
@@ -678,7 +692,7 @@ NO_BUFFER bool ring_drain(struct ring *ring, bool sync_allowed)
 			continue;
 		}
 		if (likely(!sync))
-			dispatch(ring, shared, head);
+			dispatch(ring, shared, head, true);
 		else      /* not where it may stand */
 			misplaced(ring, shared);
 		if (unlikely(ring->thread->state != THREAD_RUNNING))

@@ -16,6 +16,13 @@ union entry_words {
 	uint64_t          words[ENTRY_WORDS];
 };
 
+/* The entry that stands in the header, where the program may change it meanwhile. */
+static inline const struct ring_entry *ring_header_entry(const struct ring_header *header)
+{
+	STATIC_ASSERT(sizeof(header->sync_entry) == sizeof(struct ring_entry));
+	return (const struct ring_entry *)(const void *)header->sync_entry;
+}
+
 /* Completes the operation table; once at boot. */
 void ring_ops_init(void);
 
@@ -23,6 +30,9 @@ void ring_ops_init(void);
  * taken (its outcome is ring->sync_result unless ring->sync still names its question). `sync_allowed`: the
  * arguments of cap_enter permit one. */
 bool ring_drain(struct ring *ring, bool sync_allowed);
+
+/* The same for the entry in the header, which has to be SYNC. */
+void ring_take_header(struct ring *ring);
 
 /* Makes the entry's question (which is free) one in flight at `object` (takes a reference). Reserved slots named
  * by the entry have been set aside already. */

@@ -166,11 +166,12 @@ static inline uint32_t ring_available(struct ring *ring)
 static inline bool ring_glance(struct ring *ring, uint32_t *unread)
 {
 	uint32_t claimed = LOAD_ACQUIRE(&ring->header->cq_head), tail = READ_ONCE(ring->cq_tail);
-	uint32_t head = ring_index_read(READ_ONCE(ring->cq_head_seen), claimed, tail);
 
-	WRITE_ONCE(ring->cq_head_seen, head);
-	*unread = ring_index_count(head, tail);
-	return head == claimed;
+	*unread = ring_index_count(claimed, tail);
+	if (unlikely(*unread > ring_index_count(READ_ONCE(ring->cq_head_seen), tail)))
+		return false;
+	WRITE_ONCE(ring->cq_head_seen, claimed);
+	return true;
 }
 
 /* How many entries the program has handed over that were not taken yet; a tail that makes no sense counts as a full queue. */

@@ -30,7 +30,7 @@
 #define CAPNP_TOO_LARGE   ((int32_t)-6)
 
 /* What happens so rarely that it is not to cost its callers registers. */
-#define CAPNP_RARE __attribute__((noinline, cold))
+#define CAPNP_RARE __attribute__((noinline, cold, preserve_most))
 
 /* Levels that code which follows pointers recursively allows (copy, text, canonical form). */
 #define CAPNP_DEPTH_MAX   64u
@@ -156,11 +156,18 @@ struct capnp_list {
 	uint16_t size;                  /* enum capnp_size, as on the wire */
 };
 
-/* Prepares to read another message that came to stand in the same place. */
-static inline void capnp_message_restart(struct capnp_message *message, uint32_t count, uint32_t cap_count)
+/* Prepares to read another message that came to stand in the same place, where the last was
+ * well-formed and had no capabilities. */
+static inline void capnp_message_resize(struct capnp_message *message, uint32_t count)
 {
 	message->budget = (uint64_t)count * CAPNP_BUDGET_FACTOR;
 	message->count = count;
+}
+
+/* The same, whatever the last was. */
+static inline void capnp_message_restart(struct capnp_message *message, uint32_t count, uint32_t cap_count)
+{
+	capnp_message_resize(message, count);
 	message->cap_count = cap_count;
 	message->status = CAPNP_OK;
 }

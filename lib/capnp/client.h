@@ -79,8 +79,8 @@ struct client_scalar_method {
 	uint64_t results_root;          /* the results' root pointer, from a server of the same age */
 	uint16_t method;
 	uint16_t flags;                 /* CAPNP_METHOD_* */
-	uint16_t params_words;          /* of data */
-	uint16_t results_words;         /* of data */
+	uint16_t params_words;          /* of their message: a pointer and data */
+	uint16_t results_words;         /* of their data */
 };
 
 /* Messages of the one scalar call that a thread can be in; between calls nobody's. */
@@ -116,9 +116,10 @@ struct transport_ops {
 	 * transport has no shorter way than these three. */
 	status_t (*ask)(struct transport *transport, uint32_t question, uint64_t deadline_ns,
 			struct capnp_message **results);
-	/* Sends the scalar parameters, waits, and has the results stand in the transport's scalars as
-	 * client_scalar_fit leaves them. client_ask_in_parts does it for any transport. */
-	status_t (*ask_scalars)(struct transport *transport, struct client_ref target,
+	/* Sends the scalar parameters to a capability, waits, and has the results stand in the
+	 * transport's scalars as client_scalar_fit leaves them. client_ask_in_parts does it for
+	 * any transport. */
+	status_t (*ask_scalars)(struct transport *transport, uint32_t target,
 			const struct client_scalar_method *method);
 	/* Waits until answered or until the absolute time (0: none); whether it is answered.
 	 * `together` is how many questions of the caller, this one among them, are still to be
@@ -461,13 +462,14 @@ static inline status_t client_scalar_fit(struct transport *transport, uint32_t c
 	return message.status;
 }
 
-/* A scalar call as any other: for transports that have no shorter way. */
-static inline status_t client_ask_in_parts(struct transport *transport, struct client_ref target,
+/* A scalar call as any other, of a capability or of a place in an answer. */
+static COLD inline status_t client_ask_ref_in_parts(const struct client_ref *target,
 		const struct client_scalar_method *method)
 {
-	struct client_begin what = { .target = target, .interface_id = method->interface_id,
+	struct transport *transport = target->transport;
+	struct client_begin what = { .target = *target, .interface_id = method->interface_id,
 		.method = method->method, .flags = method->flags | CLIENT_PLAIN_RESULTS,
-		.params_words = 1u + method->params_words, .reply_words = CLIENT_SCALAR_RESULTS_WORDS };
+		.params_words = method->params_words, .reply_words = CLIENT_SCALAR_RESULTS_WORDS };
 	struct client_call call = client_call_begin(&what);
 	struct capnp_builder *params = client_params(&call);
 	uint64_t *results = transport->scalars->results;
@@ -489,6 +491,26 @@ static inline status_t client_ask_in_parts(struct transport *transport, struct c
 	}
 	client_done(&call);
 	return call.status;
+}
+
+/* The same for transports that have no shorter way. */
+static inline status_t client_ask_in_parts(struct transport *transport, uint32_t target,
+		const struct client_scalar_method *method)
+{
+	const struct client_ref ref = client_ref_of(transport, target);
+
+	return client_ask_ref_in_parts(&ref, method);
+}
+
+/* Asks with the parameters that were set; the results can be read if it answers STATUS_OK. */
+static inline status_t client_ask_scalars(struct client_ref target, const struct client_scalar_method *method)
+{
+	if (unlikely(client_ref_is_pipelined(target))) {
+		const struct client_ref place = target;
+
+		return client_ask_ref_in_parts(&place, method);
+	}
+	return target.transport->ops->ask_scalars(target.transport, target.target, method);
 }
 
 #endif

@@ -36,4 +36,12 @@ struct capnp_builder *call_results(struct call *call);
 void call_stream_entered(struct call *call);
 status_t call_stream_left(struct call *call, status_t status);
 
+/* What a handler answered, as a value: where the compiler knows that it is always the same,
+ * dispatchers would otherwise return it themselves instead of leaving that to whom they jump to. */
+static inline status_t handler_status(status_t status)
+{
+	OPAQUE(status);
+	return status;
+}
+
 #endif

@@ -3,7 +3,8 @@
  *
  * Always true: a call is in exactly one of the states of enum call_state; parameters belong to the
  * server and exist only while its handler runs; results that were built for a call that is then
- * deferred are dropped, because they stand in the server's own span.
+ * deferred are dropped, because they stand in the server's own span. A call that was answered
+ * without anything unusual is ready for the next as it is.
  */
 #include "capos/kernel.capnp.h"
 #include "rt/capability.h"
@@ -22,6 +23,8 @@ void call_reset(struct call *call)
 	call->cancelled = false;
 	call->is_stream = false;
 	call->kept = NULL;
+	call->is_unusual = false;
+	call->has_results = true;
 	call->span_words = 0;
 	call->on_cancel = NULL;
 	capnp_builder_init(&call->results, ring_words_at(ring_self(), server->results_off), 0,
@@ -31,17 +34,16 @@ void call_reset(struct call *call)
 	server->free_calls = call;
 }
 
-/* The results of most calls fit in the server's own span, where the builder of a free call stands. */
-void call_open(struct call *call, const struct recv_header *header, uint32_t id)
+struct call *call_next(struct server *server)
 {
-	uint32_t words = header->reply_words;
+	struct call *call = server->free_calls;
 
-	call->id = id;
+	if (server->handling != NULL || call == NULL)
+		return server->handling;
+	server->free_calls = call->next_free;
 	call->state = CALL_HANDLING;
-	call->has_results = call->is_plain = words <= SERVER_RESULTS_WORDS;
-	call->results.capacity = words;
-	call->results.cap_max = MIN(header->reply_caps, SERVER_MESSAGE_CAPS);
-	call->results.used = 0;
+	server->handling = call;
+	return call;
 }
 
 static COLD void release_given(struct call *call)
@@ -57,7 +59,7 @@ static COLD void release_given(struct call *call)
 
 void call_drop_results(struct call *call)
 {
-	call->is_plain = false;
+	call->is_unusual = true;
 	if (call->results.cap_count != 0)
 		release_given(call);
 	if (call->span_words != 0)
@@ -119,13 +121,14 @@ static uint32_t reply_caps(const struct call *call)
 	return MIN(caps, SERVER_MESSAGE_CAPS);
 }
 
-/* The server's own span while the handler runs; otherwise one of the call's. */
-static COLD void results_open(struct call *call)
+/* The server's own span while the handler runs, where the builder of a call that is ready stands
+ * already; otherwise one of the call's. */
+static RARE void results_open(struct call *call)
 {
 	uint32_t words = reply_words(call);
 	uint32_t off = call->server->results_off;
 
-	call->is_plain = false;
+	call->is_unusual = true;
 	if (call->state != CALL_HANDLING || words > SERVER_RESULTS_WORDS)
 		words = results_take_span(call, words, &off);
 	capnp_builder_init(&call->results, ring_words_at(ring_self(), off), words,
@@ -205,8 +208,9 @@ static struct capnp_cap result_add(struct call *call, struct client_ref ref, enu
 
 	if (slot.id == 0)
 		return CAPNP_CAP_NULL;
-	call->is_plain = false;
-	cap = capnp_builder_add_cap(call_results(call), slot);
+	call->is_unusual = true;
+	call_results(call)->cap_max = reply_caps(call);
+	cap = capnp_builder_add_cap(&call->results, slot);
 	if (capnp_cap_is_null(cap) && kind == SLOT_MOVE)
 		rt_release(slot.id);
 	return cap;
@@ -244,6 +248,7 @@ void call_set_aside(struct call *call, enum call_state state)
 	ASSERT(is_handled(call));
 	call_drop_results(call);
 	if (call->state == CALL_HANDLING) {
+		call->id = call->server->call_id;
 		call->tag = call_tag(call);
 		call->session = call_session(call);
 		call->reply_words = call->server->header->reply_words;
@@ -260,7 +265,7 @@ void call_defer(struct call *call)
 
 void call_on_cancel(struct call *call, void (*fn)(struct call *call, void *context), void *context)
 {
-	call->is_plain = false;
+	call->is_unusual = true;
 	call->on_cancel = fn;
 	call->context = context;
 }

@@ -15,10 +15,17 @@ void loop_init(struct loop *loop)
 	*loop = (struct loop){ .status = STATUS_OK };
 }
 
+/* To be told whenever `stopped` or the timers have changed. */
+void loop_note(struct loop *loop)
+{
+	loop->is_busy = loop->stopped || loop->timers != NULL;
+}
+
 void loop_stop(struct loop *loop, status_t status)
 {
 	loop->stopped = true;
 	loop->status = status;
+	loop_note(loop);
 }
 
 /* --- Timers --------------------------------------------------------------------------------- */
@@ -33,6 +40,7 @@ void loop_timer_stop(struct loop *loop, struct loop_timer *timer)
 		link = &(*link)->next;
 	*link = timer->next;
 	timer->armed = false;
+	loop_note(loop);
 }
 
 void loop_at(struct loop *loop, struct loop_timer *timer, uint64_t deadline_ns,
@@ -49,6 +57,7 @@ void loop_at(struct loop *loop, struct loop_timer *timer, uint64_t deadline_ns,
 		link = &(*link)->next;
 	timer->next = *link;
 	*link = timer;
+	loop_note(loop);
 }
 
 status_t loop_after(struct loop *loop, struct loop_timer *timer, uint64_t delay_ns,

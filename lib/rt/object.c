@@ -16,6 +16,9 @@
 
 static struct server_object *roots;
 
+/* No tag is this one: those of exports are addresses, those of roots are small. */
+const struct server_object server_nobody = { .tag = UINT64_MAX };
+
 static struct server_object *object_at(uint64_t tag)
 {
 	struct server_object *object = (struct server_object *)(uintptr_t)(tag & ~TAG_OBJECT);
@@ -162,6 +165,8 @@ void server_object_retire(struct server *server, uint64_t tag, uint64_t sequence
 	if (ring_sync(ring) != STATUS_OK)
 		return;
 	server_stream_end(server, object);
+	if (server->recent == object)
+		server->recent = &server_nobody;
 	object->server = NULL;
 	object->mark = 0;
 	if (object->class->on_no_holders != NULL)

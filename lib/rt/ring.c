@@ -1,9 +1,9 @@
 /*
  * Ring client. Only this file and ring.h touch the ring's indices and call cap_enter.
  *
- * The pairs of barriers: sq_tail is released here and acquired by the kernel after the entries
- * are filled; cq_tail is acquired here after the kernel has filled completions; cq_head is
- * released here after they were copied.
+ * The pairs of barriers: the kernel looks at sq_tail and the entries only when this thread enters
+ * it, so program order is enough there; cq_tail is acquired here after the kernel has filled
+ * completions; cq_head is released here after they were copied.
  */
 #include "rt/ring.h"
 
@@ -26,7 +26,7 @@ void ring_init(struct ring *ring, struct ring_header *header)
 	ring->words = (uint64_t *)(void *)header;
 	ring->sq_mask = header->sq_entries - 1;
 	ring->cq_mask = header->cq_entries - 1;
-	ring->sq_tail = header->sq_tail;
+	ring->sq_limit = header->sq_head + header->sq_entries;
 	ring->cq_head = header->cq_head;
 	ring->question_limit = (uint16_t)MIN(header->questions, RING_QUESTIONS_MAX);
 	for (i = ring->question_limit; i != 0; i--)
@@ -34,41 +34,45 @@ void ring_init(struct ring *ring, struct ring_header *header)
 	arena_init(&ring->arena, header->arena_off, header->arena_end);
 }
 
-static bool queue_is_full(const struct ring *ring)
-{
-	return ring_index_count(LOAD_ACQUIRE(&ring->header->sq_head), ring->sq_tail) > ring->sq_mask;
-}
-
 static bool queue_is_empty(const struct ring *ring)
 {
-	return ring->sq_tail == LOAD_ACQUIRE(&ring->header->sq_head);
-}
-
-static void hand_over(struct ring *ring)
-{
-	STORE_RELEASE(&ring->header->sq_tail, ring->sq_tail);
+	return ring->header->sq_tail == LOAD_ACQUIRE(&ring->header->sq_head);
 }
 
 void ring_make_room(struct ring *ring)
 {
-	while (queue_is_full(ring))
+	for (;;) {
+		ring->sq_limit = LOAD_ACQUIRE(&ring->header->sq_head) + ring->sq_mask + 1;
+		if ((int32_t)(ring->sq_limit - ring->header->sq_tail) > 0)
+			return;
 		ring_submit(ring);
+	}
 }
 
-COLD status_t ring_enter_again(struct ring *ring)
+COLD status_t ring_enter_again(struct ring *ring, uint64_t flags)
 {
 	int64_t status;
 
 	do {
 		ring_reap(ring);
-		status = cap_enter(0, 0, 0);
+		status = cap_enter(flags, 0, 0);
 	} while (!queue_is_empty(ring));
+	return (status_t)status;
+}
+
+status_t ring_sync(struct ring *ring)
+{
+	int64_t status;
+
+	ring->entries[(ring->header->sq_tail - 1) & ring->sq_mask].flags |= ENTRY_SYNC;
+	status = cap_enter(0, 0, 0);
+	if (unlikely(!queue_is_empty(ring)))
+		return ring_enter_again(ring, 0);
 	return (status_t)status;
 }
 
 void ring_submit(struct ring *ring)
 {
-	hand_over(ring);
 	(void)cap_enter(0, 0, 0);
 	if (!queue_is_empty(ring))
 		ring_reap(ring);
@@ -85,34 +89,47 @@ static void ready_append(struct ring *ring, struct ring_operation *operation)
 	ring->ready_last = operation;
 }
 
+static void completion_take(struct ring *ring, struct ring_operation *operation, const struct ring_completion *from)
+{
+	/* A multishot wait may complete again before it is its turn. */
+	if (unlikely(operation->queued))
+		operation->earlier_bits |= operation->completion.detail;
+	operation->completion = *from;
+	operation->done = true;
+	if (operation->ready != NULL && !operation->queued)
+		ready_append(ring, operation);
+}
+
+/* Completions that stand side by side. */
+static void completions_take(struct ring *ring, const struct ring_completion *from, const struct ring_completion *end)
+{
+	for (; from != end; from++) {
+		if (from->user_data != 0)
+			completion_take(ring, (struct ring_operation *)(uintptr_t)from->user_data, from);
+	}
+}
+
 void ring_reap(struct ring *ring)
 {
 	uint32_t tail = LOAD_ACQUIRE(&ring->header->cq_tail);
+	const struct ring_completion *first = &ring->completions[ring->cq_head & ring->cq_mask];
+	const struct ring_completion *last = &ring->completions[tail & ring->cq_mask];
 
-	for (; ring->cq_head != tail; ring->cq_head++) {
-		const struct ring_completion *from =
-				&ring->completions[ring->cq_head & ring->cq_mask];
-		struct ring_operation *operation =
-				(struct ring_operation *)(uintptr_t)from->user_data;
-
-		if (operation == NULL)
-			continue;
-		/* A multishot wait may complete again before it is its turn. */
-		if (unlikely(operation->queued))
-			operation->earlier_bits |= operation->completion.detail;
-		operation->completion = *from;
-		operation->done = true;
-		if (operation->ready != NULL && !operation->queued)
-			ready_append(ring, operation);
+	if (tail == ring->cq_head)
+		return;
+	if (last <= first) {
+		completions_take(ring, first, &ring->completions[ring->cq_mask + 1]);
+		first = ring->completions;
 	}
-	STORE_RELEASE(&ring->header->cq_head, ring->cq_head);
+	completions_take(ring, first, last);
+	ring->cq_head = tail;
+	STORE_RELEASE(&ring->header->cq_head, tail);
 }
 
 void ring_wait(struct ring *ring, struct ring_operation *operation)
 {
 	ring_reap(ring);
 	while (!operation->done) {
-		hand_over(ring);
 		(void)cap_enter(0, 1, 0);
 		ring_reap(ring);
 	}
@@ -125,7 +142,6 @@ bool ring_wait_until(struct ring *ring, const struct ring_operation *operation,
 
 	ring_reap(ring);
 	while (!operation->done && result != STATUS_DEADLINE_EXCEEDED) {
-		hand_over(ring);
 		result = cap_enter(0, completions, deadline_ns);
 		completions = 1;
 		ring_reap(ring);
@@ -138,7 +154,6 @@ bool ring_turn(struct ring *ring, uint64_t deadline_ns)
 	bool idle = ring->ready_first == NULL;
 	int64_t result;
 
-	hand_over(ring);
 	result = cap_enter(0, idle ? 1 : 0, idle ? deadline_ns : 0);
 	ring_reap(ring);
 	return result != STATUS_DEADLINE_EXCEEDED;

@@ -2,13 +2,15 @@
  * Ring client: this thread's side of the ring that it shares with the kernel (docs/ring.md).
  *
  * Everything above it (transport.c, capability.c, server.c) makes requests in three steps:
- * ring_entry gives a zeroed entry, the caller fills it, and ring_sync, ring_wait or ring_turn
- * goes into the kernel. Nothing reaches the kernel before one of those.
+ * ring_entry gives a zeroed entry of the queue, the caller fills it, and ring_sync, ring_wait or
+ * ring_turn goes into the kernel. Nothing reaches the kernel before one of those. What is waited
+ * for at once needs no place in the queue: ring_entry_sync or ring_standing gives the entry in the
+ * header, which the kernel takes after those of the queue (ring_enter_sync).
  *
- * Always true: sq_tail here is ahead of or equal to the header's; what lies between them has been
- * filled but not handed over. Each entry that is not SYNC carries a `struct ring_operation` as
- * its user data, or 0 if nobody cares. Completions are copied out of the queue when they are
- * reaped.
+ * Always true: whatever lies between the header's sq_head and sq_tail has been filled, or will be
+ * before this thread enters the kernel, which looks at the queue only then. Each entry that is not
+ * SYNC carries a `struct ring_operation` as its user data, or 0 if nobody cares. Completions are
+ * copied out of the queue when they are reaped.
  *
  * One ring per thread; the header's `runtime` word leads from the GS base to this state.
  */
@@ -47,9 +49,10 @@ struct ring {
 	struct ring_entry *entries;
 	const struct ring_completion *completions;
 	uint64_t *words;                /* word 0 of the ring */
+	const struct ring_entry *standing; /* what the header's entry was copied from; NULL: filled by hand */
 	uint32_t sq_mask;
 	uint32_t cq_mask;
-	uint32_t sq_tail;               /* entries filled */
+	uint32_t sq_limit;              /* there is room for entries below this one; more may have come */
 	uint32_t cq_head;               /* completions read */
 	struct ring_operation *ready_first;
 	struct ring_operation *ready_last;
@@ -75,19 +78,19 @@ static inline struct ring *ring_self(void)
 
 /* --- Entries -------------------------------------------------------------------------------- */
 
-/* Enters the kernel until there is room for an entry. */
-void ring_make_room(struct ring *ring);
+/* Sees to it that sq_limit leaves room for an entry; enters the kernel only if the queue is
+ * full. */
+void ring_make_room(struct ring *ring) RARE;
 
 /* Where the next entry goes. */
 static inline struct ring_entry *ring_next(struct ring *ring)
 {
-	uint32_t tail = ring->sq_tail;
-	uint32_t mask = ring->sq_mask;
+	uint32_t tail = ring->header->sq_tail;
 
-	if (unlikely(ring_index_count(LOAD_ACQUIRE(&ring->header->sq_head), tail) > mask))
+	if (unlikely((int32_t)(ring->sq_limit - tail) <= 0))
 		ring_make_room(ring);
-	ring->sq_tail = tail + 1;
-	return &ring->entries[tail & mask];
+	ring->header->sq_tail = tail + 1;
+	return &ring->entries[tail & ring->sq_mask];
 }
 
 /* Adds a finished entry whose operation is in its user data, not done and without `ready`, and
@@ -113,41 +116,68 @@ static inline struct ring_entry *ring_entry(struct ring *ring, uint8_t op,
 	return entry;
 }
 
-/* The next entry, zeroed but for being SYNC: for ring_enter_sync, without anything filled in between. */
+/* The entry in the header, as it was left there. */
+static inline struct ring_entry *ring_header_entry(const struct ring *ring)
+{
+	STATIC_ASSERT(sizeof(ring->header->sync_entry) == sizeof(struct ring_entry));
+	return (struct ring_entry *)(void *)ring->header->sync_entry;
+}
+
+/* The entry in the header, zeroed but for being SYNC: for ring_enter_sync, before anything else is
+ * waited for. */
 static inline struct ring_entry *ring_entry_sync(struct ring *ring, uint8_t op)
 {
-	struct ring_entry *entry = ring_next(ring);
+	struct ring_entry *entry = ring_header_entry(ring);
 
+	ring->standing = NULL;
 	*entry = (struct ring_entry){ .op = op, .flags = ENTRY_SYNC };
 	return entry;
 }
 
-/* Reads completions and enters until the kernel has taken every entry. */
-status_t ring_enter_again(struct ring *ring);
+/* The entry in the header, a copy of `model`, which is SYNC and never changes. It is copied only
+ * where another stood there, so all that the caller sets besides must be set each time. */
+static inline struct ring_entry *ring_standing(struct ring *ring, const struct ring_entry *model)
+{
+	struct ring_entry *entry = ring_header_entry(ring);
 
-/* Hands everything over and waits for the entry that was filled last, which is SYNC. Answers its
- * outcome; the completion is in the reply slot (ring_reply). */
+	if (unlikely(ring->standing != model)) {
+		ring->standing = model;
+		*entry = *model;
+	}
+	return entry;
+}
+
+/* The entry in the header, a copy of a finished one. */
+static inline void ring_put_sync(struct ring *ring, const struct ring_entry *entry)
+{
+	struct ring_entry *place = ring_header_entry(ring);
+
+	ring->standing = NULL;
+	*place = *entry;
+	place->flags |= ENTRY_SYNC;
+}
+
+/* Reads completions and enters with these flags until the kernel has taken every entry. */
+status_t ring_enter_again(struct ring *ring, uint64_t flags);
+
+/* Waits for the entry in the header, and takes along what is in the queue. Answers the outcome; the
+ * completion is in the reply slot (ring_reply). */
 static inline status_t ring_enter_sync(struct ring *ring)
 {
-	int64_t status;
+	status_t status;
 
-	DEBUG_ASSERT((ring->entries[(ring->sq_tail - 1) & ring->sq_mask].flags & ENTRY_SYNC) != 0);
-	STORE_RELEASE(&ring->header->sq_tail, ring->sq_tail);
-	status = cap_enter(0, 0, 0);
+	DEBUG_ASSERT((ring_header_entry(ring)->flags & ENTRY_SYNC) != 0);
+	status = (status_t)cap_enter(ENTER_SYNC, 0, 0);
 	/* Earlier entries may lack completion credits, which reading completions gives back. */
-	if (unlikely(ring->sq_tail != LOAD_ACQUIRE(&ring->header->sq_head)))
-		return ring_enter_again(ring);
-	return (status_t)status;
+	if (unlikely(status == STATUS_NO_CREDIT))
+		return ring_enter_again(ring, ENTER_SYNC);
+	return status;
 }
 
-/* The same, having made that entry SYNC. */
-static inline status_t ring_sync(struct ring *ring)
-{
-	ring->entries[(ring->sq_tail - 1) & ring->sq_mask].flags |= ENTRY_SYNC;
-	return ring_enter_sync(ring);
-}
+/* Waits for the entry of the queue that was filled last, which it makes SYNC. */
+status_t ring_sync(struct ring *ring);
 
-/* The outcome of the last ring_sync; valid until the next. */
+/* The outcome of the last ring_sync or ring_enter_sync; valid until the next. */
 static inline const struct ring_completion *ring_reply(const struct ring *ring)
 {
 	STATIC_ASSERT(offsetof(struct ring_header, reply_status) -
@@ -159,7 +189,7 @@ static inline const struct ring_completion *ring_reply(const struct ring *ring)
 	return (const struct ring_completion *)(const void *)&ring->header->reply_user_data;
 }
 
-/* Hands over what was filled; does not wait. */
+/* Has the kernel take what was filled; does not wait. */
 void ring_submit(struct ring *ring);
 
 /* Waits until the operation is done. Other completions are reaped meanwhile; those with `ready`
@@ -186,11 +216,10 @@ bool ring_run_ready(struct ring *ring);
 void ring_set_ready(struct ring *ring, struct ring_operation *operation,
 		void (*ready)(struct ring_operation *operation));
 
-/* Whether the entry that was filled when sq_tail became `tail` is the last and was not handed
- * over. */
+/* Whether the entry that was filled when sq_tail became `tail` is the last and was not taken. */
 static inline bool ring_is_last(const struct ring *ring, uint32_t tail)
 {
-	return ring->sq_tail == tail && ring->header->sq_tail != tail;
+	return ring->header->sq_tail == tail && LOAD_ACQUIRE(&ring->header->sq_head) != tail;
 }
 
 /* --- Questions and spans -------------------------------------------------------------------- */

@@ -21,13 +21,13 @@
 static void receive_ready(struct ring_operation *operation);
 
 /* The entry that is to arm the receive, filled except for what else it does. Where nothing else is
- * waited for it is SYNC, and nothing comes behind it. */
+ * waited for it is the one in the header, and is entered before anything else is. */
 static struct ring_entry *receive_entry(struct server *server, uint8_t op)
 {
 	struct ring *ring = ring_self();
 	struct loop *loop = server->loop;
 	bool alone = loop_is_alone(loop, ring);
-	struct ring_entry *entry = ring_entry(ring, op, alone ? NULL : &server->receive);
+	struct ring_entry *entry = alone ? ring_entry_sync(ring, op) : ring_entry(ring, op, &server->receive);
 
 	DEBUG_ASSERT(!server->armed);
 	if (CONFIG_DEBUG)
@@ -38,7 +38,6 @@ static struct ring_entry *receive_entry(struct server *server, uint8_t op)
 	entry->reply_words = SERVER_MESSAGE_WORDS;
 	entry->reply_caps = SERVER_MESSAGE_CAPS;
 	if (alone) {
-		entry->flags = ENTRY_SYNC;
 		loop->sync_server = server;
 		return entry;
 	}
@@ -137,21 +136,16 @@ static COLD void return_alone(struct call *call, status_t status)
 	ring_set_ready(ring, &call->operation, call_returned);
 }
 
-/* What most calls come to, where nothing else is waited for: one entry, of which only the answer's size
- * is new. The call is as free as it was. */
-static inline void answer_at_once(struct server *server, struct call *call)
+/* What most calls come to, where nothing else is waited for: the entry that stands in the
+ * header, of which only the call and the answer's size are new. The call is as ready as it was. */
+static inline void answer_at_once(struct server *server, const struct call *call)
 {
-	struct ring_entry *entry = ring_put(ring_self(), &server->rearm);
+	struct ring_entry *entry = ring_standing(ring_self(), &server->rearm);
 
-	entry->interface = call->id;
+	entry->interface = server->call_id;
 	entry->msg_words = (uint16_t)call->results.used;
-	server->returning_id = call->id;
 	if (CONFIG_DEBUG)
 		server->armed = true;
-	server->loop->sync_server = server;
-	call->state = CALL_FREE;
-	call->next_free = server->free_calls;
-	server->free_calls = call;
 }
 
 /* Keeps a span of the call's own until the kernel has read it. */
@@ -165,7 +159,7 @@ static void return_and_receive(struct call *call, status_t status)
 	DEBUG_ASSERT(server->sent_words == 0);
 	server->sent_off = call->span_off;
 	server->sent_words = call->span_words;
-	server->returning_id = call->id;
+	server->call_id = call->id;
 	call->span_words = 0;
 	call->results.cap_count = 0;
 	call_close(call);
@@ -193,7 +187,7 @@ static COLD void refuse(struct server *server, uint32_t call_id, status_t status
 	entry->flags |= ENTRY_REARM | ENTRY_EXCEPTION;
 	entry->interface = call_id;
 	entry->method = (uint16_t)status;
-	server->returning_id = 0;
+	server->call_id = 0;
 }
 
 /* --- What arrives --------------------------------------------------------------------------- */
@@ -204,33 +198,68 @@ static COLD void params_read_records(struct server *server, uint32_t count)
 
 	ASSERT(count <= SERVER_MESSAGE_CAPS);
 	records_read(records, server->param_slots, count);
+	server->params.cap_count = count;
 }
 
 /* The kernel delivers no more than the receive offered. */
 static inline void params_open(struct server *server, uint32_t words)
 {
-	uint32_t count = server->header->cap_count;
-
-	ASSERT(words <= SERVER_MESSAGE_WORDS);
-	if (unlikely(count != 0))
-		params_read_records(server, count);
-	capnp_message_restart(&server->params, words, count);
+	DEBUG_ASSERT(words <= SERVER_MESSAGE_WORDS);
+	capnp_message_resize(&server->params, words);
 }
 
-/* What most calls come to: results that fit, without capabilities, and nothing else to wait for. */
-static inline bool is_plain_answer(const struct server *server, const struct call *call,
-		status_t status)
+static COLD void params_close(struct server *server)
 {
-	return (status | call->results.status | server->params.status) == STATUS_OK && call->is_plain &&
-			call->results.used != 0 && loop_is_alone(server->loop, ring_self());
+	if (server->params.cap_count != 0)
+		slots_release(server->param_slots, server->params.cap_count);
+	capnp_message_restart(&server->params, 0, 0);
+}
+
+static COLD const struct server_object *object_seek(struct server *server, uint64_t tag)
+{
+	const struct server_object *object = server_object_find(server, tag);
+
+	if (object != NULL)
+		server->recent = object;
+	return object;
+}
+
+/* Runs the handler of a call with its parameters opened. */
+static inline status_t call_handle(struct server *server, struct call *call, const struct recv_header *header)
+{
+	const struct server_object *object = server->recent;
+
+	if (unlikely(object->tag != header->tag)) {
+		object = object_seek(server, header->tag);
+		if (object == NULL)
+			return STATUS_DISCONNECTED;
+	}
+	return object->class->dispatch(object->self, call, header->interface, header->method);
+}
+
+/* Whether a call came to what most come to: results that fit, without capabilities, and nothing
+ * else to wait for. */
+static inline bool is_plain_answer(const struct loop *loop, const struct server *server, const struct call *call,
+		const struct ring *ring, status_t status)
+{
+	uint32_t unusual = (uint32_t)(status | call->results.status | server->params.status) | call->is_unusual |
+			ring->awaited | loop->is_busy;
+
+	return unusual == 0 && call->results.used != 0;
 }
 
 static COLD void handler_done(struct server *server, struct call *call, status_t status)
 {
-	if (call->state == CALL_HANDLING)
+	server->handling = NULL;
+	if (call->state == CALL_HANDLING) {
+		call->id = server->call_id;
 		server_return(call, call_outcome(call, status), true);
-	else
+	} else {
 		server_arm(server);
+	}
+	params_close(server);
+	(void)call_next(server);
+	server->is_unready = server->handling == NULL || server->sent_words != 0;
 }
 
 void server_params_reset(struct server *server)
@@ -241,40 +270,53 @@ void server_params_reset(struct server *server)
 			0, server->param_slots, 0);
 }
 
-static COLD void params_release(struct server *server)
-{
-	slots_release(server->param_slots, server->params.cap_count);
-}
-
 static COLD void call_refuse_overload(struct server *server, uint32_t call_id)
 {
-	params_release(server);
+	params_close(server);
 	refuse(server, call_id, STATUS_OVERLOADED);
 }
 
-static inline void handle_call(struct server *server, const struct recv_header *header,
+/* Results that are longer than the server's own span get one when they are asked for. */
+static COLD void results_postpone(struct call *call)
+{
+	call->is_unusual = true;
+	call->has_results = false;
+}
+
+static inline void call_open(struct server *server, struct call *call, uint32_t reply_words,
 		const struct ring_completion *completion)
 {
-	const struct server_object *object = server_object_find(server, header->tag);
-	struct call *call = server->free_calls;
-	status_t status = STATUS_DISCONNECTED;
-
+	server->call_id = completion->id;
 	params_open(server, completion->msg_words);
-	if (unlikely(call == NULL)) {
+	call->results.capacity = reply_words;
+	call->results.used = 0;
+}
+
+/* Any call, beside whatever else the loop does. */
+static void handle_call(struct server *server, const struct recv_header *header,
+		const struct ring_completion *completion)
+{
+	struct call *call = call_next(server);
+	status_t status;
+
+	if (header->cap_count != 0)
+		params_read_records(server, header->cap_count);
+	if (call == NULL) {
 		call_refuse_overload(server, completion->id);
 		return;
 	}
-	server->free_calls = call->next_free;
-	call_open(call, header, completion->id);
-	if (likely(object != NULL))
-		status = object->class->dispatch(
-				object->self, call, header->interface, header->method);
-	if (unlikely(server->params.cap_count != 0))
-		params_release(server);
-	if (likely(is_plain_answer(server, call, status)))
+	call_open(server, call, header->reply_words, completion);
+	if (header->reply_words > SERVER_RESULTS_WORDS)
+		results_postpone(call);
+	status = call_handle(server, call, header);
+	if (is_plain_answer(server->loop, server, call, ring_self(), status)) {
+		params_close(server);
+		server->is_unready = false;
 		answer_at_once(server, call);
-	else
+		server->loop->sync_server = server;
+	} else {
 		handler_done(server, call, status);
+	}
 }
 
 static COLD void handle_cancelled(struct server *server, uint32_t call_id)
@@ -322,8 +364,8 @@ static COLD void server_close(struct server *server)
 
 static COLD void return_refused(struct server *server)
 {
-	if (server->returning_id != 0)
-		refuse(server, server->returning_id, STATUS_FAILED);
+	if (server->call_id != 0)
+		refuse(server, server->call_id, STATUS_FAILED);
 	else
 		server_arm(server);
 }
@@ -342,9 +384,10 @@ static COLD void sent_span_give(struct server *server)
 {
 	ring_span_give(ring_self(), server->sent_off, server->sent_words);
 	server->sent_words = 0;
+	server->is_unready = server->handling == NULL;
 }
 
-static HOT_INLINE inline void server_received(struct server *server, const struct ring_completion *completion)
+static void server_received(struct server *server, const struct ring_completion *completion)
 {
 	const struct recv_header *header = server->header;
 
@@ -367,17 +410,59 @@ static void receive_ready(struct ring_operation *operation)
 	server_received(server, &operation->completion);
 }
 
+/* The first word of the header of a call that carries no capabilities: kind, flags, method,
+ * capabilities. */
+#define HEAD_OF_PLAIN_CALL ((uint64_t)RECV_KIND_CALL)
+#define HEAD_METHOD        (0xffffull << 32)
+
+static COLD void unusual_received(struct loop *loop, struct server *server, struct ring *ring, status_t received)
+{
+	if (received == STATUS_NO_CREDIT)
+		(void)ring_enter_again(ring, ENTER_SYNC);
+	loop->sync_server = NULL;
+	server_received(server, ring_reply(ring));
+}
+
+/* What most receives that are waited for alone come to: a call that is answered at once. False
+ * if it was anything else; that is done then, and the loop knows what it waits for. */
+static HOT_INLINE inline bool serve_plain_call(struct loop *loop, struct server *server, struct ring *ring,
+		status_t received)
+{
+	const struct recv_header *header = server->header;
+	struct call *call = server->handling;
+	uint32_t reply_words = header->reply_words;
+	uint64_t head;
+	status_t status;
+
+	__builtin_memcpy(&head, header, sizeof(head));
+
+	if (unlikely(((uint32_t)received | server->is_unready) != 0 || (head & ~HEAD_METHOD) != HEAD_OF_PLAIN_CALL ||
+			reply_words > SERVER_RESULTS_WORDS)) {
+		unusual_received(loop, server, ring, received);
+		return false;
+	}
+	if (CONFIG_DEBUG)
+		server->armed = false;
+	call_open(server, call, reply_words, ring_reply(ring));
+	status = call_handle(server, call, header);
+	if (likely(is_plain_answer(loop, server, call, ring, status))) {
+		answer_at_once(server, call);
+		return true;
+	}
+	loop->sync_server = NULL;
+	handler_done(server, call, status);
+	return false;
+}
+
 void server_serve_alone(struct loop *loop)
 {
 	struct ring *ring = ring_self();
+	struct server *server;
 
-	do {
-		struct server *server = loop->sync_server;
-
-		loop->sync_server = NULL;
-		(void)ring_enter_sync(ring);
-		server_received(server, ring_reply(ring));
-	} while (loop->sync_server != NULL);
+	while ((server = loop->sync_server) != NULL) {
+		while (likely(serve_plain_call(loop, server, ring, (status_t)cap_enter(ENTER_SYNC, 0, 0))))
+			;
+	}
 }
 
 /* --- Starting ------------------------------------------------------------------------------- */
@@ -422,8 +507,12 @@ status_t loop_serve(struct loop *loop, struct server *server, uint32_t endpoint)
 	server->armed = false;
 	server->sent_words = 0;
 	server->header = (const void *)ring_words_at(ring, server->receive_off);
-	server_params_reset(server);
+	capnp_message_init(&server->params,
+			ring_words_at(ring, server->receive_off + HEADER_WORDS + RECORDS_WORDS), 0,
+			server->param_slots, 0);
+	server->handling = NULL;
 	server->free_calls = NULL;
+	server->recent = &server_nobody;
 	server->deferred = 0;
 	server->rearm = (struct ring_entry){
 		.op = CAP_OP_RETURN,
@@ -439,10 +528,14 @@ status_t loop_serve(struct loop *loop, struct server *server, uint32_t endpoint)
 		server->calls[i].server = server;
 		call_reset(&server->calls[i]);
 	}
+	(void)call_next(server);
+	server->is_unready = false;
 	/* Not SYNC: a refusal is to be seen here. */
 	loop->stopped = true;
+	loop_note(loop);
 	server_arm(server);
 	loop->stopped = false;
+	loop_note(loop);
 	ring_submit(ring);
 	ring_reap(ring);
 	if (server->receive.done && server->receive.completion.status != STATUS_OK) {

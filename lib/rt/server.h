@@ -244,7 +244,7 @@ void loop_stop(struct loop *loop, status_t status);
 
 enum call_state {
 	CALL_FREE,
-	CALL_HANDLING, /* its handler runs, on what was received */
+	CALL_HANDLING, /* its handler runs, on what was received; or it is ready for the next */
 	CALL_WAITING,  /* for a stream call to the same object */
 	CALL_RESUMED,  /* its handler runs, on what was kept while it waited */
 	CALL_DEFERRED,
@@ -261,14 +261,14 @@ struct call {
 	uint64_t interface_id;                  /* of a call that is resumed or forwarded */
 	uint64_t tag;                           /* of a call that was set aside */
 	struct call_session session;            /* likewise */
-	uint32_t id;
+	uint32_t id;                            /* once it is more than handled */
 	enum call_state state;
 	uint16_t method;                        /* as interface_id */
 	uint16_t question;                      /* of the forward under way */
+	uint32_t is_unusual;                    /* more than results without capabilities in the server's own
+	                                         * span */
 	uint16_t reply_words;                   /* what the caller of a deferred call offers */
 	uint8_t reply_caps;
-	bool is_plain;                          /* nothing but results without capabilities in the
-	                                         * server's own span, so far */
 	bool has_results;                       /* the builder is ready */
 	bool failed_in_words;                   /* the results are an Exception */
 	bool is_refusal;                        /* the return carries nothing but a code */
@@ -287,19 +287,23 @@ struct server {
 	struct loop *loop;
 	struct server *next;
 	uint32_t endpoint;
-	uint32_t returning_id; /* the call of the last return with re-arm; 0: a refusal */
+	uint32_t call_id; /* of the call that is handled, or was returned with re-arm; 0: a refusal */
 	uint32_t receive_off;                   /* words; span of the one receive */
 	uint32_t results_off;                   /* words; span of results that are sent at once */
 	const struct recv_header *header;       /* of what was received */
 	uint32_t sent_off;                      /* a larger one, until the kernel has read it */
 	uint32_t sent_words;
+	uint32_t is_unready;                    /* such words are to be given back, or no call is ready */
 	uint16_t question;
 	bool armed;                             /* kept in debug builds */
 	bool closed;
+	struct call *handling;                  /* what the next handler gets, ready; NULL: none is */
 	struct call *free_calls;
+	const struct server_object *recent;     /* whom the last call was for; never NULL */
 	uint32_t deferred;                      /* calls in state CALL_DEFERRED, CALL_WAITING or CALL_FORWARDING */
 	struct ring_entry rearm;                /* SYNC return that receives again, but for the answer */
-	struct capnp_message params;            /* of the call being handled */
+	struct capnp_message params;            /* of the call being handled; otherwise without capabilities
+	                                         * and well-formed */
 	struct capnp_cap_slot param_slots[SERVER_MESSAGE_CAPS];
 	struct call calls[SERVER_CALLS];
 };
@@ -309,6 +313,7 @@ struct loop {
 	struct server *sync_server;             /* its receive was filled to be waited for alone */
 	struct loop_timer *timers;              /* by deadline */
 	bool stopped;
+	uint32_t is_busy;                       /* stopped, or with a timer */
 	status_t status;
 };
 

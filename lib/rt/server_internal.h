@@ -24,8 +24,11 @@ void server_object_retire(struct server *server, uint64_t tag, uint64_t sequence
 /* call.c: makes a call free, as it is before its first use. */
 void call_reset(struct call *call);
 
-/* call.c: prepares a free call for what the receive header says. */
-void call_open(struct call *call, const struct recv_header *header, uint32_t id);
+/* object.c: what `recent` of a server is before its first call; no call is for it. */
+extern const struct server_object server_nobody;
+
+/* call.c: the call that the next handler gets; NULL if all are deferred. */
+struct call *call_next(struct server *server);
 
 /* call.c: releases capabilities and words of the results. */
 void call_drop_results(struct call *call);
@@ -66,10 +69,13 @@ void server_settle(struct server *server);
 /* server.c: serves loop->sync_server for as long as nothing else is waited for. */
 void server_serve_alone(struct loop *loop);
 
+/* loop.c: to be told when `stopped` was changed. */
+void loop_note(struct loop *loop);
+
 /* Whether nothing but one receive will be waited for. */
 static inline bool loop_is_alone(const struct loop *loop, const struct ring *ring)
 {
-	return (ring->awaited | (uintptr_t)loop->timers | loop->stopped | (uintptr_t)loop->sync_server) == 0;
+	return (ring->awaited | loop->is_busy) == 0 && loop->sync_server == NULL;
 }
 
 #endif

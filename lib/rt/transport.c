@@ -295,8 +295,8 @@ static COLD status_t question_prepare(struct ring *ring, struct question *questi
 	return STATUS_OK;
 }
 
-static inline status_t question_send(struct ring *ring, struct question *question,
-		uint64_t deadline_ns)
+/* Makes the question's entry say all that is to be sent. */
+static inline status_t question_fill(struct ring *ring, struct question *question, uint64_t deadline_ns)
 {
 	struct ring_entry *entry = &question->entry;
 
@@ -308,15 +308,8 @@ static inline status_t question_send(struct ring *ring, struct question *questio
 	entry->caps_off = 0;
 	question->operation.done = false;
 	if (unlikely(question->status != STATUS_OK || question->base.transport != NULL ||
-			question->params.cap_count != 0)) {
-		status_t status = question_prepare(ring, question);
-
-		if (status != STATUS_OK)
-			return status;
-	}
-	(void)ring_put(ring, entry);
-	question->entry_tail = ring->sq_tail;
-	question->state = QUESTION_SENT;
+			question->params.cap_count != 0))
+		return question_prepare(ring, question);
 	return STATUS_OK;
 }
 
@@ -324,13 +317,21 @@ static inline status_t question_send(struct ring *ring, struct question *questio
 static status_t transport_send(struct transport *transport, uint32_t number, uint64_t deadline_ns)
 {
 	struct question *question = question_of(transport, number);
+	struct ring *ring = transport_of(transport)->ring;
+	status_t status;
 
 	if (question->entry.reply_caps != 0)
 		question->entry.flags = ENTRY_KEEP;
-	return question_send(transport_of(transport)->ring, question, deadline_ns);
+	status = question_fill(ring, question, deadline_ns);
+	if (status != STATUS_OK)
+		return status;
+	(void)ring_put(ring, &question->entry);
+	question->entry_tail = ring->header->sq_tail;
+	question->state = QUESTION_SENT;
+	return STATUS_OK;
 }
 
-/* Nothing comes between sending and waiting here, so the entry is the last one. */
+/* Nothing comes between sending and waiting here, so the entry needs no place in the queue. */
 static status_t transport_ask(struct transport *transport, uint32_t number, uint64_t deadline_ns,
 		struct capnp_message **results)
 {
@@ -339,10 +340,11 @@ static status_t transport_ask(struct transport *transport, uint32_t number, uint
 	status_t status = question->params.status;
 
 	if (likely(status == STATUS_OK))
-		status = question_send(self->ring, question, deadline_ns);
+		status = question_fill(self->ring, question, deadline_ns);
 	if (unlikely(status != STATUS_OK))
 		return status;
-	(void)ring_sync(self->ring);
+	ring_put_sync(self->ring, &question->entry);
+	(void)ring_enter_sync(self->ring);
 	question_answer(self, question, ring_reply(self->ring));
 	if (likely(question->status == STATUS_OK))
 		*results = &question->reply;
@@ -351,40 +353,41 @@ static status_t transport_ask(struct transport *transport, uint32_t number, uint
 
 /* --- Scalar calls --------------------------------------------------------------------------- */
 
-static COLD status_t scalar_call_failed(const struct ring *ring, status_t status)
+/* What an answer other than the expected comes to: a failure, or results of a server that is
+ * older, newer or wrong. */
+static COLD status_t scalar_call_finish(struct transport *transport, const struct client_scalar_method *method,
+		status_t status)
 {
+	struct ring *ring = transport_of(transport)->ring;
 	const struct ring_completion *reply = ring_reply(ring);
 
+	if (status == STATUS_NO_CREDIT)
+		status = ring_enter_again(ring, ENTER_SYNC);
+	if (status == STATUS_OK)
+		return client_scalar_fit(transport, MIN(reply->msg_words, CLIENT_SCALAR_RESULTS_WORDS),
+				method->results_words);
 	detail_note((reply->flags & COMPLETION_EXCEPTION) == 0 ? reply->detail : 0);
 	return status;
 }
 
-/* One entry, of which only what differs from call to call is new, and one system call. A place in an
- * answer is called in the general way. */
-static status_t transport_ask_scalars(struct transport *transport, struct client_ref target,
+/* The entry that stands in the header, of which only what differs from call to call is set, and one
+ * system call. */
+static status_t transport_ask_scalars(struct transport *transport, uint32_t target,
 		const struct client_scalar_method *method)
 {
 	struct ring_transport *self = transport_of(transport);
-	struct ring *ring = self->ring;
-	uint64_t *results = transport->scalars->results;
-	struct ring_entry *entry;
+	struct ring_entry *entry = ring_standing(self->ring, &self->scalar_call);
 	status_t status;
-	uint32_t words;
 
-	if (unlikely(client_ref_is_pipelined(target)))
-		return client_ask_in_parts(transport, target, method);
-	entry = ring_put(ring, &self->scalar_call);
 	entry->method = method->method;
-	entry->target = target.target;
+	entry->target = target;
 	entry->interface = method->interface_id;
-	entry->msg_words = (uint16_t)(1 + method->params_words);
-	status = ring_enter_sync(ring);
-	if (unlikely(status != STATUS_OK))
-		return scalar_call_failed(ring, status);
-	words = ring_reply(ring)->msg_words;
-	if (likely(words > method->results_words && results[0] == method->results_root))
+	entry->msg_words = method->params_words;
+	status = (status_t)cap_enter(ENTER_SYNC, 0, 0);
+	if (likely(status == STATUS_OK && ring_reply(self->ring)->msg_words > method->results_words &&
+			transport->scalars->results[0] == method->results_root))
 		return STATUS_OK;
-	return client_scalar_fit(transport, MIN(words, CLIENT_SCALAR_RESULTS_WORDS), method->results_words);
+	return scalar_call_finish(transport, method, status);
 }
 
 /* Their question and their words are kept from the start. */

@@ -29,7 +29,7 @@ struct question {
 	status_t status;                        /* of the answer */
 	struct ring_entry entry;                /* what will be sent; its constant part stays */
 	struct client_ref base;                 /* the place that is called; null: entry.target */
-	uint32_t entry_tail;                    /* ring->sq_tail right after the entry was filled */
+	uint32_t entry_tail;                    /* sq_tail right after the entry was filled */
 	uint32_t span_off;                      /* kept between calls, see transport.c */
 	uint32_t span_words;                    /* 0: none, and the entry is not prepared */
 	bool has_message;

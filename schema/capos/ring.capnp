@@ -77,6 +77,8 @@ struct RingCompletion $abi(32) {
   detail @6 :UInt64 $at(24);          # exception: see Reason; wait: the bits; recv: the tag
 }
 
+const enterSync :UInt8 = 1;        # cap_enter: the header's syncEntry is the last one, after those of the queue.
+
 const completionException :UInt16 = 1;   # The message is an Exception (server's words).
 const completionReturn :UInt16 = 2;      # Return with re-arm: the return itself failed; nothing is armed.
 const completionMore :UInt16 = 4;        # Wait with flag multishot: it goes on; the question stays in use.
@@ -116,6 +118,9 @@ struct RingHeader $abi(512) {
   replyMsgWords @24 :UInt32 $at(208);
   replyId @25 :UInt32 $at(212);
   replyDetail @26 :UInt64 $at(216);
+
+  # Written by the program: an entry that needs no place in the queue, laid out as a RingEntry; see enterSync.
+  syncEntry @27 :UInt64 $at(256) $times(8);
 }
 
 struct RecvHeader $abi(64) {

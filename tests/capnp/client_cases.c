@@ -375,7 +375,7 @@ static const char *wrong_interface_is_unimplemented(struct worker_ref root)
 static status_t add_as_of_age(struct worker_ref root, uint16_t results_words)
 {
 	const struct client_scalar_method method = { .interface_id = WORKER_INTERFACE_ID,
-		.method = WORKER_METHOD_ADD, .params_words = WORKER_ADD_PARAMS_DATA_WORDS,
+		.method = WORKER_METHOD_ADD, .params_words = 1 + WORKER_ADD_PARAMS_DATA_WORDS,
 		.results_words = results_words,
 		.results_root = CAPNP_ROOT_POINTER((uint32_t)results_words, 0) };
 	struct transport *transport = root.ref.transport;
@@ -387,7 +387,7 @@ static status_t add_as_of_age(struct worker_ref root, uint16_t results_words)
 		transport->scalars->results[i] = UINT64_MAX;
 	params.s = client_scalar_params(transport, WORKER_ADD_PARAMS_DATA_WORDS);
 	worker_add_params_set_left(params, 5);
-	return transport->ops->ask_scalars(transport, root.ref, &method);
+	return client_ask_scalars(root.ref, &method);
 }
 
 static const char *scalar_results_of_another_age(struct worker_ref root)

@@ -491,6 +491,7 @@ static void a_corrupt_head_is_clamped(void)
 static void enter_checks_its_arguments(void)
 {
 	child_passes("enter-arguments");
+	child_passes("header-entry");
 }
 
 static void deadlines_of_enter_pass(void)

@@ -58,7 +58,9 @@ static int credits(const char *arg)
 	header()->cq_head += 4;
 	STEP(4, cap_enter(0, 0, 0) == header()->cq_entries);
 	STEP(5, header()->sq_head == head + 4);
-	/* A SYNC entry behind entries without credit is not reached. */
+	/* A SYNC entry behind entries without credit is not reached, wherever it stands. */
+	*ring_entry_sync(ring_self(), CAP_OP_NOP) = (struct ring_entry){ .op = CAP_OP_NOP, .flags = ENTRY_SYNC, .user_data = 76 };
+	STEP(10, cap_enter(ENTER_SYNC, 0, 0) == STATUS_NO_CREDIT && header()->reply_user_data != 76);
 	raw_put((struct ring_entry){ .op = CAP_OP_NOP, .flags = ENTRY_SYNC, .user_data = 77 });
 	STEP(6, cap_enter(0, 0, 0) == header()->cq_entries);
 	STEP(7, header()->reply_user_data != 77);
@@ -124,9 +126,43 @@ static int64_t system_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c)
 	return result;
 }
 
+/* The entry in the header: alone, again as it was left, behind the queue's, and where it may not
+ * be taken. */
+static int header_entry(const char *arg)
+{
+	struct ring_entry *entry = ring_entry_sync(ring_self(), CAP_OP_NOP);
+	uint32_t head = header()->sq_head;
+
+	entry->user_data = 7;
+	STEP(1, cap_enter(ENTER_SYNC, 0, 0) == STATUS_OK && header()->reply_user_data == 7);
+	header()->reply_user_data = 0;
+	STEP(2, cap_enter(ENTER_SYNC, 0, 0) == STATUS_OK && header()->reply_user_data == 7);
+	STEP(3, header()->sq_head == head && unread() == 0);
+	raw_put((struct ring_entry){ .op = CAP_OP_NOP });
+	entry->user_data = 8;
+	STEP(4, cap_enter(ENTER_SYNC, 0, 0) == STATUS_OK && header()->reply_user_data == 8);
+	STEP(5, header()->sq_head == head + 1 && unread() == 1);
+	/* With the one in the header none of the queue's is the last. */
+	raw_put((struct ring_entry){ .op = CAP_OP_NOP, .flags = ENTRY_SYNC });
+	STEP(6, cap_enter(ENTER_SYNC, 0, 0) == STATUS_OK && unread() == 2);
+	header()->reply_user_data = 0;
+	STEP(7, cap_enter(ENTER_SYNC, 1, 0) == STATUS_BAD_ENTRY);
+	STEP(8, cap_enter(ENTER_SYNC, 0, 1) == STATUS_BAD_ENTRY);
+	entry->flags = 0;
+	STEP(9, cap_enter(ENTER_SYNC, 0, 0) == STATUS_BAD_ENTRY);
+	STEP(10, header()->reply_user_data == 0 && unread() == 2);
+	entry->flags = ENTRY_SYNC;
+	entry->op = 200;
+	STEP(11, cap_enter(ENTER_SYNC, 0, 0) == STATUS_UNIMPLEMENTED);
+	entry->op = CAP_OP_NOP;
+	entry->question = 1;
+	STEP(12, cap_enter(ENTER_SYNC, 0, 0) == STATUS_BAD_ENTRY);
+	process_exit(0);
+}
+
 static int enter_arguments(const char *arg)
 {
-	STEP(1, cap_enter(1, 0, 0) == STATUS_BAD_ENTRY);
+	STEP(1, cap_enter(2, 0, 0) == STATUS_BAD_ENTRY);
 	STEP(2, cap_enter(1ull << 63, 0, 0) == STATUS_BAD_ENTRY);
 	STEP(3, cap_enter(0, header()->cq_entries + 1, 0) == STATUS_BAD_ENTRY);
 	STEP(4, cap_enter(0, UINT64_MAX, 0) == STATUS_BAD_ENTRY);
@@ -147,7 +183,6 @@ static int deadline(const char *arg)
 	STEP(3, cap_enter(0, 1, started + 3000000) == STATUS_DEADLINE_EXCEEDED);
 	STEP(4, now_ns() >= started + 3000000);
 	ring_entry(ring_self(), CAP_OP_NOP, NULL);
-	STORE_RELEASE(&header()->sq_tail, header()->sq_tail + 1);
 	STEP(5, cap_enter(0, 1, 1) == 1);
 	STEP(6, cap_enter(0, 2, 1) == STATUS_DEADLINE_EXCEEDED);
 	process_exit(0);
@@ -731,6 +766,7 @@ const struct role peer_roles[] = {
 	{ "bad-tail", bad_tail },
 	{ "bad-head", bad_head },
 	{ "enter-arguments", enter_arguments },
+	{ "header-entry", header_entry },
 	{ "deadline", deadline },
 	{ "registers", registers },
 	{ "calls", calls },

@@ -76,9 +76,7 @@ static bool enter(struct ring_entry entry, uint32_t name, struct ring_completion
 
 	fill(&own, name);
 	memset(&seen, 0, sizeof(seen));
-	entry.flags |= ENTRY_SYNC;
-	(void)ring_put(ring, &entry);
-	STORE_RELEASE(&ring->header->sq_tail, ring->sq_tail);
+	ring_put_sync(ring, &entry);
 	registers_enter(&own, &seen);
 	*reply = *ring_reply(ring);
 	return foreign(&seen, name) == 0 && keeps(&own, &seen);

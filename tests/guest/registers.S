@@ -60,15 +60,15 @@
 	.endr
 	.endm
 
-/* void registers_enter(const struct registers *own, struct registers *seen): cap_enter without
- * arguments. */
+/* void registers_enter(const struct registers *own, struct registers *seen): cap_enter for the
+ * entry in the header (ENTER_SYNC). */
 	.globl registers_enter
 	.type registers_enter, @function
 registers_enter:
 	SAVE_ALL
 	movq %rdi, %rax
 	FILL
-	xorl %edi, %edi
+	movl $1, %edi
 	xorl %esi, %esi
 	xorl %edx, %edx
 	xorl %eax, %eax

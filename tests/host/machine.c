@@ -304,18 +304,18 @@ void arch_console_write(const char *chars, size_t count)
 /* --- The direct way ----------------------------------------------------------------------------- */
 
 /* The linker puts this between entry.c and direct.c (option --wrap). */
-struct arch_context *__real_ring_enter(struct ring *ring, const struct ring_header *header, uint32_t count);
-struct arch_context *__wrap_ring_enter(struct ring *ring, const struct ring_header *header, uint32_t count);
+struct arch_context *__real_ring_enter(struct ring *ring);
+struct arch_context *__wrap_ring_enter(struct ring *ring);
 
 struct arch_context *__real_enter_generally(void);
 struct arch_context *__wrap_enter_generally(void);
 
-struct arch_context *__wrap_ring_enter(struct ring *ring, const struct ring_header *header, uint32_t count)
+struct arch_context *__wrap_ring_enter(struct ring *ring)
 {
 	if (machine_no_fast)
 		return __real_enter_generally();
 	machine_goes_directly = true;
-	return __real_ring_enter(ring, header, count);
+	return __real_ring_enter(ring);
 }
 
 struct arch_context *__wrap_enter_generally(void)
@@ -403,7 +403,18 @@ struct thread *machine_thread(void)
 
 void machine_enter(uint64_t flags, uint64_t min_complete, uint64_t deadline_ns)
 {
+	struct ring *ring = processor.current->ring;
+	struct ring_entry *next = &ring->sq[ring->sq_head % RING_SQ_ENTRIES];
+
 	machine_goes_directly = false;
+	/* What stands alone in the queue is as good in the header, from where the direct way
+	 * takes it. */
+	if (!machine_no_fast && !(flags | min_complete | deadline_ns) && ring->header->sq_tail - ring->sq_head == 1 &&
+			(next->flags & ENTRY_SYNC)) {
+		memcpy(ring->header->sync_entry, next, sizeof(*next));
+		ring_head_advance(ring);
+		flags = ENTER_SYNC;
+	}
 	(void)kernel_syscall(flags, min_complete, deadline_ns, SYSCALL_CAP_ENTER);
 }
 

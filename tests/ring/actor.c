@@ -858,7 +858,7 @@ static struct actor_enter enter_choose(struct actor *actor, uint64_t now_ns, boo
 	if (actor->was_alone)
 		return enter;
 	if (!actor->quiet && actor_one_in(actor, 500))
-		enter.flags = 1;
+		enter.flags = 2;
 	if (!sync && actor_one_in(actor, 2)) {
 		enter.min_complete = 1 + (actor_one_in(actor, 8) ? actor_below(actor, 8) : 0);
 		enter.deadline_ns = now_ns + actor_below(actor, 50000);

@@ -621,9 +621,9 @@ static void test_pipelining(void)
 	struct balance_view_balance_call balance = balance_view_balance_start(
 			(struct balance_view_ref){ account.ref });
 	const struct ring_header *header = ring_self()->header;
-	uint32_t handed_over = header->sq_tail;
+	uint32_t handed_over = header->sq_head;
 	uint64_t counted;
-	bool waits = ring_self()->sq_tail - handed_over == 3 && header->sq_head == handed_over;
+	bool waits = header->sq_tail - handed_over == 3 && header->sq_head == handed_over;
 	status_t status = balance_view_balance_wait(&balance);
 
 	tap(waits && status == STATUS_OK && header->sq_head == handed_over + 3 && header->sq_tail == handed_over + 3,

@@ -438,7 +438,7 @@ static void scalar_method_emit(const struct method *m)
 
 	emit("\tstatic const struct client_scalar_method method = { .interface_id = %s_INTERFACE_ID,\n"
 			"\t\t.method = %s_METHOD_%s, .flags = %s,\n"
-			"\t\t.params_words = %s_DATA_WORDS,\n\t\t.results_words = %s,\n"
+			"\t\t.params_words = 1 + %s_DATA_WORDS,\n\t\t.results_words = %s,\n"
 			"\t\t.results_root = CAPNP_ROOT_POINTER(%s, 0) };\n", upper, upper,
 			name_upper(schema_member_name(m->member)),
 			m->is_stream ? "CAPNP_METHOD_STREAM" : "0", name_node_upper(m->params), words, words);
@@ -464,7 +464,7 @@ static void scalar_blocking_emit(const struct method *m)
 		if (schema_type_kind(schema_field_type(field)) != SCHEMA_VOID)
 			emit("\t%s_set_%s(params, %s);\n", params, name_member(field), flat_name(field));
 	}
-	emit("\tstatus = transport->ops->ask_scalars(transport, self.ref, &method);\n");
+	emit("\tstatus = client_ask_scalars(self.ref, &method);\n");
 	if (reads)
 		emit("\tresults.s = client_scalar_results(transport, %s_DATA_WORDS);\n",
 				name_node_upper(m->results));

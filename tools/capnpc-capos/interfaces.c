@@ -180,7 +180,7 @@ static void serve_emit(struct schema_node node, struct schema_member method)
 	else
 		emit("\tin = %s_get_root(call_params(call));\n", name_node(params));
 	if (has_results)
-		emit("\treturn server->%s(self, call, in, &out);\n}\n", name);
+		emit("\treturn handler_status(server->%s(self, call, in, &out));\n}\n", name);
 	else
 		emit("\tcall_stream_entered(call);\n\treturn call_stream_left(call, "
 		     "server->%s(self, call, in));\n}\n",

@@ -14,7 +14,7 @@
 #define NORETURN             __attribute__((noreturn))
 #define COLD                 __attribute__((noinline, cold))
 /* The same for a function that a straight way asks in passing: it keeps all of its caller's
- * registers. */
+ * registers. It must not return a value, whose register clang 14 would keep as well. */
 #define RARE                 __attribute__((noinline, cold, preserve_most))
 #define NOINLINE             __attribute__((noinline))
 #define PRINTF_LIKE(f, a)    __attribute__((format(printf, f, a)))

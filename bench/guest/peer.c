@@ -39,15 +39,17 @@ static status_t target_list(void *self, struct call *call,
 		struct bench_target_list_results_builder *out)
 {
 	struct capnp_list values = bench_target_list_params_get_values(in);
-	struct capnp_u64s_builder answers = capnp_list_u64s_builder(
-			bench_target_list_results_init_values(*out, values.count));
+	struct capnp_u64s_builder answers =
+			bench_target_list_results_fill_values(*out, values.count);
 	struct capnp_u64s part;
 	uint64_t pad[8];
 
 	for (uint32_t first = 0; first < answers.count; first += part.count) {
+		uint64_t *to = answers.at + first;
+
 		part = capnp_list_u64s(values, first, pad, ARRAY_LEN(pad));
 		for (uint32_t i = 0; i < part.count; i++)
-			answers.at[first + i] = part.at[i] + 1;
+			to[i] = part.at[i] + 1;
 	}
 	return STATUS_OK;
 }

@@ -155,8 +155,8 @@ static bool call_960(uint32_t count)
 	while (count-- > 0) {
 		struct bench_target_list_params_builder params;
 		struct bench_target_list_call call = bench_target_list_begin(target, &params);
-		struct capnp_u64s_builder values = capnp_list_u64s_builder(
-				bench_target_list_params_init_values(params, LIST_VALUES));
+		struct capnp_u64s_builder values =
+				bench_target_list_params_fill_values(params, LIST_VALUES);
 
 		for (uint64_t i = 0; i < values.count; i++)
 			values.at[i] = i;

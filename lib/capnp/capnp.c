@@ -243,9 +243,9 @@ static void builder_refuse(struct capnp_builder *builder, int32_t status)
 		builder->status = status;
 }
 
-/* Zeroed words at the end of the message; NULL having latched when they do not fit. After the
+/* Words at the end of the message, as they are; NULL having latched when they do not fit. After the
  * first refusal nothing more is allocated, so that a message never has holes. */
-static uint64_t *builder_alloc(struct capnp_builder *builder, uint64_t words)
+static inline uint64_t *builder_take(struct capnp_builder *builder, uint64_t words)
 {
 	uint64_t *at = builder->words + builder->used;
 
@@ -255,8 +255,17 @@ static uint64_t *builder_alloc(struct capnp_builder *builder, uint64_t words)
 		builder_refuse(builder, CAPNP_TOO_LARGE);
 		return NULL;
 	}
-	__builtin_memset(at, 0, words * 8);
 	builder->used += (uint32_t)words;
+	return at;
+}
+
+/* The same, zeroed. */
+static uint64_t *builder_alloc(struct capnp_builder *builder, uint64_t words)
+{
+	uint64_t *at = builder_take(builder, words);
+
+	if (at != NULL)
+		__builtin_memset(at, 0, words * 8);
 	return at;
 }
 
@@ -376,6 +385,30 @@ struct capnp_list_builder capnp_init_struct_list(struct capnp_any_builder any, u
 	return list;
 }
 
+void *capnp_init_array(struct capnp_any_builder any, enum capnp_size size, uint32_t count)
+{
+	uint64_t bits = (uint64_t)count * size_bits(size), words = (bits + 63) / 64;
+	uint64_t *at;
+
+	if (any.pointer == NULL)
+		return NULL;
+	if (count > LIST_COUNT_MAX) {
+		builder_refuse(any.message, CAPNP_TOO_LARGE);
+		return NULL;
+	}
+	at = builder_take(any.message, words);
+	if (at == NULL)
+		return NULL;
+	if (bits % 64 != 0)
+		at[words - 1] = 0;
+#if CONFIG_DEBUG
+	__builtin_memset(at, CAPNP_UNSET, bits / 8);
+#endif
+	*any.pointer = pointer_offset(any.pointer, at, 1) | (uint64_t)size << 32 |
+			(uint64_t)count << 35;
+	return at;
+}
+
 char *capnp_init_text(struct capnp_any_builder any, uint32_t bytes)
 {
 	struct capnp_list_builder list;
@@ -395,15 +428,23 @@ uint8_t *capnp_init_data(struct capnp_any_builder any, uint32_t count)
 
 void capnp_set_text(struct capnp_any_builder any, struct capnp_text text)
 {
-	char *to = capnp_init_text(any, text.bytes);
+	char *to;
 
-	if (to != NULL && text.bytes > 0)
+	if (text.bytes >= LIST_COUNT_MAX) {
+		builder_refuse(any.message, CAPNP_TOO_LARGE);
+		return;
+	}
+	to = capnp_init_array(any, CAPNP_BYTE, text.bytes + 1);
+	if (to == NULL)
+		return;
+	if (text.bytes > 0)
 		__builtin_memcpy(to, text.chars, text.bytes);
+	to[text.bytes] = '\0';
 }
 
 void capnp_set_data(struct capnp_any_builder any, struct capnp_data data)
 {
-	uint8_t *to = capnp_init_data(any, data.count);
+	uint8_t *to = capnp_init_array(any, CAPNP_BYTE, data.count);
 
 	if (to != NULL && data.count > 0)
 		__builtin_memcpy(to, data.bytes, data.count);

@@ -11,7 +11,8 @@
  *  - A malformed pointer reads as the empty value and latches CAPNP_BAD_MESSAGE in the message.
  *  - A builder that runs out of words or capability slots latches CAPNP_TOO_LARGE; everything
  *    built after that is dropped, so the caller checks once, at the end.
- *  - Words handed out by a builder are zero, padding included.
+ *  - Words handed out by a builder are zero, padding included; but for arrays, whose elements the
+ *    caller sets, every one of them (capnp_init_array).
  *
  * Readers and builders of structs and lists are small values; copy them freely. They borrow the
  * message and end with it.
@@ -29,7 +30,8 @@
 #define CAPNP_BAD_MESSAGE ((int32_t)-5)
 #define CAPNP_TOO_LARGE   ((int32_t)-6)
 
-/* What happens so rarely that it is not to cost its callers registers. */
+/* What happens so rarely that it is not to cost its callers registers. For functions that return
+ * nothing: clang 14 would keep the result's register as well. */
 #define CAPNP_RARE __attribute__((noinline, cold, preserve_most))
 
 /* Levels that code which follows pointers recursively allows (copy, text, canonical form). */
@@ -203,6 +205,8 @@ enum capnp_kind capnp_any_kind(struct capnp_any any);
  * elements, empty text, a null capability); so does a bad one, which also latches. */
 struct capnp_struct_reader capnp_any_struct(struct capnp_any any);
 struct capnp_list capnp_any_list(struct capnp_any any, enum capnp_size expected);
+/* The same for numbers of 8 to 64 bits, quickly where the list is just that. */
+static inline struct capnp_list capnp_any_numbers(struct capnp_any any, enum capnp_size expected);
 /* A list of whatever element size it has. */
 struct capnp_list capnp_any_list_any(struct capnp_any any);
 struct capnp_text capnp_any_text(struct capnp_any any);
@@ -252,6 +256,29 @@ static inline struct capnp_struct_reader capnp_root_scalars(struct capnp_message
 		capnp_fit_root(message, data_words);
 	return (struct capnp_struct_reader){ (const uint8_t *)(message->words + 1), message,
 		data_words * 8, 0 };
+}
+
+/* The bits of a pointer that say that it points to a list, of which elements. */
+#define CAPNP_LIST_KIND(size) ((uint64_t)(size) << 32 | 1)
+
+static inline struct capnp_list capnp_any_numbers(struct capnp_any any, enum capnp_size expected)
+{
+	struct capnp_message *m = any.message;
+	uint32_t bits = 8u << (expected - CAPNP_BYTE);
+	uint64_t pointer, start, words;
+
+	if (any.pointer == NULL)
+		return capnp_any_list(any, expected);
+	pointer = *any.pointer;
+	start = (uint64_t)(any.pointer - m->words + 1 + ((int32_t)(uint32_t)pointer >> 2));
+	words = ((pointer >> 35) * bits + 63) / 64;
+	if ((pointer & CAPNP_LIST_KIND(7)) != CAPNP_LIST_KIND(expected) || (pointer & 2) != 0 ||
+	    start >= m->count || words > m->count - start || words == 0 ||
+	    words > m->budget || m->budget == UINT64_MAX)
+		return capnp_any_list(any, expected);
+	m->budget -= words;
+	return (struct capnp_list){ (const uint8_t *)(m->words + start), m,
+		(uint32_t)(pointer >> 35), bits, bits / 8, 0, (uint16_t)expected };
 }
 
 static inline bool capnp_any_is_null(struct capnp_any any)
@@ -495,7 +522,11 @@ struct capnp_list_builder capnp_init_list(struct capnp_any_builder any, enum cap
 		uint32_t count);
 struct capnp_list_builder capnp_init_struct_list(struct capnp_any_builder any, uint32_t count,
 		uint32_t data_words, uint32_t pointer_count);
-/* Space for text or data that the caller fills; NULL when there is none. */
+/* Space for numbers, text or data that the caller fills; NULL when there is none. That of an array is
+ * not zeroed first: an element that is not set shows what stood there, of the caller's own. In debug
+ * builds it is CAPNP_UNSET in each byte. */
+#define CAPNP_UNSET 0xa5
+void *capnp_init_array(struct capnp_any_builder any, enum capnp_size size, uint32_t count);
 char *capnp_init_text(struct capnp_any_builder any, uint32_t bytes);
 uint8_t *capnp_init_data(struct capnp_any_builder any, uint32_t count);
 void capnp_set_text(struct capnp_any_builder any, struct capnp_text text);
@@ -544,8 +575,14 @@ static inline struct capnp_list capnp_list_as_reader(struct capnp_list_builder l
 		list.step_bits, list.data_bytes, list.pointer_count, list.size };
 }
 
-/* Scalars of a struct, by byte offset. And of a list: one by one, or all as an array, which is empty if
- * the list could not be made or is one of another type. */
+/* The size of elements of a type. */
+#define CAPNP_SIZE_OF(type)                                                                     \
+	(sizeof(type) == 1 ? CAPNP_BYTE : sizeof(type) == 2 ? CAPNP_TWO_BYTES :                 \
+			sizeof(type) == 4 ? CAPNP_FOUR_BYTES : CAPNP_EIGHT_BYTES)
+
+/* Scalars of a struct, by byte offset. And of a list: one by one, or all as an array, which is empty
+ * if the list could not be made or is one of another type. capnp_fill_u64s makes a list as an array
+ * whose elements are all to be set (capnp_init_array). */
 #define CAPNP_DEFINE_SET(name, type)                                                            \
 	struct capnp_##name##s_builder {                                                        \
 		type *at;                                                                       \
@@ -557,6 +594,13 @@ static inline struct capnp_list capnp_list_as_reader(struct capnp_list_builder l
 		if (list.step_bits != sizeof(type) * 8 || list.data_bytes != sizeof(type))      \
 			list.count = 0;                                                         \
 		return (struct capnp_##name##s_builder){ (type *)(void *)list.data, list.count }; \
+	}                                                                                       \
+	static inline struct capnp_##name##s_builder capnp_fill_##name##s(                      \
+			struct capnp_any_builder any, uint32_t count)                           \
+	{                                                                                       \
+		type *at = (type *)capnp_init_array(any, CAPNP_SIZE_OF(type), count);           \
+                                                                                                \
+		return (struct capnp_##name##s_builder){ at, at != NULL ? count : 0 };          \
 	}                                                                                       \
 	static inline void capnp_set_##name(struct capnp_struct_builder s, uint32_t offset,     \
 			type value)                                                             \

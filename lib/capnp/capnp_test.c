@@ -351,6 +351,79 @@ static void lists_are_read_as_arrays(void **state)
 	assert_int_equal(capnp_list_u32s(list, 6, NULL, 0).count, 0);
 }
 
+/* What is filled by its caller is as it was set, and its padding is zero, whatever stood there. */
+static void arrays_are_filled_over_old_words(void **state)
+{
+	struct capnp_any_builder root;
+	struct capnp_u8s_builder bytes;
+	struct capnp_list list;
+
+	(void)state;
+	memset(builder.words, 0xff, builder.capacity * 8);
+	root = capnp_init_root(&builder);
+	bytes = capnp_fill_u8s(root, 11);
+	assert_int_equal(bytes.count, 11);
+	for (uint32_t i = 0; i < 11; i++) {
+		assert_int_equal(bytes.at[i], CAPNP_UNSET);
+		bytes.at[i] = (uint8_t)(i + 1);
+	}
+	for (uint32_t i = 11; i < 16; i++)
+		assert_int_equal(bytes.at[i], 0);
+	list = capnp_any_numbers(capnp_root(reopen()), CAPNP_BYTE);
+	assert_int_equal(list.count, 11);
+	assert_int_equal(capnp_list_u8(list, 10), 11);
+	memset(builder.words, 0xff, builder.capacity * 8);
+	capnp_set_text(capnp_init_root(&builder), capnp_text("twelve chars"));
+	assert_true(capnp_text_equals(capnp_any_text(capnp_root(reopen())), "twelve chars"));
+	assert_memory_equal(builder.words + 1, "twelve chars\0\0\0", 16);
+	capnp_set_data(capnp_init_root(&builder), capnp_data_of("123", 3));
+	assert_memory_equal(builder.words + 1, "123\0\0\0\0", 8);
+	/* No room, and none again after that. */
+	assert_int_equal(capnp_fill_u64s(capnp_init_root(&builder), builder.capacity).count, 0);
+	assert_int_equal(builder.status, CAPNP_TOO_LARGE);
+	assert_int_equal(capnp_fill_u64s(capnp_init_root(&builder), 1).count, 0);
+}
+
+/* The quick way to a list of numbers refuses what the other does, and leaves to it what is not just that. */
+static void numbers_are_followed_as_lists_are(void **state)
+{
+	/* offset, element size, count; in a message of four words */
+	static const struct { int32_t offset; uint32_t size, count; } cases[] = {
+		{ 0, CAPNP_EIGHT_BYTES, 3 }, { 1, CAPNP_EIGHT_BYTES, 2 }, { 2, CAPNP_EIGHT_BYTES, 1 },
+		{ 0, CAPNP_EIGHT_BYTES, 4 }, { 1, CAPNP_EIGHT_BYTES, 3 }, { 3, CAPNP_EIGHT_BYTES, 0 },
+		{ 4, CAPNP_EIGHT_BYTES, 0 }, { -1, CAPNP_EIGHT_BYTES, 4 }, { -2, CAPNP_EIGHT_BYTES, 1 },
+		{ 0, CAPNP_EIGHT_BYTES, (1u << 29) - 1 }, { 0, CAPNP_FOUR_BYTES, 6 }, { 0, CAPNP_BYTE, 8 },
+		{ 0, CAPNP_POINTER, 2 }, { 0, CAPNP_BIT, 64 }, { 0, CAPNP_VOID, 9 }, { 0, CAPNP_COMPOSITE, 2 },
+	};
+	struct capnp_message one, other;
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct capnp_list quick, list;
+
+		words[0] = (uint64_t)(uint32_t)(cases[i].offset * 4) | 1 | (uint64_t)cases[i].size << 32 |
+				(uint64_t)cases[i].count << 35;
+		capnp_message_init(&one, words, 4, NULL, 0);
+		other = one;
+		quick = capnp_any_numbers(capnp_root(&one), CAPNP_EIGHT_BYTES);
+		list = capnp_any_list(capnp_root(&other), CAPNP_EIGHT_BYTES);
+		assert_int_equal(one.status, other.status);
+		assert_int_equal(one.budget, other.budget);
+		assert_int_equal(quick.count, list.count);
+		assert_ptr_equal(quick.data, list.data);
+		assert_int_equal(quick.step_bits, list.step_bits);
+		assert_int_equal(quick.data_bytes, list.data_bytes);
+		assert_int_equal(quick.size, list.size);
+	}
+	/* The budget ends for both. */
+	words[0] = 1 | (uint64_t)CAPNP_EIGHT_BYTES << 32 | (uint64_t)3 << 35;
+	capnp_message_init(&one, words, 4, NULL, 0);
+	one.budget = 5;
+	assert_int_equal(capnp_any_numbers(capnp_root(&one), CAPNP_EIGHT_BYTES).count, 3);
+	assert_int_equal(capnp_any_numbers(capnp_root(&one), CAPNP_EIGHT_BYTES).count, 0);
+	assert_int_equal(one.status, CAPNP_BAD_MESSAGE);
+}
+
 /* Elements that became structs are copied together, those that are shorter are filled up. */
 static void lists_of_another_age_are_read_as_arrays(void **state)
 {
@@ -754,6 +827,8 @@ int main(void)
 		TEST(copies_are_deep),
 		TEST(old_message_reads_as_new_struct),
 		TEST(lists_are_read_as_arrays),
+		TEST(arrays_are_filled_over_old_words),
+		TEST(numbers_are_followed_as_lists_are),
 		TEST(lists_of_another_age_are_read_as_arrays),
 		TEST(arrays_of_what_was_not_built_are_empty),
 		TEST(scalar_roots_are_fitted),

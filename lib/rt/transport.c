@@ -54,7 +54,7 @@ static struct question *question_of(struct transport *transport, uint32_t number
 
 /* --- Spans ---------------------------------------------------------------------------------- */
 
-static COLD void question_drop_span(struct ring *ring, struct question *question)
+static RARE void question_drop_span(struct ring *ring, struct question *question)
 {
 	if (question->span_words != 0)
 		ring_span_give(ring, question->span_off, question->span_words);
@@ -143,7 +143,7 @@ static struct capnp_builder *transport_params(struct transport *transport, uint3
 	return &question_of(transport, number)->params;
 }
 
-static COLD void question_read_records(struct question *question, const uint64_t *records,
+static RARE void question_read_records(struct question *question, const uint64_t *records,
 		uint32_t count)
 {
 	records_read((const struct cap_record *)(const void *)records, question->reply_slots, count);
@@ -512,7 +512,7 @@ static void transport_cancel(struct transport *transport, uint32_t number)
 }
 
 /* What has to happen first when a call is ended early. */
-static COLD void question_abandon(struct transport *transport, struct question *question,
+static RARE void question_abandon(struct transport *transport, struct question *question,
 		uint32_t number)
 {
 	if (question->then != NULL) {
@@ -526,7 +526,7 @@ static COLD void question_abandon(struct transport *transport, struct question *
 }
 
 /* Ends an answer that the kernel keeps, and leaves the entry as the next call expects it. */
-static COLD void question_finish(struct ring *ring, struct question *question)
+static RARE void question_finish(struct ring *ring, struct question *question)
 {
 	struct ring_entry *entry;
 
@@ -540,7 +540,7 @@ static COLD void question_finish(struct ring *ring, struct question *question)
 	memset(question->entry.path, 0, sizeof(question->entry.path));
 }
 
-static COLD void question_release_slots(struct question *question)
+static RARE void question_release_slots(struct question *question)
 {
 	slots_release(question->reply_slots, question->reply.cap_count);
 }

@@ -294,12 +294,43 @@ static void data_emit(const struct accessor *a)
 	emit("\treturn capnp_init_data(capnp_pointer_builder(b.s, %u), count);\n}\n", a->offset);
 }
 
+static bool type_is_integer(struct schema_type type)
+{
+	switch (schema_type_kind(type)) {
+	case SCHEMA_INT8:
+	case SCHEMA_INT16:
+	case SCHEMA_INT32:
+	case SCHEMA_INT64:
+	case SCHEMA_UINT8:
+	case SCHEMA_UINT16:
+	case SCHEMA_UINT32:
+	case SCHEMA_UINT64:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* A list of integers as an array. */
+static void array_emit(const struct accessor *a, struct schema_type element)
+{
+	const char *accessor = type_accessor(element);
+
+	emit("\n/* As init; every element is to be set. */\n"
+			"static inline struct capnp_%ss_builder %s_fill_%s(struct %s_builder b, uint32_t count)\n{\n",
+			accessor, a->owner, name_member(a->field), a->owner);
+	union_select_emit(a);
+	emit("\treturn capnp_fill_%ss(capnp_pointer_builder(b.s, %u), count);\n}\n", accessor, a->offset);
+}
+
 static void list_emit(const struct accessor *a)
 {
 	struct schema_type element = schema_type_element(a->type);
 	const char *size = type_size_c(element);
+	bool is_numbers = type_is_integer(element);
 
-	pointer_getter_emit(a, "struct capnp_list", "capnp_any_list(", name_format(", %s)", size));
+	pointer_getter_emit(a, "struct capnp_list", is_numbers ? "capnp_any_numbers(" : "capnp_any_list(",
+			name_format(", %s)", size));
 	simple_setter_emit(a, "struct capnp_list value", "capnp_set_list", "value");
 	init_open(a, "struct capnp_list_builder", "uint32_t count");
 	if (schema_type_kind(element) == SCHEMA_STRUCT_TYPE)
@@ -310,6 +341,8 @@ static void list_emit(const struct accessor *a)
 		emit("\treturn capnp_init_list(capnp_pointer_builder(b.s, %u), %s, count);\n",
 				a->offset, size);
 	emit("}\n");
+	if (is_numbers)
+		array_emit(a, element);
 }
 
 static void struct_field_emit(const struct accessor *a)

@@ -97,6 +97,27 @@ def test_script_with_a_failing_command_fails():
     assert "1 of 2 commands failed, first: no-such-thing" in errors
 
 
+def test_a_reader_of_the_transcript_may_leave_early():
+    command = "{ echo timer.now; echo ps; echo caps; } | ./capos run --script - | head -n 1"
+    done = subprocess.run(
+        ["/bin/sh", "-c", command], capture_output=True, text=True, timeout=120
+    )
+    assert done.stdout.count("\n") == 1 and done.stderr == ""
+
+
+def test_what_qemu_says_is_not_lost():
+    status, _, errors = capos("run", "--script", "-", "--", "-bogus", typed="caps\n")
+    assert status == 1
+    assert "-bogus: invalid option" in errors
+
+
+def test_a_system_without_a_shell_shows_its_log():
+    status, output, errors = capos("run", "--manifest", "bulk")
+    assert status == 0, errors
+    assert re.search(r"^\[client\] .*MiB", output, re.MULTILINE), output
+    assert capos("run", "--manifest", "bulk", "--script", "-", typed="caps\n")[0] == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -123,6 +144,12 @@ def test_help_names_every_command_and_manifest():
         assert f"./capos {command}" in output
     status, output, _ = capos("help", "manifests")
     assert status == 0 and "default" in output
+
+
+def test_help_fits_a_terminal():
+    for topic in ([], ["manifests"]):
+        lines = capos("help", *topic)[1].splitlines()
+        assert len(lines) > 5 and max(map(len, lines)) < 80
 
 
 def test_missing_packages_are_named_and_not_installed_when_told_so(tmp_path):

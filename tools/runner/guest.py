@@ -271,13 +271,17 @@ class Guest:
             pass
         return exit_meaning(self.process.returncode)
 
+    def qemu_says(self):
+        """What QEMU itself had to say, as it wrote it; empty where all went well."""
+        self.errors.seek(0)
+        return self.errors.read().decode("utf-8", "replace")
+
     def give_up(self, why, ended, timeout):
         if ended:
             why += ", and the guest has ended"
         elif timeout:
             why += f" within {timeout} s"
-        self.errors.seek(0)
-        errors = self.errors.read().decode("utf-8", "replace").strip()
+        errors = self.qemu_says().strip()
         message = [why, "terminal, its end:", self.output[-1500:], "kernel log, its end:"]
         message.append(self.log()[-2500:])
         if errors:

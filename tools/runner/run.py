@@ -1,20 +1,23 @@
 #!/usr/bin/python3
-"""`./capos run`: boots capOS on this terminal, or types a script at its shell.
+"""`./capos run`: boots capOS on this terminal, types a script at its shell, or shows its log.
 
 Called by ./capos, which has built everything. guest.py knows QEMU. Always true: the host terminal
 is as it was before, whatever way QEMU ended.
 """
 
 import argparse
+import os
 import signal
 import subprocess
 import sys
 import termios
+import time
 
 from guest import EXIT_PANIC, Guest, GuestEnded, GuestError, exit_meaning, qemu_command
 
 LINE_TIMEOUT_S = 60
 BOOT_TIMEOUT_S = 60
+LOG_INTERVAL_S = 0.05
 
 
 def main():
@@ -28,13 +31,24 @@ def main():
     parser.add_argument("--package", required=True)
     parser.add_argument("--log", required=True)
     parser.add_argument("--script")
+    parser.add_argument("--show-log", action="store_true")
     parser.add_argument("--kvm", action="store_true")
     options = parser.parse_args(arguments)
     try:
-        return run_script(options, extra) if options.script else run_terminal(options, extra)
+        return run(options, extra)
     except GuestError as error:
         print(f"\ncapos: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        # Whoever read the transcript has seen enough; nothing is left to be flushed at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+
+
+def run(options, extra):
+    if options.script:
+        return run_script(options, extra)
+    return run_log(options, extra) if options.show_log else run_terminal(options, extra)
 
 
 def run_terminal(options, extra):
@@ -59,6 +73,36 @@ def run_terminal(options, extra):
     finally:
         termios.tcsetattr(0, termios.TCSANOW, saved)
     return report_end(code, options.log)
+
+
+def run_log(options, extra):
+    """A system without a shell says all that it says in the kernel log; Ctrl-C ends it."""
+    command = qemu_command(
+        options.log,
+        ["-serial", "null"],
+        kernel=options.kernel,
+        package=options.package,
+        kvm=options.kvm,
+        extra=extra,
+    )
+    print(f"This system has no shell; its log, {options.log}. To leave: Ctrl-C.", flush=True)
+    open(options.log, "wb").close()
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    try:
+        with open(options.log, encoding="utf-8", errors="replace", newline="\n") as log:
+            while True:
+                ended = process.poll() is not None
+                sys.stdout.write(log.read().replace("\r", ""))
+                sys.stdout.flush()
+                if ended:
+                    return report_end(process.returncode, options.log)
+                time.sleep(LOG_INTERVAL_S)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    finally:
+        process.kill()
+        process.wait()
 
 
 def report_end(code, log):
@@ -104,6 +148,7 @@ def run_script(options, extra):
         status = report_end(guest.process.returncode, options.log)
         if status:
             guest.allow_fault("PANIC")
+            print(guest.qemu_says(), end="", file=sys.stderr)
     if ended and not status:
         print("capos: the guest powered off before the script was typed", file=sys.stderr)
     if failures:

@@ -26,7 +26,7 @@
 #define SEEN      3              /* when a completion can be seen, what stood on it alone has started or ended */
 #define ORDER     4              /* calls through one capability start in the order of their submission */
 #define FAILS     5              /* what stands on a call that failed ends as that did */
-#define COUNTED   6              /* `promised` is the number of capabilities that held calls still miss */
+#define COUNTED   6              /* `named` is how many capabilities of an answer held calls still miss */
 #define DEAD      7              /* no call is taken to be started once its process ends */
 #define ENDS      8              /* every call ends, since what it stands on does */
 
@@ -39,7 +39,7 @@ byte target[QUESTIONS] = NOBODY;         /* once it is known */
 byte missing[QUESTIONS];                 /* set of questions: answers that have what it carries, still to come */
 byte transfer_status[QUESTIONS];         /* why one of them will not come; 0 otherwise */
 byte status[QUESTIONS];                  /* of the answer; 0: OK, otherwise who failed, plus 1 */
-byte promised;                           /* ring.promised */
+byte named[QUESTIONS];                   /* how many capabilities that held calls carry will be in its answer */
 
 chan stalled = [QUESTIONS] of { byte };
 chan held[QUESTIONS] = [QUESTIONS] of { byte };
@@ -56,7 +56,6 @@ byte last_started[QUESTIONS + 1] = NOBODY;
 byte cancelling;
 
 #define BIT(n)         (1 << (n))
-#define SIZE(set)      (((set) & 1) + (((set) >> 1) & 1) + (((set) >> 2) & 1) + (((set) >> 3) & 1))
 #define IS_COMPLETE(q) (missing[q] == 0 || transfer_status[q] != 0)
 #define IS_QUIET       (settling_count == 0 && !ring_settling)
 #define IS_BUSY(q)     (state[q] != FREE && state[q] != KEPT)
@@ -66,36 +65,46 @@ byte cancelling;
 
 inline check_count()
 {
-	byte n, sum;
+	byte n, w, sum;
 
 	n = 0;
-	sum = 0;
 	do
-	:: n < QUESTIONS -> sum = sum + SIZE(missing[n]); n++
+	:: n < QUESTIONS ->
+		w = 0;
+		sum = 0;
+		do
+		:: w < QUESTIONS -> sum = sum + ((missing[w] >> n) & 1); w++
+		:: else -> break
+		od;
+		ALWAYS(COUNTED, sum == named[n]);
+		n++
 	:: else -> break
 	od;
-	ALWAYS(COUNTED, sum == promised);
 	n = 0;
+	w = 0;
 	sum = 0
 }
 
-/* --- Completion ------------------------------------------------------------------------------------- */
-
-/* pipeline_is_named */
-inline is_named(q, named)
+/* names_count: what the call misses is waited for, or is no more */
+inline names_count(q, more)
 {
-	byte h;
+	byte t;
 
-	named = false;
-	h = 0;
+	t = 0;
 	do
-	:: h < QUESTIONS && promised != 0 ->
-		named = named || (state[h] == HELD && (missing[h] & BIT(q)));
-		h++
+	:: t < QUESTIONS ->
+		if
+		:: (missing[q] & BIT(t)) && more -> named[t]++
+		:: (missing[q] & BIT(t)) && !more -> named[t]--
+		:: else
+		fi;
+		t++
 	:: else -> break
 	od;
-	h = 0
+	t = 0
 }
+
+/* --- Completion ------------------------------------------------------------------------------------- */
 
 /* The first stalled call that can start, in the list's order: stalled_take before it takes. */
 inline find_startable(found)
@@ -168,17 +177,14 @@ inline check_seen(q)
 /* question_complete: of a question that was taken out of its place */
 inline question_complete(q)
 {
-	bool has_named;
-
 	ALWAYS(ONCE, state[q] == TAKEN);
-	is_named(q, has_named);
 	if
 #ifdef MUTANT_HELD_UNASKED
-	:: has_named ->
+	:: named[q] != 0 ->
 #elif defined(MUTANT_NAMED_UNASKED)
 	:: nempty(held[q]) ->
 #else
-	:: nempty(held[q]) || has_named ->
+	:: nempty(held[q]) || named[q] != 0 ->
 #endif
 		state[q] = RETURNING;
 		settling[settling_count] = q;
@@ -192,15 +198,14 @@ inline question_complete(q)
 		transfer_status[q] = 0;
 		started[q] = false;
 		excused[q] = false
-	fi;
-	has_named = false
+	fi
 }
 
 /* question_drop_transfer */
 inline question_drop_transfer(q)
 {
 #ifndef MUTANT_DROP_UNCOUNTED
-	promised = promised - SIZE(missing[q]);
+	names_count(q, false);
 #endif
 	missing[q] = 0
 }
@@ -261,7 +266,7 @@ inline items_settle(q)
 		if
 		:: state[m] == HELD && (missing[m] & BIT(q)) ->
 			missing[m] = missing[m] & ~BIT(q);
-			promised--;
+			named[q]--;
 			if
 			:: status[q] != 0 && transfer_status[m] == 0 -> transfer_status[m] = status[q]
 			:: else
@@ -286,7 +291,7 @@ inline held_aim(q)
 #endif
 	:: else ->
 		target[q] = base[q];
-		stalled!q
+		stalled!!q               /* stall: by turn */
 	fi
 }
 
@@ -340,17 +345,20 @@ active proctype settler()
 	byte top, call;
 
 end:	do
-	:: atomic { settling_count > 0 -> top = settling[settling_count - 1]; items_settle(top); stalled_take(call) }
+	:: atomic {
+		settling_count > 0 ->
+		top = settling[settling_count - 1];
+		items_settle(top);
 		if
-		:: call != NOBODY -> atomic { stalled_start(call); call = 0; top = 0 }
+		:: nempty(held[top]) -> held[top]?call
+		:: else -> call = NOBODY
+		fi }
+		if
+		:: call != NOBODY -> atomic { held_aim(call); call = 0; top = 0 }
 		:: else ->
-			atomic {
-				if
-				:: nempty(held[top]) -> held[top]?call
-				:: else
-				fi }
+			atomic { stalled_take(call) }
 			if
-			:: call != NOBODY -> atomic { held_aim(call); call = 0; top = 0 }
+			:: call != NOBODY -> atomic { stalled_start(call); call = 0; top = 0 }
 			:: else -> atomic {
 				settling_remove(top);
 				state[top] = TAKEN;
@@ -403,7 +411,7 @@ inline hold(q, why)
 	c = 0;
 	if
 	:: why != 0 -> missing[q] = 0
-	:: else -> promised = promised + SIZE(missing[q]); state[q] = HELD
+	:: else -> names_count(q, true); state[q] = HELD
 	fi
 }
 
@@ -453,7 +461,7 @@ inline call_perform(q)
 			hold(q, why);
 			if
 			:: why != 0 -> call_refuse_entry(q, why)
-			:: else -> stalled!q; ring_settling = true
+			:: else -> stalled!!q; ring_settling = true
 			fi
 		:: else -> call_start_at(q)
 		fi
@@ -634,5 +642,5 @@ init
 	}
 	/* When nothing moves any more; runs are finite here */
 	timeout ->
-	ALWAYS(ENDS, !ANY_BUSY && promised == 0)
+	ALWAYS(ENDS, !ANY_BUSY)
 }

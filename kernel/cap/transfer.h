@@ -34,8 +34,6 @@ struct transfer_item {
 struct call_transfer {
 	uint32_t             count;
 	uint32_t             promised;    /* items still to come */
-	status_t             status;      /* why one of them will not come; OK otherwise */
-	uint64_t             detail;
 	struct transfer_item items[];
 };
 

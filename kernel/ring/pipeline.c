@@ -174,6 +174,13 @@ void pipeline_unname(struct question *call)
 	spin_unlock(&call->ring->lock);
 }
 
+/* It will end so when its turn comes, unless another answer has failed it before. */
+static void held_fail(struct question *call, status_t status, uint64_t detail)
+{
+	if (call->answer.status == STATUS_OK)
+		call->answer = (struct answer){ .status = status, .detail = detail };
+}
+
 /* A held call has what it missed, or will not get it. False: it has been taken back meanwhile. Ring locked. */
 static bool item_settle(struct question *base, struct transfer_item *item, const struct transfer_item *captured,
 		status_t status, uint64_t detail)
@@ -185,10 +192,8 @@ static bool item_settle(struct question *base, struct transfer_item *item, const
 	*item = *captured;
 	base->named--;
 	call->transfer->promised--;
-	if (status != STATUS_OK && call->transfer->status == STATUS_OK) {
-		call->transfer->status = status;
-		call->transfer->detail = detail;
-	}
+	if (status != STATUS_OK)
+		held_fail(call, status, detail);
 	return true;
 }
 
@@ -236,6 +241,7 @@ static status_t hold(struct ring *ring, const struct ring_entry *entry, struct q
 	}
 	*call = question_begin(ring, entry, QUESTION_HELD, NULL);
 	(*call)->transfer = transfer;
+	(*call)->answer = (struct answer){ .status = STATUS_OK };
 	spin_lock(&ring->lock);
 	(*call)->turn = ring->turns++;
 	names_count(*call, true);
@@ -347,7 +353,7 @@ static bool is_complete(const struct question *call)
 {
 	const struct call_transfer *transfer = call->transfer;
 
-	return !transfer || !transfer->promised || transfer->status != STATUS_OK;
+	return !transfer || !transfer->promised || call->answer.status != STATUS_OK;
 }
 
 /* No earlier call through the same capability stalls. Ring locked. */
@@ -382,10 +388,10 @@ static struct question *stalled_take(struct ring *ring)
 
 static void stalled_start(struct question *call)
 {
-	const struct call_transfer *transfer = call->transfer;
+	const struct answer failed = call->answer;
 
-	if (transfer && transfer->status != STATUS_OK)
-		call_refuse_entry(call->ring, &call->entry, transfer->status, transfer->detail);
+	if (failed.status != STATUS_OK)
+		call_refuse_entry(call->ring, &call->entry, failed.status, failed.detail);
 	else
 		call_start_at(call->ring, &call->entry, call->entry.target);
 }
@@ -401,17 +407,15 @@ static struct question *held_take(struct question *question)
 	return link ? container_of(link, struct question, link) : NULL;
 }
 
-/* The answer that tells where a held call goes has come: it stalls until its turn, or ends. */
+/* The answer that tells where a held call goes, or that it goes nowhere, has come: it stalls until its turn. */
 static void held_aim(struct question *call, const struct question *base)
 {
 	uint64_t detail = 0;
 	uint32_t id = 0;
 	status_t status = answer_capability(base, call->entry.path, call->entry.path_len, &id, &detail);
 
-	if (status != STATUS_OK) {
-		call_refuse_entry(call->ring, &call->entry, status, detail);
-		return;
-	}
+	if (status != STATUS_OK)
+		held_fail(call, status, detail);
 	question_retarget(call, id);
 	stall(call);
 }

@@ -72,7 +72,8 @@ struct question {
 	                                 * the ring's `stalled` */
 	union {
 		struct list      followers; /* o: QUEUED and first of its ring's calls at the endpoint: the others, in order */
-		struct answer    answer;    /* r: RETURNING before what it holds has started, and KEPT */
+		struct answer    answer;    /* r: RETURNING before what it holds has started, and KEPT; HELD: status and
+		                             * detail of the first answer that failed it, OK so far */
 	};
 	struct list      held;          /* r: calls on capabilities in this one's answer, in order */
 	struct ring     *ring;          /* fixed */

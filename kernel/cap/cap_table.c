@@ -277,6 +277,7 @@ static void clear_slot(struct cap_table *table, struct cap_entry *entry, uint32_
 	*facet = entry->facet;
 	grant_unuse(entry->grant);
 	slot_empty(table, entry, slot);
+	table->emptied++;
 }
 
 /* Empties the entry of an id; its hold on *object goes to the caller. */

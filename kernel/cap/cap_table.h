@@ -102,6 +102,7 @@ struct cap_table {
 	uint32_t          reserved;        /* t, free slots promised; <= free_count */
 	uint32_t          kept;            /* a, of these, promised to nobody now; see cap_table_keep */
 	uint32_t          live;            /* t */
+	uint64_t          emptied;         /* t, read by all: how often a slot was; never comes back to what it was */
 	bool              revoked;         /* under grant_lock: what is inserted is revoked at once */
 	struct grant     *free_grants;     /* under grant_lock */
 	uint32_t          free_grant_count; /* under grant_lock; >= reserved. Only inserting makes it fewer */
@@ -209,11 +210,11 @@ MUST_USE static inline status_t cap_table_lookup(const struct cap_table *table, 
 	return STATUS_OK;
 }
 
-/* True if this is still the entry of the id, live and not revoked; entries stay where they are as long as their table. */
-static inline bool cap_entry_is_live(const struct cap_entry *entry, uint32_t id)
+/* True if an entry that was looked up when `emptied` stood there is still what it was, live and not revoked: generations come
+ * back, this count does not. Entries stay where they are as long as their table. */
+static inline bool cap_entry_is_same(const struct cap_table *table, const struct cap_entry *entry, uint64_t emptied)
 {
-	return entry->generation == cap_id_generation(id) && entry->state == CAP_LIVE &&
-			!grant_is_revoked(entry->grant);
+	return READ_ONCE(table->emptied) == emptied && entry->state == CAP_LIVE && !grant_is_revoked(entry->grant);
 }
 
 /* Drops one capability. Revoked ones can be released too. */

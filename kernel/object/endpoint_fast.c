@@ -158,6 +158,7 @@ static NOINLINE struct cap_entry *call_check(struct ring *ring, struct question 
 			entry->msg_words - 1u >= MESSAGE_WORDS_MAX ||
 			!span_is_valid(entry->msg_off, 0, entry->msg_words) ||
 			entry->reply_words > MESSAGE_WORDS_MAX ||
+			(!entry->reply_words && entry->reply_off) ||
 			!span_is_valid(entry->reply_off, 0, entry->reply_words) ||
 			cap_table_lookup(&ring->process->caps, entry->target, &target) !=
 					STATUS_OK ||
@@ -169,7 +170,7 @@ static NOINLINE struct cap_entry *call_check(struct ring *ring, struct question 
 									->endpoint->message_words
 						 : !target->object->type->call)
 		return NULL;
-	call->known = target;
+	question_know(&ring->process->caps, call, target);
 	return target;
 }
 
@@ -187,7 +188,7 @@ NO_BUFFER NOINLINE struct arch_context *call_enter(
 	/* No deadline and no path; a call that waits for another's answer is not overtaken. */
 	if (unlikely(!call || (from[3] | from[7]) || !list_empty(&ring->stalled)))
 		return enter_generally();
-	target = question_known(call, head, spans, sizes);
+	target = question_known(&ring->process->caps, call, head, spans, sizes);
 	if (unlikely(!target || call->entry.interface != interface)) {
 		target = call_check(ring, call, head, interface, spans, sizes);
 		if (!target)
@@ -296,7 +297,7 @@ static NOINLINE struct cap_entry *return_check(struct ring *ring, struct questio
 	if (entry->reply_words < endpoint->message_words ||
 			entry->reply_caps < endpoint->capabilities)
 		return NULL;
-	receiver->known = target;
+	question_know(&ring->process->caps, receiver, target);
 	return target;
 }
 
@@ -315,7 +316,7 @@ NO_BUFFER NOINLINE struct arch_context *return_enter(
 
 	if (unlikely(!receiver || (from[3] | from[7])))
 		return enter_generally();
-	target = question_known(receiver, head, spans, sizes);
+	target = question_known(caps, receiver, head, spans, sizes);
 	if (unlikely(!target)) {
 		target = return_check(ring, receiver, head, spans, sizes);
 		if (!target)

@@ -172,7 +172,7 @@ static bool promise_cancel(struct object *object, struct question *question)
 /* --- Settling ----------------------------------------------------------------------------------- */
 
 /* Where nobody can call a promise any more, it lets go of what it leads to: that may be what keeps the promise itself. */
-static void promise_let_go(struct promise *promise)
+static void let_go(struct promise *promise)
 {
 	struct transfer_item target = { 0 };
 
@@ -187,7 +187,12 @@ static void promise_let_go(struct promise *promise)
 
 static void promise_on_last_hold(struct object *object)
 {
-	promise_let_go(container_of(object, struct promise, object));
+	let_go(container_of(object, struct promise, object));
+}
+
+void promise_settled(struct promise *promise)
+{
+	let_go(promise);
 }
 
 bool promise_settle_one(struct promise *promise)
@@ -200,10 +205,8 @@ bool promise_settle_one(struct promise *promise)
 	if (!link)
 		promise->state = promise->target.object ? PROMISE_RESOLVED : PROMISE_BROKEN;
 	spin_unlock(&promise_lock);
-	if (!link) {
-		promise_let_go(promise);
+	if (!link)
 		return false;
-	}
 	call = container_of(link, struct question, link);
 	call->kind = QUESTION_HELD;
 	call->call_state = CALL_NONE;

@@ -48,5 +48,7 @@ void promise_call(struct ring *ring, const struct ring_entry *entry, struct prom
 
 /* One step for a promise that is SETTLING: lets the next of its calls go on; false when none is left. Without locks. */
 bool promise_settle_one(struct promise *promise);
+/* That was the last, and it is in no list any more. Without locks. */
+void promise_settled(struct promise *promise);
 
 #endif

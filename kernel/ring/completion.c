@@ -178,8 +178,9 @@ NO_BUFFER HOT_INLINE void question_complete_own(struct question *question, struc
 	struct object *object = question->object;
 	struct question_release release;
 
+	/* Where the call was held, its thread sleeps. */
 	if (unlikely(question->entry.flags != ENTRY_SYNC || question->reserved || question->timer.queued ||
-			!list_empty(&question->held) || trace_is_on())) {
+			ring->thread->state != THREAD_RUNNING || !list_empty(&question->held) || trace_is_on())) {
 		question_complete(question, outcome, false, &release);
 		question_release(&release);
 		return;

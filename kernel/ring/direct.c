@@ -136,7 +136,7 @@ static COLD struct cap_entry *wait_check(
 			!facet_has_interface(target->facet, NOTIFICATION_INTERFACE_ID))
 		return NULL;
 	question_write(question, head, 0, 0, 0);
-	question->known = target;
+	question_know(&ring->process->caps, question, target);
 	return target;
 }
 
@@ -153,7 +153,7 @@ NO_BUFFER static NOINLINE struct arch_context *wait_enter(
 	if (unlikely((uint32_t)head != ENTRY_HEAD(CAP_OP_WAIT, ENTRY_SYNC) || !question ||
 			    (from[3] | from[4] | from[5] | from[7]) != 0))
 		return enter_generally();
-	target = question_known(question, head, 0, 0);
+	target = question_known(&ring->process->caps, question, head, 0, 0);
 	if (unlikely(!target)) {
 		target = wait_check(ring, question, head);
 		if (!target)

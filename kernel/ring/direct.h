@@ -65,10 +65,11 @@ static inline void question_write(struct question *question, uint64_t head, uint
 
 /*
  * The capability that an entry names if the free question's last one was the same but for its user
- * data and interface, and was taken by the direct way: then all that cannot have changed has been
- * checked. NULL: it was not, or the capability has gone.
+ * data and interface, was taken by the direct way, and no slot of the table has been emptied since:
+ * then the capability is the one that was checked, and so is all that cannot have changed. NULL: it
+ * has to be checked again.
  */
-HOT_INLINE static inline struct cap_entry *question_known(
+HOT_INLINE static inline struct cap_entry *question_known(const struct cap_table *caps,
 		const struct question *question, uint64_t head, uint64_t spans, uint64_t sizes)
 {
 	const union entry_words *last = (const union entry_words *)&question->entry;
@@ -77,7 +78,15 @@ HOT_INLINE static inline struct cap_entry *question_known(
 	if (unlikely(!known || last->words[0] != head || last->words[4] != spans ||
 			    last->words[5] != sizes))
 		return NULL;
-	return likely(cap_entry_is_live(known, (uint32_t)(head >> 32))) ? known : NULL;
+	return likely(cap_entry_is_same(caps, known, question->known_at)) ? known : NULL;
+}
+
+/* The entry that was written to the question has been checked, with the capability that it names. */
+static inline void question_know(
+		const struct cap_table *caps, struct question *question, struct cap_entry *target)
+{
+	question->known = target;
+	question->known_at = caps->emptied;
 }
 
 /* Makes a question of what was read, for which the thread sleeps. The lock of the object is held. */

@@ -203,13 +203,14 @@ static void items_settle(struct question *base)
 	struct transfer_item captured, *item;
 	struct answer_place place;
 	struct question *call;
-	uint64_t detail = 0;
+	uint64_t detail;
 	status_t status;
 	bool settled;
 
 	spin_lock(&ring->lock);
 	while ((item = item_waiting(base, &call))) {
 		place = item->place;
+		detail = 0;
 		spin_unlock(&ring->lock);
 		status = item_capture(base, &place, &captured, &detail);
 		spin_lock(&ring->lock);
@@ -298,6 +299,7 @@ status_t pipeline_target(struct ring *ring, const struct ring_entry *entry, uint
 
 void question_retarget(struct question *call, uint32_t id)
 {
+	call->known = NULL;
 	call->entry.target = id;
 	call->entry.flags &= (uint8_t)~ENTRY_PIPELINED;
 }
@@ -438,6 +440,8 @@ static void settle_question(struct cpu *cpu, struct question *question)
 
 	if (question->named)
 		items_settle(question);
+	if (cpu->settling != question)
+		return;                /* what was dropped there has to be settled first */
 	call = held_take(question);
 	if (call) {
 		held_aim(call, question);
@@ -472,7 +476,9 @@ static void settle_promise(struct cpu *cpu, struct promise *promise)
 {
 	if (promise_settle_one(promise))
 		return;
+	/* It leaves the list first: what it lets go of may bring others there. */
 	cpu->settling_promises = promise->next_settling;
+	promise_settled(promise);
 	object_put(&promise->object);
 }
 

@@ -74,6 +74,8 @@ struct question {
 		struct list      followers; /* o: QUEUED and first of its ring's calls at the endpoint: the others, in order */
 		struct answer    answer;    /* r: RETURNING before what it holds has started, and KEPT; HELD: status and
 		                             * detail of the first answer that failed it, OK so far */
+		uint64_t         known_at;  /* p: with `known`, which only the direct way sets and no question has that was
+		                             * queued, held or kept since: the table's `emptied` when it was looked up */
 	};
 	struct list      held;          /* r: calls on capabilities in this one's answer, in order */
 	struct ring     *ring;          /* fixed */

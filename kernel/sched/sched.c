@@ -209,7 +209,7 @@ NO_BUFFER struct arch_context *sched_leave(void)
 }
 
 /* The same when the running thread waits and `next` is to run, but ended processes wait to be
- * taken apart first. */
+ * taken apart first, or a signal on the way has woken somebody else. */
 static COLD struct arch_context *pass_later(struct thread *next)
 {
 	sched_wake(next, true);
@@ -220,10 +220,11 @@ NO_BUFFER HOT_INLINE struct arch_context *sched_pass(struct thread *running, str
 {
 	struct cpu *cpu = arch_cpu();
 
-	DEBUG_ASSERT(running == cpu->current && running == cpu->loaded && running != next && !cpu->handoff);
+	DEBUG_ASSERT(running == cpu->current && running == cpu->loaded && running != next);
 	DEBUG_ASSERT(running->state == THREAD_WAIT_SYNC);
-	if (unlikely(cpu->chores & CHORE_REAP))
+	if (unlikely(cpu->chores & (CHORE_REAP | CHORE_WOKEN)))
 		return pass_later(next);
+	DEBUG_ASSERT(!cpu->handoff);
 	charge_time(cpu, running);
 	next->state = THREAD_RUNNING;
 	cpu->current = next;

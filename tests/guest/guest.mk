@@ -11,6 +11,7 @@ GUEST_TEST_SRCS := \
 	call_test.c \
 	pipeline_test.c \
 	argument_test.c \
+	direct_test.c \
 	promise_test.c \
 	transfer_test.c \
 	export_test.c \

@@ -402,6 +402,32 @@ static int stall_and_follow(const char *arg)
 	process_exit(0);
 }
 
+/* Sleeps twice for the same bit. */
+static int wait_twice(const char *arg)
+{
+	struct ring_entry wait = { .op = CAP_OP_WAIT,
+		.target = grant_id("notification"),
+		.interface = 1,
+		.question = Q0 };
+
+	for (uint32_t i = 0; i < 2; i++) {
+		if (perform_sync(wait).status != STATUS_OK)
+			return 1;
+	}
+	return 0;
+}
+
+/* Asks a timer at "promise" for the time, without room for capabilities in the answer. */
+static int ask_at_a_promise(const char *arg)
+{
+	struct ring_entry entry = entry_call(grant_id("promise"), Q0);
+
+	entry.interface = TIMER_INTERFACE_ID;
+	entry.method = TIMER_METHOD_NOW;
+	entry.reply_caps = 0;
+	return perform_sync(entry).status == STATUS_OK ? 0 : 1;
+}
+
 /* --- Servers ---------------------------------------------------------------------------------- */
 
 /* Serves "endpoint" for ever: each call is answered at once with its own words. */
@@ -781,6 +807,8 @@ const struct role peer_roles[] = {
 	{ "send-and-hang", send_and_hang },
 	{ "stall-and-hang", stall_and_hang },
 	{ "stall-and-follow", stall_and_follow },
+	{ "wait-twice", wait_twice },
+	{ "ask-at-a-promise", ask_at_a_promise },
 	{ "echo", echo },
 	{ "take-and-end", take_and_end },
 	{ "take-let-go-and-end", take_let_go_and_end },

@@ -283,6 +283,57 @@ static void chains_end_somewhere(void)
 	fixture_close();
 }
 
+/* A call that sleeps at a promise wakes, though what it leads to answers at once. */
+static void a_sleeping_call_at_a_promise_wakes(void)
+{
+	struct process_handle_ref child;
+	struct promised promised;
+
+	REQUIRE(fixture_open());
+	CHECK_EQUAL(promise_status(TIMER_INTERFACE_ID, 4, &promised), STATUS_OK);
+	child = child_start(&(struct child_spec){
+			.role = "ask-at-a-promise", .grants = { { "promise", promised.promise } } });
+	sleep_ns(20000000);
+	CHECK_EQUAL(resolve(&promised, rt_id(world.timer.ref)), STATUS_OK);
+	sleep_ns(20000000);
+	CHECK_EQUAL(process_handle_kill(child, 9), STATUS_OK);
+	CHECK_EQUAL(child_finish(child).state, PROCESS_STATE_EXITED);
+	promised_drop(&promised);
+	fixture_close();
+}
+
+/* What one promise lets go of when it is settled breaks another: neither is lost. */
+static void settling_that_breaks_another_promise(void)
+{
+	struct usage before = usage_self();
+	struct promised asked, given, broken;
+	struct ring_entry call;
+
+	REQUIRE(fixture_open());
+	CHECK_EQUAL(promise_status(PROMISE_RESOLVER_INTERFACE_ID, 2, &asked), STATUS_OK);
+	given = promise_new();
+	broken = promise_new();
+	start(entry_call(broken.promise, Q0 + 2));
+	message()[0] = 1ull << 48;
+	message()[1] = 3;
+	call = entry_call(asked.promise, Q0);
+	call.interface = PROMISE_RESOLVER_INTERFACE_ID;
+	call.method = PROMISE_RESOLVER_METHOD_RESOLVE;
+	call.msg_off = world.message_off;
+	call.msg_words = 2;
+	send_cap(&call, TRANSFER_KIND_MOVE, rt_id(broken.resolver.ref));
+	start(call);
+	CHECK_EQUAL(release(given.promise), STATUS_OK);
+	CHECK_EQUAL(resolve(&asked, rt_id(given.resolver.ref)), STATUS_OK);
+	CHECK_EQUAL(finish(Q0).status, STATUS_OK);
+	CHECK_EQUAL(finish(Q0 + 2).status, STATUS_DISCONNECTED);
+	CHECK_EQUAL(release(broken.promise), STATUS_OK);
+	promised_drop(&asked);
+	client_release(given.resolver.ref);
+	fixture_close();
+	CHECK(usage_settles(&before));
+}
+
 /* However many promises others make lead to one, its owner resolves it as it pleases. */
 static void strangers_do_not_break_a_promise(void)
 {
@@ -462,6 +513,8 @@ static const struct test tests[] = {
 	{ "a promise is no wider than either", a_promise_is_no_wider_than_either },
 	{ "a resolver takes what is still to come", a_resolver_takes_what_is_still_to_come },
 	{ "chains end somewhere", chains_end_somewhere },
+	{ "a sleeping call at a promise wakes", a_sleeping_call_at_a_promise_wakes },
+	{ "settling that breaks another promise", settling_that_breaks_another_promise },
 	{ "strangers do not break a promise", strangers_do_not_break_a_promise },
 	{ "a promise leads to no builder", a_promise_leads_to_no_builder },
 	{ "settling sets off settling", settling_sets_off_settling },

@@ -17,6 +17,7 @@ extern const struct test_list
 		call_tests,
 		pipeline_tests,
 		argument_tests,
+		direct_tests,
 		promise_tests,
 		transfer_tests,
 		export_tests,

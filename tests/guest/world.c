@@ -102,8 +102,8 @@ struct ring_completion perform(struct ring_entry entry)
 
 struct ring_completion perform_sync(struct ring_entry entry)
 {
-	put(entry, NULL);
-	(void)!ring_sync(ring_self());
+	ring_put_sync(ring_self(), &entry);
+	(void)!ring_enter_sync(ring_self());
 	return *ring_reply(ring_self());
 }
 

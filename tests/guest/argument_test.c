@@ -33,21 +33,6 @@ static void fixture_close(void)
 	kernel_check();
 }
 
-static struct ring_entry keep(struct ring_entry entry)
-{
-	entry.flags |= ENTRY_KEEP;
-	return entry;
-}
-
-static struct ring_entry on_answer(uint16_t base, uint16_t question)
-{
-	struct ring_entry entry = entry_call(base, question);
-
-	entry.flags = ENTRY_PIPELINED;
-	entry.path_len = 1;
-	return entry;
-}
-
 /* Adds what pointer 0 of the answer to `base` will be. */
 static void send_promised(struct ring_entry *entry, uint16_t base)
 {
@@ -85,16 +70,6 @@ static void answer_plainly(struct ring_completion taken, uint16_t question)
 {
 	CHECK_EQUAL(perform(entry_return(endpoint, taken.id)).status, STATUS_OK);
 	CHECK_EQUAL(finish(question).status, STATUS_OK);
-}
-
-static status_t finish_answer(uint16_t question)
-{
-	return perform((struct ring_entry){ .op = CAP_OP_FINISH, .question = question }).status;
-}
-
-static uint32_t received_cap(uint16_t question)
-{
-	return seat_records(question, false)[0].id;
 }
 
 /* Drops a kept answer and the capability in it. */
@@ -183,9 +158,9 @@ static void what_waits_for_one_answer_keeps_its_order(void)
 
 	REQUIRE(fixture_open());
 	base = base_open();
-	start(on_answer(Q0, Q0 + 1));
+	start(entry_pipelined(Q0, 0, Q0 + 1));
 	start(call_with(export, Q0, Q0 + 2));
-	start(on_answer(Q0, Q0 + 3));
+	start(entry_pipelined(Q0, 0, Q0 + 3));
 	CHECK_EQUAL(perform(return_cap(base.id, other)).status, STATUS_OK);
 	for (uint16_t i = 1; i <= 3; i++) {
 		taken = take_call(Q0 + 5);
@@ -229,10 +204,10 @@ static void target_and_argument_may_both_be_promised(void)
 		base = base_open();
 		start(keep(entry_call(export, Q0 + 1)));
 		second = take_call(Q0 + 5);
-		entry = on_answer(Q0, Q0 + 2);
+		entry = entry_pipelined(Q0, 0, Q0 + 2);
 		send_promised(&entry, Q0 + 1);
 		start(entry);
-		entry = on_answer(Q0, Q0 + 3);
+		entry = entry_pipelined(Q0, 0, Q0 + 3);
 		send_promised(&entry, Q0);
 		start(entry);
 		if (target_first)
@@ -273,7 +248,7 @@ static void what_does_not_come_ends_the_call(void)
 	send_cap(&entry, TRANSFER_KIND_MOVE, moved);
 	start(keep(entry));
 	start(entry_call(other, Q0 + 2));
-	start(on_answer(Q0 + 1, Q0 + 3));
+	start(entry_pipelined(Q0 + 1, 0, Q0 + 3));
 	CHECK(!is_live(moved));
 	entry = entry_return(endpoint, base.id);
 	entry.flags = ENTRY_EXCEPTION;

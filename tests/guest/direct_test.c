@@ -93,7 +93,7 @@ static void a_question_that_was_aimed_elsewhere_is_checked(void)
 	make.flags = ENTRY_KEEP;
 	make.reply_caps = 1;
 	CHECK_EQUAL(perform(make).status, STATUS_OK);
-	other = seat_records(Q0 + 4, false)[0].id;
+	other = received_cap(Q0 + 4);
 	for (uint32_t i = 0; i < 2; i++)
 		CHECK_EQUAL(perform_sync(call).status, STATUS_OK);
 	aimed.flags = ENTRY_PIPELINED;
@@ -103,8 +103,7 @@ static void a_question_that_was_aimed_elsewhere_is_checked(void)
 	message()[0] = CAPNP_EMPTY_STRUCT_POINTER;
 	call.target = other;
 	CHECK_EQUAL(perform_sync(call).status, STATUS_UNIMPLEMENTED);
-	CHECK_EQUAL(perform((struct ring_entry){ .op = CAP_OP_FINISH, .question = Q0 + 4 }).status,
-			STATUS_OK);
+	CHECK_EQUAL(finish_answer(Q0 + 4), STATUS_OK);
 	CHECK_EQUAL(release(other), STATUS_OK);
 	CHECK_EQUAL(release(timer), STATUS_OK);
 }

@@ -33,28 +33,6 @@ static void fixture_close(void)
 	kernel_check();
 }
 
-static struct ring_entry keep(struct ring_entry entry)
-{
-	entry.flags |= ENTRY_KEEP;
-	return entry;
-}
-
-/* A call on pointer field `field` of the answer to `base`. */
-static struct ring_entry entry_pipelined(uint16_t base, uint16_t field, uint16_t question)
-{
-	struct ring_entry entry = entry_call(base, question);
-
-	entry.flags = ENTRY_PIPELINED;
-	entry.path_len = 1;
-	entry.path[0] = field;
-	return entry;
-}
-
-static status_t finish_answer(uint16_t question)
-{
-	return perform((struct ring_entry){ .op = CAP_OP_FINISH, .question = question }).status;
-}
-
 /* Answers with a copy of `id` at pointer 0 of the root. */
 static struct ring_entry entry_return_cap(uint32_t call_id, uint32_t id)
 {
@@ -66,11 +44,6 @@ static struct ring_entry entry_return_cap(uint32_t call_id, uint32_t id)
 	entry.msg_words = 2;
 	send_cap(&entry, TRANSFER_KIND_COPY, id);
 	return entry;
-}
-
-static uint32_t received_cap(uint16_t question)
-{
-	return seat_records(question, false)[0].id;
 }
 
 /* Serves one call; its completion. */

@@ -210,6 +210,26 @@ struct ring_entry entry_return_rearm(uint32_t endpoint, uint32_t call_id, uint16
 	return entry;
 }
 
+struct ring_entry entry_pipelined(uint16_t base, uint16_t field, uint16_t question)
+{
+	struct ring_entry entry = entry_call(base, question);
+
+	entry.flags = ENTRY_PIPELINED;
+	entry.path_len = 1;
+	entry.path[0] = field;
+	return entry;
+}
+
+status_t finish_answer(uint16_t question)
+{
+	return perform((struct ring_entry){ .op = CAP_OP_FINISH, .question = question }).status;
+}
+
+uint32_t received_cap(uint16_t question)
+{
+	return seat_records(question, false)[0].id;
+}
+
 void send_cap(struct ring_entry *entry, enum transfer_kind kind, uint32_t id)
 {
 	struct cap_descriptor *descriptor = &descriptors()[entry->cap_count];

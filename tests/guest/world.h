@@ -87,6 +87,17 @@ struct ring_entry entry_call(uint32_t target, uint16_t question);
 struct ring_entry entry_recv(uint32_t endpoint, uint16_t question);
 struct ring_entry entry_return(uint32_t endpoint, uint32_t call_id);
 struct ring_entry entry_return_rearm(uint32_t endpoint, uint32_t call_id, uint16_t question);
+/* A call on pointer field `field` of the answer to `base`. */
+struct ring_entry entry_pipelined(uint16_t base, uint16_t field, uint16_t question);
+/* The same call, whose answer can be named until finish_answer. */
+static inline struct ring_entry keep(struct ring_entry entry)
+{
+	entry.flags |= ENTRY_KEEP;
+	return entry;
+}
+status_t finish_answer(uint16_t question);
+/* The first capability of the answer to a call on this seat. */
+uint32_t received_cap(uint16_t question);
 /* Adds one descriptor to what an entry sends. */
 void send_cap(struct ring_entry *entry, enum transfer_kind kind, uint32_t id);
 

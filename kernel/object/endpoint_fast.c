@@ -207,7 +207,8 @@ NO_BUFFER NOINLINE struct arch_context *call_enter(
 
 /* --- Return --------------------------------------------------------------------------------- */
 
-/* The same of a call that was not made by the direct way. */
+/* Whether a call that was not made by the direct way can be answered by it: its thread sleeps for it
+ * alone, and neither room for capabilities nor a deadline has to be given back. */
 static NOINLINE bool service_is_plain(const struct service *service)
 {
 	const struct question *call = service->call;

@@ -1,6 +1,7 @@
 /*
- * What endpoint.c (life of endpoints and exports), endpoint_call.c (calls through them) and
- * endpoint_forward.c (calls given on) share.
+ * What endpoint.c (life of endpoints and exports), endpoint_call.c (calls through them),
+ * endpoint_fast.c (the direct way of most of them) and endpoint_forward.c (calls given on) share.
+ * Always true: nobody but the direct way takes an endpoint's lock other than by endpoint_lock.
  */
 #ifndef KERNEL_OBJECT_ENDPOINT_INTERNAL_H
 #define KERNEL_OBJECT_ENDPOINT_INTERNAL_H
@@ -33,7 +34,7 @@ static inline void endpoint_unlock(struct endpoint *endpoint)
  * pump returns. Without locks. */
 void endpoint_pump(struct endpoint *endpoint);
 
-/* Ends calls and receives that `match` picks, with `status`. Without locks. */
+/* Ends the calls and receives that it picks, with `status`. Without locks. */
 struct endpoint_sweep {
 	bool pending;                   /* queued calls */
 	bool fail_fast_only;            /* of these, only those that do not wait for a service */

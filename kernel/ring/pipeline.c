@@ -197,6 +197,7 @@ static bool item_settle(struct question *base, struct transfer_item *item, const
 	return true;
 }
 
+/* Held calls get what the answer to `base` has for them, or that they will not get it. */
 static void items_settle(struct question *base)
 {
 	struct ring *ring = base->ring;

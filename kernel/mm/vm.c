@@ -208,14 +208,20 @@ static void commit_perform(struct vm *vm, uint64_t start, uint64_t end, enum acc
 	regions_merge(vm, start, end, spares);
 }
 
+/* What is wrong with the range and the access of committed memory in themselves. */
+static status_t commit_check(uint64_t address, uint64_t bytes, enum access access, uint64_t *detail)
+{
+	status_t status = range_check(address, bytes, VM_CALL_PAGES_MAX, &commit_arguments, detail);
+
+	return status == STATUS_OK ? vm_access_check(access, &commit_arguments, detail) : status;
+}
+
 status_t vm_commit(struct vm *vm, uint64_t address, uint64_t bytes, enum access access,
 		uint64_t *detail)
 {
 	struct region_list spares = { NULL };
-	status_t status = range_check(address, bytes, VM_CALL_PAGES_MAX, &commit_arguments, detail);
+	status_t status = commit_check(address, bytes, access, detail);
 
-	if (status == STATUS_OK)
-		status = vm_access_check(access, &commit_arguments, detail);
 	if (status != STATUS_OK)
 		return status;
 	spin_lock(&vm->lock);
@@ -237,10 +243,8 @@ status_t vm_commit_new(struct vm *vm, uint64_t address, uint64_t bytes, enum acc
 		uint64_t *detail)
 {
 	struct region_list spares = { NULL };
-	status_t status = range_check(address, bytes, VM_CALL_PAGES_MAX, &commit_arguments, detail);
+	status_t status = commit_check(address, bytes, access, detail);
 
-	if (status == STATUS_OK)
-		status = vm_access_check(access, &commit_arguments, detail);
 	if (status != STATUS_OK)
 		return status;
 	spin_lock(&vm->lock);
@@ -388,10 +392,8 @@ status_t vm_protect(struct vm *vm, uint64_t address, uint64_t bytes, enum access
 		uint64_t *detail)
 {
 	struct region_list spares = { NULL };
-	status_t status = range_check(address, bytes, VM_CALL_PAGES_MAX, &commit_arguments, detail);
+	status_t status = commit_check(address, bytes, access, detail);
 
-	if (status == STATUS_OK)
-		status = vm_access_check(access, &commit_arguments, detail);
 	if (status != STATUS_OK)
 		return status;
 	spin_lock(&vm->lock);

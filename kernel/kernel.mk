@@ -2,7 +2,7 @@
 # KERNEL_UPPER_SRCS names as objects below $(B)/klib.
 
 KERNEL_ARCH_SRCS := start.S entry.S memory.S boot.c boot_map.c boot_pvh.c boot_multiboot2.c features.c \
-        descriptors.c trap.c backtrace.c console.c paging.c space.c context.c acpi.c apic.c timer.c power.c \
+        descriptors.c trap.c backtrace.c console.c paging.c space.c context.c acpi.c apic.c timer.c power.c processors.c \
         arch.c
 KERNEL_ARCH_SRCS := $(addprefix kernel/arch/x86_64/,$(KERNEL_ARCH_SRCS))
 KERNEL_CORE_SRCS := $(addprefix kernel/core/,main.c boot_info.c log.c panic.c spinlock.c string.c symbols.c)
@@ -15,8 +15,8 @@ KERNEL_UPPER_SRCS := $(addprefix kernel/cap/,facet.c grant.c grant_tie.c cap_tab
                 virtual_memory.c console.c timer.c entropy.c system_info.c boot_package.c system_control.c \
                 io_ports.c interrupt.c binding.c object_factory.c) \
         $(addprefix kernel/trace/,trace.c trace_ring.c) kernel/object/tracer.c \
-        $(addprefix kernel/mm/,vm.c vm_region.c vm_map.c region_tree.c) kernel/sched/sched.c kernel/time/timer_queue.c kernel/irq/irq.c \
-        $(addprefix kernel/core/,entry.c start.c cpio.c entropy_pool.c plain_text.c)
+        $(addprefix kernel/mm/,vm.c vm_region.c vm_map.c region_tree.c) kernel/sched/cpu.c kernel/sched/sched.c kernel/time/timer_queue.c kernel/irq/irq.c \
+        $(addprefix kernel/core/,entry.c kernel_lock.c start.c cpio.c entropy_pool.c plain_text.c)
 # Objects of library sources: $(B)/klib/<path>.o
 KERNEL_LIB_OBJS := $(addprefix $(B)/klib/lib/,elf/elf.o capnp/capnp.o) $(B)/kgen/kernel.capnp.o $(B)/kgen/trace.capnp.o
 
@@ -71,7 +71,7 @@ HOST_TEST_log          := kernel/core/log_test.c kernel/core/log.c
 HOST_TEST_cpio         := kernel/core/cpio_test.c kernel/core/cpio.c
 HOST_TEST_entropy_pool := kernel/core/entropy_pool_test.c kernel/core/entropy_pool.c
 HOST_TEST_plain_text   := kernel/core/plain_text_test.c kernel/core/plain_text.c
-HOST_TEST_timer_queue  := kernel/time/timer_queue_test.c kernel/time/timer_queue.c
+HOST_TEST_timer_queue  := kernel/time/timer_queue_test.c kernel/time/timer_queue.c kernel/sched/cpu.c
 HOST_TESTS += vm vm_share irq ledger trace_ring
 HOST_TEST_trace_ring   := kernel/trace/trace_ring_test.c kernel/trace/trace_ring.c
 HOST_TEST_ledger       := kernel/object/ledger_test.c kernel/object/ledger.c $(KERNEL_FAKES)

@@ -46,7 +46,7 @@ const char *arch_name(void);
 /*
  * Called by the entry code, on the processor's stack, interrupts off; supplied by the kernel proper
  * (core/entry.c). Each answers the thread to resume, which is not always the one that entered.
- * `arch_cpu.context` names the running thread's context; arch_context_switch keeps it current.
+ * `arch_cpu.context` names the running thread's context; arch_context_load keeps it current.
  */
 struct arch_context *kernel_syscall(uint64_t arg0, uint64_t arg1, uint64_t arg2, uint64_t number);
 /* A device or timer interrupt hit user mode; an exception happened there; an interrupt hit
@@ -68,18 +68,18 @@ static inline void arch_copy_words(uint64_t *to, const uint64_t *from, uint64_t 
 /* Sets what `cap_enter` answers when this context, which entered by a system call, resumes. */
 static inline void arch_context_set_result(struct arch_context *context, int64_t result);
 
-/* Makes `next` in `space` the one that the processor leaves through: saves what the previous one
- * has in registers that the kernel does not use (vector state of a preempted thread), writes the
- * page-table root only if it differs. `previous` may be NULL: nothing is saved. `next` and `space`
- * may be NULL before idling: the kernel's own tables are loaded and no context is current. */
-void arch_context_switch(
-		struct arch_context *previous, struct arch_context *next, struct arch_space *space);
+/* Saves what the running context has in registers that the kernel does not use (vector state of a
+ * preempted thread); another processor may load it from then on. */
+void arch_context_save(struct arch_context *context);
 
-/* The same between two threads in user mode's system calls: neither has more than such a call
- * keeps. No lock is held: leaves through `next` at once where the machine can, and answers it
- * where not. */
-struct arch_context *arch_context_pass(
-		struct arch_context *previous, struct arch_context *next, struct arch_space *space);
+/* Makes `next` in `space` the one that the processor leaves through; writes the page-table root only
+ * if it differs. */
+void arch_context_load(struct arch_context *next, struct arch_space *space);
+
+/* The same for a thread in user mode's system call, which has no more than such a call keeps, from
+ * a system call too. No lock is held: leaves through `next` at once where the machine can, and
+ * answers it where not. */
+struct arch_context *arch_context_pass(struct arch_context *next, struct arch_space *space);
 
 /* Allocates and frees the part of a context that lives outside the thread (vector save area).
  * STATUS_OVERLOADED when there is no memory. */
@@ -99,8 +99,13 @@ uint32_t arch_user_backtrace(const struct arch_context *context, const struct ar
 /* The kernel half is shared. Page-table pages are frames charged to `ledger` (borrowed; outlives
  * the space). */
 status_t arch_space_create(struct arch_space *space, struct ledger *ledger) MUST_USE;
-/* If this processor has `space` loaded, loads the kernel's own instead. Before
- * arch_space_destroy. */
+/* Loads a space, or the kernel's own (NULL), with no context of it: what the processor leaves
+ * through next reloads all registers. */
+void arch_space_load(struct arch_space *space);
+/* Drops the translations that another processor has made untrue while this one was idle. */
+void arch_space_refresh(void);
+/* No processor has `space` loaded any more. Before arch_space_destroy; exclusive, and no thread is
+ * left that could run in it. */
 void arch_space_leave(struct arch_space *space);
 /* Frees the tables. Leaves are not owned here: mapped pages stay what they are. */
 void arch_space_destroy(struct arch_space *space);
@@ -113,8 +118,9 @@ status_t arch_space_map(struct arch_space *space, uint64_t address, uint64_t phy
 		enum access access, enum arch_memory memory) MUST_USE;
 /* Makes the table pages for a range, so that maps in it cannot fail. */
 status_t arch_space_prepare(struct arch_space *space, uint64_t address, uint64_t pages) MUST_USE;
-/* Removes or changes one page if it is mapped; flushes the local translation. Answers whether it
- * was mapped, and arch_space_unmap to what. */
+/* Removes or changes one page if it is mapped; no processor has the old translation any more, or
+ * drops it before it runs a program again. Answers whether it was mapped, and arch_space_unmap to
+ * what. Exclusive. */
 bool arch_space_unmap(struct arch_space *space, uint64_t address, uint64_t *physical);
 bool arch_space_protect(struct arch_space *space, uint64_t address, enum access access);
 /* Physical address and access of a mapped user page; false if there is none. */
@@ -125,9 +131,14 @@ bool arch_space_lookup(const struct arch_space *space, uint64_t address, uint64_
 static inline void *arch_direct(uint64_t physical);
 static inline uint64_t arch_direct_physical(const void *address);
 
-/* --- Processor ------------------------------------------------------------------------------ */
+/* --- Processors ----------------------------------------------------------------------------- */
 
 static inline struct cpu *arch_cpu(void);          /* this processor */
+/* Starts all other processors that there are, up to PROCESSORS_MAX: each comes to
+ * kernel_processor_start with its `struct cpu` added. Boot processor, once. */
+void arch_processors_start(void);
+/* Interrupts another processor with ARCH_VECTOR_WAKE. */
+void arch_processor_interrupt(const struct cpu *cpu);
 void arch_idle(void);                              /* interrupts on, sleep, interrupts off */
 void arch_take_interrupts(void);                   /* the same without sleep: those that wait */
 static inline void arch_relax(void);               /* in a spin loop */
@@ -155,6 +166,7 @@ void arch_timer_set(uint64_t deadline_ns);
 /* --- Interrupts ----------------------------------------------------------------------------- */
 
 #define ARCH_IRQ_LINES 24
+#define ARCH_VECTOR_WAKE  0xfd
 #define ARCH_VECTOR_TIMER 0xfe
 /* The line (0..ARCH_IRQ_LINES-1, ISA numbering) behind a vector, or -1. */
 int arch_irq_line(uint32_t vector);

@@ -299,6 +299,26 @@ static status_t remove_in_state(struct cap_table *table, uint32_t id, enum cap_s
 	return STATUS_OK;
 }
 
+bool cap_table_release_plain(struct cap_table *table, uint32_t id)
+{
+	struct object *object;
+	struct facet *facet;
+	struct cap_entry *entry;
+
+	spin_lock(&table->lock);
+	entry = cap_table_find(table, id);
+	if (unlikely(!entry || entry->state != CAP_LIVE || entry->object->type->on_release ||
+			!object_unhold_plain(entry->object))) {
+		spin_unlock(&table->lock);
+		return false;
+	}
+	clear_slot(table, entry, cap_id_slot(id), &object, &facet);
+	spin_unlock(&table->lock);
+	ledger_refund(table->ledger, RESOURCE_CLASS_SLOTS, 1);
+	facet_put(facet);
+	return true;
+}
+
 status_t cap_table_release(struct cap_table *table, uint32_t id)
 {
 	struct object *object;

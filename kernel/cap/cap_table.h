@@ -158,14 +158,10 @@ static inline void cap_table_unkeep(struct cap_table *table)
 		cap_table_unreserve(table, kept);
 }
 
-/* As cap_table_reserve; what is kept is taken first, if it is as many. */
-MUST_USE static inline status_t cap_table_reserve_kept(struct cap_table *table, uint32_t count, uint64_t *detail)
+/* Makes what is kept a reservation again, if it is as many; false if not. */
+MUST_USE static inline bool cap_table_take_kept(struct cap_table *table, uint32_t count)
 {
-	uint32_t kept = count;
-
-	if (likely(__atomic_compare_exchange_n(&table->kept, &kept, 0, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)))
-		return STATUS_OK;
-	return cap_table_reserve(table, count, detail);
+	return likely(__atomic_compare_exchange_n(&table->kept, &count, 0, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
 }
 
 /*
@@ -219,6 +215,10 @@ static inline bool cap_entry_is_same(const struct cap_table *table, const struct
 
 /* Drops one capability. Revoked ones can be released too. */
 status_t cap_table_release(struct cap_table *table, uint32_t id) MUST_USE;
+/* The same if nothing hangs on it: the object has other holders and need not be told. False, with
+ * nothing done: the id is not live, or more than that is to be done. Needs no more than the
+ * kernel's lock shared. */
+bool cap_table_release_plain(struct cap_table *table, uint32_t id) MUST_USE;
 /* Another id of the same grant; `facet` (consumed reference) or NULL for the same one. Reserves by itself. */
 status_t cap_table_copy(struct cap_table *table, uint32_t id, struct facet *facet, uint32_t *copy,
 		uint64_t *detail) MUST_USE;

@@ -7,12 +7,15 @@
 
 #include <stdint.h>
 
-/*  i only with interrupts off, on the one processor  */
+/* Each processor has its own (sched/cpu.h), and what was counted is their sum. */
 struct counters {
-	uint64_t interrupts;     /* i, of devices and the timer: core/entry.c */
-	uint64_t calls;          /* i, entries with operation call: ring/dispatch.c */
+	uint64_t interrupts;     /* of devices, timers and processors: core/entry.c */
+	uint64_t calls;          /* entries with operation call: ring/dispatch.c, endpoint_fast.c */
+	uint64_t switches;       /* from one thread to another: sched/sched.c */
+	uint64_t wakes;          /* interrupts sent to another processor */
 };
 
-extern struct counters counters;
+/* The sum at this moment of what all processors have counted. */
+struct counters counters_sum(void);
 
 #endif

@@ -1,13 +1,13 @@
 /*
  * The ways into the kernel: system calls, interrupts, faults. Called by the entry code of
- * arch/<name>/ with interrupts off, on the processor's stack; each answers the context to leave
- * with. Nothing here sleeps.
+ * arch/<name>/ with interrupts off, on the processor's stack; each takes the kernel's lock
+ * (kernel_lock.h), leaves it, and answers the context to leave with. Nothing here sleeps.
  */
 #include "kernel/core/entry.h"
 
 #include "abi/syscall.h"
 #include "kernel/arch/arch.h"
-#include "kernel/core/counters.h"
+#include "kernel/core/kernel_lock.h"
 #include "kernel/core/log.h"
 #include "kernel/core/panic.h"
 #include "kernel/irq/irq.h"
@@ -93,11 +93,17 @@ NO_BUFFER static struct arch_context *enter(struct thread *thread, uint64_t flag
 	return wait_for_completions(thread, (uint32_t)min_complete, deadline_ns);
 }
 
-/* Any system call. */
+/* Any system call, exclusive; the thread may have been ended while it waited for that. */
 NO_BUFFER static NOINLINE struct arch_context *perform(uint64_t arg0, uint64_t arg1, uint64_t arg2, uint64_t number)
 {
-	struct thread *thread = arch_cpu()->current;
+	struct cpu *cpu = arch_cpu();
+	struct thread *thread;
 
+	if (cpu->door != DOOR_EXCLUSIVE)
+		kernel_enter_exclusive(cpu);
+	thread = cpu->current;
+	if (unlikely(!thread))
+		return sched_leave();
 	switch (number) {
 	case SYSCALL_CAP_ENTER:
 		return enter(thread, arg0, arg1, arg2);
@@ -114,56 +120,90 @@ NO_BUFFER struct arch_context *enter_generally(void)
 	return perform(ENTER_SYNC, 0, 0, SYSCALL_CAP_ENTER);
 }
 
-/* cap_enter that wants nothing: most often nothing is in the queue either, and only the
- * completions are counted. */
+static NOINLINE struct arch_context *perform_and_leave(uint64_t arg0, uint64_t arg1, uint64_t arg2, uint64_t number)
+{
+	struct arch_context *context = perform(arg0, arg1, arg2, number);
+
+	kernel_leave(arch_cpu());
+	return context;
+}
+
+/*
+ * cap_enter that wants nothing: most often nothing is in the queue either, and only the completions
+ * are counted. Without the kernel's lock: it reads what is the thread's own, which nobody takes away
+ * before this processor has been stopped.
+ */
 NO_BUFFER HOT_INLINE static inline struct arch_context *look(const struct cpu *cpu, struct thread *thread)
 {
 	struct ring *ring = thread->ring;
 	uint32_t unread, submitted = ring_index_count(ring->sq_head, LOAD_ACQUIRE(&ring->header->sq_tail));
 
 	if (unlikely((submitted | cpu->chores) != 0 || !ring_glance(ring, &unread)))
-		return perform(0, 0, 0, SYSCALL_CAP_ENTER);
+		return perform_and_leave(0, 0, 0, SYSCALL_CAP_ENTER);
 	arch_context_set_result(&thread->context, unread);
 	return &thread->context;
+}
+
+/* The entry in the header, shared if it is one of the direct way. */
+NO_BUFFER static NOINLINE struct arch_context *enter_directly(struct cpu *cpu)
+{
+	struct arch_context *context;
+
+	if (likely(kernel_enter_shared(cpu)))
+		context = ring_enter(cpu->current->ring);
+	else
+		context = sched_leave();
+	kernel_leave(cpu);
+	return context;
 }
 
 /* Most system calls are cap_enter for the entry in the header. */
 NO_BUFFER struct arch_context *kernel_syscall(uint64_t arg0, uint64_t arg1, uint64_t arg2, uint64_t number)
 {
-	const struct cpu *cpu = arch_cpu();
-	struct thread *thread = cpu->current;
+	struct cpu *cpu = arch_cpu();
 
 	STATIC_ASSERT(SYSCALL_CAP_ENTER == 0);
 	if (likely((arg1 | arg2 | number) == 0)) {
 		if (likely(arg0 == ENTER_SYNC))
-			return ring_enter(thread->ring);
+			return enter_directly(cpu);
 		if (likely(arg0 < ENTER_SYNC))
-			return look(cpu, thread);
+			return look(cpu, cpu->current);
 	}
-	return perform(arg0, arg1, arg2, number);
+	return perform_and_leave(arg0, arg1, arg2, number);
 }
 
-static void take_interrupt(uint32_t vector)
+static void take_interrupt(struct cpu *cpu, uint32_t vector)
 {
 	int line = arch_irq_line(vector);
 
-	counters.interrupts++;
+	kernel_enter_exclusive(cpu);
+	cpu->counters.interrupts++;
 	if (line >= 0)
 		kernel_irq((uint32_t)line);
 	arch_irq_end(vector);
 	if (vector == ARCH_VECTOR_TIMER)
 		sched_timer();
+	if (vector == ARCH_VECTOR_WAKE)
+		sched_woken();
 }
 
 struct arch_context *kernel_interrupt(uint32_t vector)
 {
-	take_interrupt(vector);
-	return sched_resume();
+	struct cpu *cpu = arch_cpu();
+	struct arch_context *context;
+
+	take_interrupt(cpu, vector);
+	context = sched_resume();
+	kernel_leave(cpu);
+	return context;
 }
 
 void kernel_interrupt_idle(uint32_t vector)
 {
-	take_interrupt(vector);
+	struct cpu *cpu = arch_cpu();
+
+	take_interrupt(cpu, vector);
+	kernel_leave_idle(cpu);
 }
 
 static struct crash_info *crash_record(const struct thread *thread, const struct arch_fault *fault)
@@ -200,9 +240,8 @@ static bool wait_for_page(struct thread *thread, const struct page_miss *miss, c
 	return outcome != PAGE_NEVER;
 }
 
-struct arch_context *kernel_fault(const struct arch_fault *fault)
+static void take_fault(struct thread *thread, const struct arch_fault *fault)
 {
-	struct thread *thread = arch_cpu()->current;
 	struct process *process = thread->process;
 	enum vm_fault answer = VM_FAULT_CRASH;
 	struct page_miss miss = { 0 };
@@ -211,11 +250,23 @@ struct arch_context *kernel_fault(const struct arch_fault *fault)
 	if (fault->kind == CRASH_KIND_ACCESS_FAULT)
 		answer = vm_fault(process->vm, fault->address, wanted, &miss);
 	if (answer == VM_FAULT_RESOLVED || (answer == VM_FAULT_MISSING && wait_for_page(thread, &miss, fault)))
-		return sched_resume();
+		return;
 	trace_fault(thread, fault->vector, fault->address);
 	log_line(LOG_INFO, "process %u (%s) crashed: exception %u at 0x%lx, address 0x%lx.", process->id, process->name,
 			fault->vector, fault->instruction, fault->address);
 	if (answer == VM_FAULT_CRASH)
 		process_end(process, PROCESS_STATE_CRASHED, 0, crash_record(thread, fault));
-	return sched_resume();
+}
+
+struct arch_context *kernel_fault(const struct arch_fault *fault)
+{
+	struct cpu *cpu = arch_cpu();
+	struct arch_context *context;
+
+	kernel_enter_exclusive(cpu);
+	if (likely(cpu->current))
+		take_fault(cpu->current, fault);
+	context = sched_resume();
+	kernel_leave(cpu);
+	return context;
 }

@@ -13,4 +13,7 @@ NORETURN void kernel_main(const struct boot_info *boot);
 /* What runs once memory, traps and time work: makes the first process and enters it. */
 NORETURN void kernel_start(const struct boot_info *boot);
 
+/* What any other processor comes to, from arch_processors_start, as soon as it works. */
+NORETURN void kernel_processor_start(void);
+
 #endif

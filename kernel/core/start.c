@@ -8,6 +8,7 @@
 #include "elf/elf.h"
 #include "kernel/arch/arch.h"
 #include "kernel/core/cpio.h"
+#include "kernel/core/kernel_lock.h"
 #include "kernel/core/log.h"
 #include "kernel/core/main.h"
 #include "kernel/core/panic.h"
@@ -177,6 +178,23 @@ static void start_init(struct ledger *root, const struct boot_info *boot)
 	object_put(&init->object);
 }
 
+/* To the first thread that this processor runs. */
+static NORETURN void processor_enter(struct cpu *cpu)
+{
+	struct arch_context *context = sched_resume();
+
+	kernel_leave(cpu);
+	arch_enter_user(context);
+}
+
+void kernel_processor_start(void)
+{
+	struct cpu *cpu = arch_cpu();
+
+	(void)!kernel_enter_shared(cpu);
+	processor_enter(cpu);
+}
+
 void kernel_start(const struct boot_info *boot)
 {
 	struct ledger *root = make_root_ledger();
@@ -184,5 +202,6 @@ void kernel_start(const struct boot_info *boot)
 	ring_ops_init();
 	roots_init(boot);
 	start_init(root, boot);
-	arch_enter_user(sched_resume());
+	arch_processors_start();
+	processor_enter(arch_cpu());
 }

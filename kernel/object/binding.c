@@ -385,7 +385,7 @@ static void binding_destroy(struct object *object)
 {
 	struct binding *binding = container_of(object, struct binding, object);
 
-	ASSERT(!binding->notification && !binding->timer.queued);
+	ASSERT(!binding->notification && !binding->timer.queue);
 	timer_refund(binding);      /* of one that was never started */
 	slab_free(&binding_cache, binding);
 }

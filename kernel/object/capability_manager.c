@@ -12,6 +12,7 @@
 #include "kernel/object/endpoint.h"
 #include "kernel/object/process.h"
 #include "kernel/object/roots.h"
+#include "kernel/sched/sched.h"
 #include "kernel/ring/ring.h"
 
 #define PROCESS_ROWS 16u
@@ -34,7 +35,7 @@ static void process_row_fill(struct process_row_builder row, struct process *pro
 	process_row_set_capabilities(row, process->caps.live);
 	if (process->ledger)
 		process_row_set_memory_pages(row, ledger_own(process->ledger, RESOURCE_CLASS_FRAMES));
-	process_row_set_cpu_ns(row, arch_ticks_to_ns(process->cpu_ticks + (thread ? thread->ticks : 0)));
+	process_row_set_cpu_ns(row, arch_ticks_to_ns(process->cpu_ticks + (thread ? sched_ticks(thread) : 0)));
 }
 
 static status_t manager_processes(void *self, struct call *call, struct capability_manager_processes_params_reader in,

@@ -8,7 +8,7 @@
  * Always true: what is done here, the general way would have done with the same outcome.
  */
 #include "kernel/cap/cap_table.h"
-#include "kernel/core/counters.h"
+#include "kernel/core/kernel_lock.h"
 #include "kernel/object/endpoint_internal.h"
 #include "kernel/object/process.h"
 #include "kernel/ring/direct.h"
@@ -130,15 +130,19 @@ HOT_INLINE static inline struct thread *call_meet(struct ring *ring, struct ques
 	question_complete_direct(receiver, &outcome);
 	if (receiver->entry.reply_caps)
 		cap_table_keep(&to->process->caps, receiver->entry.reply_caps);
-	counters.calls++;
+	arch_cpu()->counters.calls++;
 	return server;
 }
 
-/* A call of a kernel object, performed at once; it may leave the caller waiting. */
+/* A call of a kernel object, performed at once and exclusive; it may leave the caller waiting. */
 NO_BUFFER static struct arch_context *call_object(
 		struct ring *ring, struct question *call, struct cap_entry *target)
 {
-	counters.calls++;
+	struct cpu *cpu = arch_cpu();
+
+	if (unlikely(!kernel_upgrade(cpu)))
+		return enter_generally();
+	cpu->counters.calls++;
 	object_call(ring, &call->entry, target);
 	return enter_finish(ring);
 }
@@ -214,7 +218,7 @@ static NOINLINE bool service_is_plain(const struct service *service)
 	const struct question *call = service->call;
 
 	return service->state == SERVICE_ACTIVE && call && call->entry.flags == ENTRY_SYNC &&
-			!call->reserved && !call->timer.queued;
+			!call->reserved && !call->timer.queue;
 }
 
 /* The call in service that is answered, if nothing else is to be done at this endpoint; NULL
@@ -306,7 +310,7 @@ NO_BUFFER NOINLINE struct arch_context *return_enter(
 		struct ring *ring, const struct ring_entry *shared, uint64_t head)
 {
 	const volatile uint64_t *from = ((const union entry_words *)shared)->words;
-	uint64_t id = from[2], spans = from[4], sizes = from[5], detail;
+	uint64_t id = from[2], spans = from[4], sizes = from[5];
 	struct question *receiver = question_for(ring, from[6]);
 	struct cap_table *caps = &ring->process->caps;
 	struct cap_entry *target;
@@ -325,7 +329,7 @@ NO_BUFFER NOINLINE struct arch_context *return_enter(
 	}
 	receiver->entry.user_data = from[1];
 	slots = receiver->entry.reply_caps;
-	if (slots && unlikely(cap_table_reserve_kept(caps, slots, &detail) != STATUS_OK))
+	if (slots && unlikely(!cap_table_take_kept(caps, slots)))
 		return enter_generally();
 	endpoint = container_of(target->object, struct endpoint, object);
 	spin_lock(&endpoint->lock);

@@ -97,6 +97,19 @@ static inline void object_hold(struct object *object)
 		object_first_hold(object, before);
 }
 
+/* One hold less, unless it is the last: false. */
+MUST_USE static inline bool object_unhold_plain(struct object *object)
+{
+	uint32_t holds = __atomic_load_n(&object->holds, __ATOMIC_RELAXED);
+
+	while (likely(holds > 1)) {
+		if (likely(__atomic_compare_exchange_n(&object->holds, &holds, holds - 1, false,
+				__ATOMIC_RELEASE, __ATOMIC_RELAXED)))
+			return true;
+	}
+	return false;
+}
+
 /* May close and destroy the object, at the latest when the outermost unhold returns: call without locks. */
 static inline void object_unhold(struct object *object)
 {

@@ -4,7 +4,6 @@
  */
 #include "capos/kernel.server.h"
 #include "kernel/arch/arch.h"
-#include "kernel/core/counters.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/version.h"
 #include "kernel/mm/frame.h"
@@ -12,10 +11,9 @@
 #include "kernel/object/call.h"
 #include "kernel/object/process.h"
 #include "kernel/object/roots.h"
-#include "kernel/sched/sched.h"
+#include "kernel/sched/cpu.h"
 #include "kernel/time/timer_queue.h"
 
-struct counters counters;
 
 static status_t method_describe(void *self, struct call *call,
 		struct system_info_describe_params_reader in,
@@ -25,7 +23,7 @@ static status_t method_describe(void *self, struct call *call,
 	system_info_describe_results_set_version(*out, capnp_text(CAPOS_VERSION));
 	system_info_describe_results_set_architecture(*out, capnp_text(arch_name()));
 	system_info_describe_results_set_build(*out, capnp_text(CAPOS_BUILD));
-	system_info_describe_results_set_processors(*out, 1);
+	system_info_describe_results_set_processors(*out, processor_count);
 	return STATUS_OK;
 }
 
@@ -43,7 +41,9 @@ static status_t method_counters(void *self, struct call *call,
 		struct system_info_counters_params_reader in,
 		struct system_info_counters_results_builder *out)
 {
-	system_info_counters_results_set_context_switches(*out, sched_switches());
+	struct counters counters = counters_sum();
+
+	system_info_counters_results_set_context_switches(*out, counters.switches);
 	system_info_counters_results_set_slab_allocations(*out, slab_allocations());
 	system_info_counters_results_set_interrupts(*out, counters.interrupts);
 	system_info_counters_results_set_calls(*out, counters.calls);

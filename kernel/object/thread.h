@@ -10,6 +10,7 @@
 #include "kernel/object/pager.h"
 #include "kernel/time/timer_queue.h"
 
+struct cpu;
 struct process;
 struct ring;
 
@@ -23,7 +24,7 @@ enum thread_state {
 	THREAD_ENDED,
 };
 
-/*  I fixed after creation   s under the run queue's lock   r under ring.lock  */
+/*  I fixed after creation   s under a run queue's lock   r under ring.lock   a atomic  */
 struct thread {
 	struct arch_context context;
 	struct process     *process;        /* I */
@@ -31,6 +32,9 @@ struct thread {
 	enum thread_state   state;          /* r for waits, s otherwise */
 	uint32_t            min_complete;   /* r */
 	struct list         run_link;       /* s */
+	struct cpu         *queue;          /* s, where `run_link` is or was last */
+	struct cpu         *cpu;            /* a, whose registers it has; NULL: none, and they are in `context` */
+	struct cpu         *last;           /* where it ran last; NULL: nowhere yet */
 	struct timer_node   deadline;       /* of a wait for completions or a page */
 	struct page_wait    page_wait;      /* see object/pager.h */
 	uint64_t            ticks;          /* processor time used */

@@ -43,7 +43,7 @@ static status_t sleep_begin(struct call *call, uint64_t deadline_ns)
 	if (!question->entry.deadline_ns || deadline_ns <= question->entry.deadline_ns) {
 		(void)timer_queue_remove(&question->timer);
 		timer_queue_add(&question->timer, deadline_ns, sleep_fire);
-	} else if (!question->timer.queued) {
+	} else if (!question->timer.queue) {
 		question->timer.fire = NULL;
 	}
 	return STATUS_OK;

@@ -37,12 +37,12 @@ static struct slab_cache trace_cache = SLAB_CACHE("trace", struct trace_object);
 
 static uint64_t pages_of(uint32_t order)
 {
-	return (uint64_t)PROCESSORS_MAX << order;
+	return (uint64_t)processor_count << order;
 }
 
 static void blocks_free(struct trace_object *trace)
 {
-	for (uint32_t i = 0; i < PROCESSORS_MAX; i++) {
+	for (uint32_t i = 0; i < processor_count; i++) {
 		if (trace->physical[i] != FRAME_NONE)
 			frame_free(trace->physical[i], trace->order);
 	}
@@ -52,9 +52,9 @@ static bool blocks_make(struct trace_object *trace, uint32_t payload_max)
 {
 	uint32_t capacity = (uint32_t)(((uint64_t)PAGE_SIZE << trace->order) / trace_ring_slot_bytes(payload_max));
 
-	for (uint32_t i = 0; i < PROCESSORS_MAX; i++)
+	for (uint32_t i = 0; i < processor_count; i++)
 		trace->physical[i] = FRAME_NONE;
-	for (uint32_t i = 0; i < PROCESSORS_MAX; i++) {
+	for (uint32_t i = 0; i < processor_count; i++) {
 		trace->physical[i] = frame_alloc(trace->order);
 		if (trace->physical[i] == FRAME_NONE) {
 			blocks_free(trace);
@@ -257,8 +257,8 @@ static status_t trace_read(void *self, struct call *call, struct trace_read_para
 	struct capnp_list_builder list;
 	status_t status = STATUS_OK;
 
-	if (processor >= PROCESSORS_MAX)
-		return call_fail_argument(call, 0, PROCESSORS_MAX - 1);
+	if (processor >= processor_count)
+		return call_fail_argument(call, 0, processor_count - 1);
 	ring = &session->rings[processor];
 	spin_lock(&trace_lock);
 	if (position > ring->written) {
@@ -292,7 +292,7 @@ static status_t trace_info(void *self, struct call *call, struct trace_info_para
 	const struct trace_object *trace = self;
 
 	trace_info_results_set_recording(*out, trace->session.recording);
-	trace_info_results_set_processors(*out, PROCESSORS_MAX);
+	trace_info_results_set_processors(*out, (uint16_t)processor_count);
 	trace_info_results_set_capacity(*out, trace->session.rings[0].capacity);
 	trace_info_results_set_payload_words(*out, (uint16_t)trace->session.rings[0].payload_max);
 	trace_info_results_set_bytes(*out, pages_of(trace->order) * PAGE_SIZE);
@@ -340,8 +340,8 @@ static status_t trace_payload(void *self, struct call *call, struct payload_trac
 	const uint64_t *payload = NULL;
 	struct capnp_list_builder words;
 
-	if (processor >= PROCESSORS_MAX)
-		return call_fail_argument(call, 0, PROCESSORS_MAX - 1);
+	if (processor >= processor_count)
+		return call_fail_argument(call, 0, processor_count - 1);
 	spin_lock(&trace_lock);
 	record = trace_ring_get(&session->rings[processor], position, &payload);
 	payload_trace_payload_results_set_found(*out, record != NULL);

@@ -107,7 +107,7 @@ static void question_end(struct question *question, const struct ring_completion
 {
 	bool kept = question->entry.flags & ENTRY_KEEP;
 
-	if (unlikely(question->timer.queued))
+	if (unlikely(question->timer.queue))
 		(void)timer_queue_remove(&question->timer);
 	question_clear(question);
 	if (unlikely(kept)) {
@@ -179,7 +179,7 @@ NO_BUFFER HOT_INLINE void question_complete_own(struct question *question, struc
 	struct question_release release;
 
 	/* Where the call was held, its thread sleeps. */
-	if (unlikely(question->entry.flags != ENTRY_SYNC || question->reserved || question->timer.queued ||
+	if (unlikely(question->entry.flags != ENTRY_SYNC || question->reserved || question->timer.queue ||
 			ring->thread->state != THREAD_RUNNING || !list_empty(&question->held) || trace_is_on())) {
 		question_complete(question, outcome, false, &release);
 		question_release(&release);
@@ -215,7 +215,7 @@ void question_arm_deadline(struct question *question)
 
 	spin_lock(&ring->lock);
 	/* A sleep that ends before the deadline has the node already. */
-	if (question_in_flight(question) && !question->timer.queued)
+	if (question_in_flight(question) && !question->timer.queue)
 		timer_queue_add(&question->timer, question->entry.deadline_ns, deadline_passed);
 	spin_unlock(&ring->lock);
 }

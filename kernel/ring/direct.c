@@ -7,7 +7,9 @@
  * than a capability and some bits is performed here. What is unusual or wrong is left, with
  * nothing done, to the general way (enter_generally, then ring/dispatch.c), which reads the entry
  * anew and says what everything means.
- * Always true: what is done here, the general way would have done with the same outcome.
+ * Always true: what is done here, the general way would have done with the same outcome. It is done
+ * with the kernel's lock shared (core/kernel_lock.h): what another processor may use at the same
+ * time has a lock of its own, and nothing is ended or destroyed.
  */
 #include "kernel/ring/direct.h"
 
@@ -225,8 +227,7 @@ HOT_INLINE static inline bool quiet_perform(struct ring *ring)
 		notification_signal(notification, operands.interface);
 	} else if ((uint32_t)head != ENTRY_HEAD(CAP_OP_RELEASE, ENTRY_QUIET) ||
 			operands.interface ||
-			cap_table_release(&ring->process->caps, (uint32_t)(head >> 32)) !=
-					STATUS_OK) {
+			!cap_table_release_plain(&ring->process->caps, (uint32_t)(head >> 32))) {
 		return false;
 	}
 	ring_head_advance(ring);
@@ -240,8 +241,6 @@ NO_BUFFER static NOINLINE struct arch_context *several_enter(struct ring *ring, 
 	while (count-- > 0) {
 		if (unlikely(!quiet_perform(ring)))
 			return enter_generally();
-		if (unlikely(ring->thread->state != THREAD_RUNNING))
-			return sched_leave(); /* what was released ended its own process */
 	}
 	return header_enter(ring, ring->header);
 }

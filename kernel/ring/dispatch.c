@@ -6,7 +6,6 @@
  */
 #include "kernel/cap/cap_table.h"
 #include "kernel/cap/transfer.h"
-#include "kernel/core/counters.h"
 #include "kernel/core/entry.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/string.h"
@@ -20,6 +19,7 @@
 #include "kernel/ring/dispatch.h"
 #include "kernel/ring/pipeline.h"
 #include "kernel/ring/ring.h"
+#include "kernel/sched/cpu.h"
 #include "kernel/sched/sched.h"
 #include "kernel/trace/trace.h"
 
@@ -265,7 +265,7 @@ NO_BUFFER static void call_perform(struct ring *ring, const struct ring_entry *e
 	bool held = false;
 	status_t status = question_free(ring, entry->question);
 
-	counters.calls++;
+	arch_cpu()->counters.calls++;
 	if (status == STATUS_OK)
 		status = message_span_check(entry);
 	if (status == STATUS_OK)

@@ -103,7 +103,7 @@ void ring_check(struct ring *ring)
 
 		if (!question_in_flight(question)) {
 			ASSERT(!question->object && !question->export && !question->transfer);
-			ASSERT(!question->forward && !question->timer.queued && list_empty(&question->held));
+			ASSERT(!question->forward && !question->timer.queue && list_empty(&question->held));
 			ASSERT(!question->named);
 			continue;
 		}

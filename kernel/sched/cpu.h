@@ -1,15 +1,29 @@
 /*
- * One processor. Its memory is the first page of its 64 KiB area (arch/<name>/layout.h), its GS base
- * points here, and only the processor itself reads and writes it.
+ * One processor. Its memory is the first page of its 64 KiB area (arch/<name>/layout.h) and its GS
+ * base points here. Only the processor itself reads and writes it, but for what is marked: a is
+ * atomic, q under queue_lock; and a processor that is inside the kernel exclusive (kernel_lock.h)
+ * may read and write everything of all others.
  */
 #ifndef KERNEL_SCHED_CPU_H
 #define KERNEL_SCHED_CPU_H
 
 #include "arch/arch.h"
+#include "kernel/core/counters.h"
+#include "kernel/core/list.h"
 #include "kernel/core/spinlock.h"
+#include "kernel/time/timer_queue.h"
 
 #define CPU_HELD_LOCKS_MAX 8
-#define PROCESSORS_MAX 1u      /* sizes what each processor has one of */
+#define PROCESSORS_MAX 16u
+
+/* Where a processor is, seen from the kernel. */
+enum door {
+	DOOR_OUT,                /* in user mode, or on the last instructions to it */
+	DOOR_IDLE,               /* sleeps until an interrupt; runs no thread */
+	DOOR_WAITING,            /* waits to be let in; runs nothing of its thread */
+	DOOR_SHARED,
+	DOOR_EXCLUSIVE,
+};
 
 #define CHORE_TURN 1u      /* the current thread's turn is over: another one is to run */
 #define CHORE_REAP 2u      /* processes have ended and are to be taken apart */
@@ -24,9 +38,9 @@ struct thread;
 
 struct cpu {
 	struct arch_cpu  arch;              /* first: the entry code finds its fields by offset */
+	enum door        door;              /* a, written by the processor itself */
 	uint32_t         number;            /* from 0 */
-	struct thread   *current;           /* NULL while idle */
-	struct thread   *loaded;            /* whose context arch.context names; NULL if it ended */
+	struct thread   *current;           /* whose registers are live; NULL while idle */
 	struct thread *handoff; /* runs next if the current one goes to sleep */
 	uint64_t         switch_ticks;      /* until then processor time has been charged */
 	uint8_t          chores;            /* CHORE_*, before the processor leaves the kernel */
@@ -38,12 +52,26 @@ struct cpu {
 	struct question *settling;          /* their outcomes are known, calls on them wait */
 	struct ring     *settling_rings;    /* their processes counted; stalled calls of theirs may start */
 	struct promise  *settling_promises; /* counted; what they lead to is known, calls on them wait */
+	struct counters  counters;
+	struct timer_node slice;            /* the current thread's turn ends; queued while others wait */
 #if CONFIG_DEBUG
 	struct spinlock *held[CPU_HELD_LOCKS_MAX];   /* in order of acquisition */
 	uint32_t         held_count;
 #endif
+	/* What other processors write stands apart from what this one writes on each call. */
+	struct spinlock  queue_lock __attribute__((aligned(CACHE_LINE_BYTES)));
+	struct list      queue;             /* q, runnable threads in order */
+	uint32_t         queued;            /* q, how many; read by all */
+	struct timer_queue timers __attribute__((aligned(CACHE_LINE_BYTES)));
 };
 
 STATIC_ASSERT(sizeof(struct cpu) <= PAGE_SIZE);
+
+/* Those that run, by number. Fixed once the first process has started. */
+extern struct cpu *processors[PROCESSORS_MAX];
+extern uint32_t processor_count;
+
+/* Makes a processor known, with nothing to do; its `arch` is the port's. Boot only. */
+void cpu_add(struct cpu *cpu);
 
 #endif

@@ -1,12 +1,18 @@
 /*
  * The scheduler; see sched.h. Called by core/entry.c on every way out, woken through by
  * ring/completion.c.
- * Always true: a RUNNABLE thread is in the queue or in the handoff place; the
- * RUNNING one is cpu->current; the slice timer is armed when a thread is queued, so an idle
- * processor gets no tick. The handoff place is its processor's own.
+ *
+ * A processor saves its thread's registers, and then lets go of the thread (`thread->cpu`), before
+ * it takes another, sleeps, or waits for anybody. Whoever takes a thread waits for that: it can be
+ * woken, and claimed, as soon as it is said to wait, when its processor is still on its way out.
+ *
+ * Always true: a RUNNABLE thread is in one queue or in one handoff place; the RUNNING one is
+ * cpu->current; the slice timer is armed when a thread is queued behind a running one, so an idle
+ * processor gets no tick.
  */
 #include "kernel/sched/sched.h"
 
+#include "kernel/core/kernel_lock.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/spinlock.h"
 #include "kernel/object/process.h"
@@ -17,35 +23,98 @@
 
 #define SLICE_NS 5000000ull
 
-static struct spinlock run_queue_lock = SPINLOCK_INIT(LOCK_RANK_RUN_QUEUE, "run_queue");
-static struct list run_queue = LIST_INIT(run_queue);
-static struct timer_node slice_timer;
-static uint64_t switches;
-
-static void slice_arm(void);
+static void slice_arm(struct cpu *cpu);
 
 static void slice_over(struct timer_node *node)
 {
-	(void)node;
-	arch_cpu()->chores |= CHORE_TURN;
+	struct cpu *cpu = container_of(node, struct cpu, slice);
+
+	cpu->chores |= CHORE_TURN;
 	/* On an idle processor there is no running thread to queue and arm again for those that have just been woken. */
-	if (!list_empty(&run_queue))
-		slice_arm();
+	if (cpu->queued)
+		slice_arm(cpu);
 }
 
-static void slice_arm(void)
+/* This processor's. */
+static void slice_arm(struct cpu *cpu)
 {
-	if (!slice_timer.queued)
-		timer_queue_add(&slice_timer, arch_time_ns() + SLICE_NS, slice_over);
+	if (!cpu->slice.queue)
+		timer_queue_add(&cpu->slice, arch_time_ns() + SLICE_NS, slice_over);
+}
+
+/* --- Queues --------------------------------------------------------------------------------- */
+
+static void queue_append(struct cpu *cpu, struct thread *thread)
+{
+	spin_lock(&cpu->queue_lock);
+	list_append(&cpu->queue, &thread->run_link);
+	thread->queue = cpu;
+	WRITE_ONCE(cpu->queued, cpu->queued + 1);
+	spin_unlock(&cpu->queue_lock);
+}
+
+static struct thread *queue_take(struct cpu *cpu)
+{
+	struct list *link;
+
+	spin_lock(&cpu->queue_lock);
+	link = list_take(&cpu->queue);
+	if (link)
+		WRITE_ONCE(cpu->queued, cpu->queued - 1);
+	spin_unlock(&cpu->queue_lock);
+	return link ? container_of(link, struct thread, run_link) : NULL;
+}
+
+/* Of whoever has some, beginning with the next processor. */
+static struct thread *queue_steal(const struct cpu *cpu)
+{
+	struct thread *thread = NULL;
+
+	for (uint32_t i = 1; i < processor_count && !thread; i++) {
+		struct cpu *other = processors[(cpu->number + i) % processor_count];
+
+		if (READ_ONCE(other->queued))
+			thread = queue_take(other);
+	}
+	return thread;
+}
+
+static bool has_nothing(struct cpu *cpu)
+{
+	return LOAD_ACQUIRE(&cpu->door) == DOOR_IDLE && !READ_ONCE(cpu->queued);
+}
+
+/* Where a thread that can run is queued: where it ran last if that processor idles, on another that
+ * does, or here. */
+static struct cpu *place_for(const struct thread *thread, struct cpu *here)
+{
+	if (processor_count == 1)
+		return here;
+	if (thread->last && thread->last != here && has_nothing(thread->last))
+		return thread->last;
+	for (uint32_t i = 1; i < processor_count; i++) {
+		struct cpu *other = processors[(here->number + i) % processor_count];
+
+		if (has_nothing(other))
+			return other;
+	}
+	return here;
 }
 
 /* Queues a runnable thread; the slice timer sees to it that it gets its turn. */
 static COLD void enqueue(struct thread *thread)
 {
-	slice_arm();
-	spin_lock(&run_queue_lock);
-	list_append(&run_queue, &thread->run_link);
-	spin_unlock(&run_queue_lock);
+	struct cpu *here = arch_cpu(), *cpu = place_for(thread, here);
+
+	if (cpu == here)
+		slice_arm(here);
+	queue_append(cpu, thread);
+	if (cpu == here)
+		return;
+	/* Before its last look at the queue an idle processor says that it is idle. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	here->counters.wakes++;
+	arch_processor_interrupt(cpu);
 }
 
 NO_BUFFER HOT_INLINE void sched_wake(struct thread *thread, bool handoff)
@@ -61,20 +130,48 @@ NO_BUFFER HOT_INLINE void sched_wake(struct thread *thread, bool handoff)
 	}
 }
 
+/* Processor time up to now was the running thread's; from now on it is the next one's. */
+static void charge_time(struct cpu *cpu, struct thread *running)
+{
+	uint64_t now = arch_ticks();
+
+	running->ticks += now - cpu->switch_ticks;
+	cpu->switch_ticks = now;
+}
+
+/* Takes it from the processor that runs it. */
+static void unplace(struct thread *thread)
+{
+	struct cpu *cpu = thread->cpu;
+
+	if (!cpu)
+		return;
+	if (cpu != arch_cpu())
+		processor_stop(cpu);
+	if (cpu->current == thread) {
+		charge_time(cpu, thread);
+		cpu->current = NULL;
+	}
+	thread->cpu = NULL;
+}
+
 void sched_remove(struct thread *thread)
 {
-	struct cpu *cpu = arch_cpu();
+	struct cpu *queue = thread->queue;
 
-	spin_lock(&run_queue_lock);
-	list_remove(&thread->run_link);
-	if (cpu->handoff == thread)
-		cpu->handoff = NULL;
-	if (cpu->loaded == thread)
-		cpu->loaded = NULL;
-	if (cpu->current == thread)
-		cpu->current = NULL;
+	DEBUG_ASSERT(kernel_is_exclusive());
+	unplace(thread);
+	for (uint32_t i = 0; i < processor_count; i++) {
+		if (processors[i]->handoff == thread)
+			processors[i]->handoff = NULL;
+	}
+	if (queue && !list_empty(&thread->run_link)) {
+		spin_lock(&queue->queue_lock);
+		list_remove(&thread->run_link);
+		queue->queued--;
+		spin_unlock(&queue->queue_lock);
+	}
 	thread->state = THREAD_ENDED;
-	spin_unlock(&run_queue_lock);
 }
 
 void sched_yield(void)
@@ -87,32 +184,85 @@ void sched_reap(void)
 	arch_cpu()->chores |= CHORE_REAP;
 }
 
-/* One step of taking ended processes apart; the chore stays as long as there are more. */
-static COLD void reap(struct cpu *cpu)
-{
-	if (!reaper_step())
-		cpu->chores &= (uint8_t)~CHORE_REAP;
-}
-
 void sched_wait(struct thread *thread, uint32_t state)
 {
 	DEBUG_ASSERT(thread->state == THREAD_RUNNING);
 	thread->state = (enum thread_state)state;
 }
 
-NO_BUFFER static struct thread *take_next(struct cpu *cpu)
+/* --- Running -------------------------------------------------------------------------------- */
+
+/* The processor's thread stands where others can take it; it is not touched any more. */
+HOT_INLINE static inline void let_go(struct thread *thread)
+{
+	arch_context_save(&thread->context);
+	STORE_RELEASE(&thread->cpu, NULL);
+}
+
+/* Makes a thread this processor's, as soon as the one that it ran on has let it go. */
+HOT_INLINE static inline void claim(struct cpu *cpu, struct thread *thread)
+{
+	while (unlikely(LOAD_ACQUIRE(&thread->cpu) != NULL))
+		arch_relax();
+	thread->cpu = cpu;
+	thread->last = cpu;
+	thread->state = THREAD_RUNNING;
+	cpu->current = thread;
+	cpu->counters.switches++;
+}
+
+/* Leaves the processor without a thread. */
+static void put_down(struct cpu *cpu)
+{
+	struct thread *current = cpu->current;
+
+	if (!current)
+		return;
+	charge_time(cpu, current);
+	cpu->current = NULL;
+	let_go(current);
+}
+
+static void run(struct cpu *cpu, struct thread *thread)
+{
+	cpu->switch_ticks = arch_ticks();      /* nobody's until now */
+	claim(cpu, thread);
+	arch_context_load(&thread->context, &thread->process->vm->space);
+}
+
+/* One step of taking ended processes apart; the chore stays as long as there are more. */
+static COLD void reap(struct cpu *cpu)
+{
+	/* Whoever waits to claim a thread that sleeps does not wait for this. */
+	if (cpu->current && cpu->current->state != THREAD_RUNNING)
+		put_down(cpu);
+	if (!kernel_is_exclusive())
+		kernel_enter_exclusive(cpu);
+	if (!reaper_step())
+		cpu->chores &= (uint8_t)~CHORE_REAP;
+}
+
+NO_BUFFER HOT_INLINE static inline struct thread *take_next(struct cpu *cpu)
 {
 	struct thread *next = cpu->handoff;
-	struct list *link;
 
 	if (likely(next)) {
 		cpu->handoff = NULL;
 		return next;
 	}
-	spin_lock(&run_queue_lock);
-	link = list_take(&run_queue);
-	spin_unlock(&run_queue_lock);
-	return link ? container_of(link, struct thread, run_link) : NULL;
+	return queue_take(cpu);
+}
+
+/* Out of the kernel until an interrupt, or just to let those in that wait. */
+static void pause(struct cpu *cpu, bool sleep)
+{
+	kernel_leave_idle(cpu);
+	if (sleep && !READ_ONCE(cpu->queued))
+		arch_idle();
+	else
+		arch_take_interrupts();
+	(void)!kernel_enter_shared(cpu);
+	arch_space_refresh();
 }
 
 /* Nothing to run: takes ended processes apart, then sleeps until an interrupt brings work. */
@@ -122,55 +272,32 @@ static struct thread *idle(struct cpu *cpu)
 
 	for (;;) {
 		next = take_next(cpu);
+		if (!next)
+			next = queue_steal(cpu);
 		if (next)
 			return next;
 		if (cpu->chores & CHORE_REAP) {
 			reap(cpu);
-			arch_take_interrupts();
+			pause(cpu, false);
 		} else {
-			arch_idle();
+			pause(cpu, true);
 		}
 	}
-}
-
-/* Processor time up to now was the running thread's; from now on it is the next one's. */
-static void charge_time(struct cpu *cpu, struct thread *running)
-{
-	uint64_t now = arch_ticks();
-
-	running->ticks += now - cpu->switch_ticks;
-	cpu->switch_ticks = now;
-}
-
-NO_BUFFER static void run(struct cpu *cpu, struct thread *next)
-{
-	if (cpu->current)
-		charge_time(cpu, cpu->current);
-	else
-		cpu->switch_ticks = arch_ticks();      /* nobody's until now */
-	next->state = THREAD_RUNNING;
-	cpu->current = next;
-	if (next == cpu->loaded)
-		return;
-	trace_switch(cpu->loaded, next);
-	arch_context_switch(cpu->loaded ? &cpu->loaded->context : NULL, &next->context, &next->process->vm->space);
-	cpu->loaded = next;
-	switches++;
 }
 
 /* Another thread than the running one, which waits, ended, or has had its turn. */
 NO_BUFFER HOT_INLINE static inline struct arch_context *resume_next(struct cpu *cpu)
 {
-	struct thread *next;
+	struct thread *previous = cpu->current, *next;
 
 	cpu->chores &= (uint8_t)~(CHORE_TURN | CHORE_WOKEN);
+	put_down(cpu);
 	next = take_next(cpu);
 	if (unlikely(!next)) {
-		if (cpu->current)
-			charge_time(cpu, cpu->current);
-		cpu->current = NULL;
+		previous = NULL;
 		next = idle(cpu);
 	}
+	trace_switch(previous, next);
 	run(cpu, next);
 	return &next->context;
 }
@@ -194,7 +321,7 @@ NO_BUFFER HOT_INLINE struct arch_context *sched_resume(void)
 	}
 	if (likely(!(cpu->chores & CHORE_TURN)))
 		return &current->context;
-	if (list_empty(&run_queue)) {      /* nobody waits for the turn; an arrival arms the slice anew */
+	if (!cpu->queued) {      /* nobody waits for the turn; an arrival arms the slice anew */
 		cpu->chores &= (uint8_t)~CHORE_TURN;
 		return &current->context;
 	}
@@ -220,17 +347,15 @@ NO_BUFFER HOT_INLINE struct arch_context *sched_pass(struct thread *running, str
 {
 	struct cpu *cpu = arch_cpu();
 
-	DEBUG_ASSERT(running == cpu->current && running == cpu->loaded && running != next);
-	DEBUG_ASSERT(running->state == THREAD_WAIT_SYNC);
+	DEBUG_ASSERT(running == cpu->current && running != next && cpu->door == DOOR_SHARED);
 	if (unlikely(cpu->chores & (CHORE_REAP | CHORE_WOKEN)))
 		return pass_later(next);
 	DEBUG_ASSERT(!cpu->handoff);
 	charge_time(cpu, running);
-	next->state = THREAD_RUNNING;
-	cpu->current = next;
-	cpu->loaded = next;
-	switches++;
-	return arch_context_pass(&running->context, &next->context, &next->process->vm->space);
+	let_go(running);
+	claim(cpu, next);
+	kernel_leave(cpu);
+	return arch_context_pass(&next->context, &next->process->vm->space);
 }
 
 NO_BUFFER HOT_INLINE struct arch_context *sched_sleep(struct thread *running)
@@ -246,12 +371,23 @@ NO_BUFFER HOT_INLINE struct arch_context *sched_sleep(struct thread *running)
 	return sched_pass(running, next);
 }
 
+uint64_t sched_ticks(const struct thread *thread)
+{
+	const struct cpu *cpu = thread->cpu;
+
+	DEBUG_ASSERT(kernel_is_exclusive());
+	return thread->ticks + (cpu && cpu->current == thread ? arch_ticks() - cpu->switch_ticks : 0);
+}
+
 void sched_timer(void)
 {
 	(void)timer_queue_run(arch_time_ns());
 }
 
-uint64_t sched_switches(void)
+void sched_woken(void)
 {
-	return switches;
+	struct cpu *cpu = arch_cpu();
+
+	if (cpu->queued)
+		slice_arm(cpu);
 }

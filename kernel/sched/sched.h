@@ -1,7 +1,8 @@
 /*
  * The scheduler: one run queue per processor, first come first served with a time slice, and the
  * handoff of a direct switch. It decides whose context the processor leaves the kernel with;
- * nothing ever sleeps inside.
+ * nothing ever sleeps inside. All of it may be called shared (core/kernel_lock.h) but for what says
+ * otherwise.
  */
 #ifndef KERNEL_SCHED_SCHED_H
 #define KERNEL_SCHED_SCHED_H
@@ -15,7 +16,7 @@ struct thread;
  * that guards its waiting state. */
 void sched_wake(struct thread *thread, bool handoff);
 
-/* Takes a thread out for good; it may be running, runnable or waiting. */
+/* Takes a thread out for good; it may be running, here or elsewhere, runnable or waiting. Exclusive. */
 void sched_remove(struct thread *thread);
 
 /* Asks for another thread at the next way out of the kernel. */
@@ -26,14 +27,15 @@ void sched_yield(void);
 void sched_reap(void);
 
 /* The context to leave with: the running thread's, unless it waits, yielded or its slice is over.
- * Idles when there is none; never answers NULL. */
+ * Idles when there is none; never answers NULL. Leaves the processor inside, shared or exclusive. */
 struct arch_context *sched_resume(void);
 
 /* The same, as a function of its own for those who rarely need it. */
 struct arch_context *sched_leave(void);
 
 /* The thread that runs entered by a system call and waits for one question from now on; `next`,
- * which waited likewise and has its answer, runs at once: the context to leave with. */
+ * which waited likewise, has its answer and is nobody else's, runs at once: the context to leave
+ * with. Shared; leaves the kernel. */
 struct arch_context *sched_pass(struct thread *running, struct thread *next);
 
 /* The same for whoever is next: of a direct switch or of the queue. */
@@ -42,9 +44,13 @@ struct arch_context *sched_sleep(struct thread *running);
 /* The running thread begins to wait; sched_resume will choose another. */
 void sched_wait(struct thread *thread, uint32_t state);
 
+/* Processor time that the thread has used, up to now if it runs. Exclusive. */
+uint64_t sched_ticks(const struct thread *thread);
+
 /* A timer interrupt: fires deadlines and ends the slice. */
 void sched_timer(void);
 
-uint64_t sched_switches(void);
+/* Another processor has interrupted this one, perhaps since it queued a thread here. */
+void sched_woken(void);
 
 #endif

@@ -8,12 +8,14 @@
 
 #include "kernel/arch/arch.h"
 #include "kernel/core/panic.h"
-#include "kernel/core/spinlock.h"
+#include "kernel/sched/cpu.h"
 
-/*  q under queue_lock  */
-static struct spinlock queue_lock = SPINLOCK_INIT(LOCK_RANK_TIMER, "timer queue");
-static struct timer_node *root;        /* q */
-static uint64_t armed_ns = UINT64_MAX; /* q, what the hardware was set to */
+void timer_queue_init(struct timer_queue *queue)
+{
+	spin_init(&queue->lock, LOCK_RANK_TIMER, "timer queue");
+	queue->root = NULL;
+	queue->armed_ns = UINT64_MAX;
+}
 
 /* Joins two heaps; neither root has siblings. Either may be NULL. */
 static struct timer_node *heap_meld(struct timer_node *a, struct timer_node *b)
@@ -66,12 +68,12 @@ static struct timer_node *heap_gather(struct timer_node *sibling)
 	return heap;
 }
 
-static void heap_remove(struct timer_node *node)
+static void heap_remove(struct timer_queue *queue, struct timer_node *node)
 {
 	struct timer_node *children = heap_gather(node->child);
 
-	if (node == root) {
-		root = children;
+	if (node == queue->root) {
+		queue->root = children;
 	} else {
 		if (node->prev->child == node)
 			node->prev->child = node->next;
@@ -79,17 +81,18 @@ static void heap_remove(struct timer_node *node)
 			node->prev->next = node->next;
 		if (node->next)
 			node->next->prev = node->prev;
-		root = heap_meld(root, children);
+		queue->root = heap_meld(queue->root, children);
 	}
 	node->child = NULL;
 	node->next = NULL;
 	node->prev = NULL;
-	node->queued = false;
+	WRITE_ONCE(node->queue, NULL);
 }
 
-static void hardware_arm(uint64_t deadline_ns)
+/* Of this processor. Lock held. */
+static void hardware_arm(struct timer_queue *queue, uint64_t deadline_ns)
 {
-	armed_ns = deadline_ns;
+	queue->armed_ns = deadline_ns;
 	if (deadline_ns != UINT64_MAX)
 		arch_timer_set(deadline_ns);
 }
@@ -97,69 +100,76 @@ static void hardware_arm(uint64_t deadline_ns)
 void timer_queue_add(
 		struct timer_node *node, uint64_t deadline_ns, void (*fire)(struct timer_node *))
 {
-	spin_lock(&queue_lock);
-	ASSERT(!node->queued);
+	struct timer_queue *queue = &arch_cpu()->timers;
+
+	spin_lock(&queue->lock);
+	ASSERT(!node->queue);
 	node->deadline_ns = deadline_ns;
 	node->fire = fire;
 	node->child = NULL;
 	node->next = NULL;
 	node->prev = NULL;
-	node->queued = true;
-	root = heap_meld(root, node);
-	if (deadline_ns < armed_ns)
-		hardware_arm(deadline_ns);
-	spin_unlock(&queue_lock);
+	node->queue = queue;
+	queue->root = heap_meld(queue->root, node);
+	if (deadline_ns < queue->armed_ns)
+		hardware_arm(queue, deadline_ns);
+	spin_unlock(&queue->lock);
 }
 
 bool timer_queue_remove(struct timer_node *node)
 {
+	struct timer_queue *queue = READ_ONCE(node->queue);
 	bool queued;
 
-	spin_lock(&queue_lock);
-	queued = node->queued;
+	if (!queue)
+		return false;
+	spin_lock(&queue->lock);
+	queued = node->queue == queue;
 	if (queued)
-		heap_remove(node);
-	spin_unlock(&queue_lock);
+		heap_remove(queue, node);
+	spin_unlock(&queue->lock);
 	return queued;
 }
 
 /* Takes out the first node if it is due. */
-static struct timer_node *queue_take_due(uint64_t now_ns)
+static struct timer_node *queue_take_due(struct timer_queue *queue, uint64_t now_ns)
 {
 	struct timer_node *node;
 
-	spin_lock(&queue_lock);
-	node = root;
+	spin_lock(&queue->lock);
+	node = queue->root;
 	if (node && node->deadline_ns <= now_ns)
-		heap_remove(node);
+		heap_remove(queue, node);
 	else
 		node = NULL;
-	spin_unlock(&queue_lock);
+	spin_unlock(&queue->lock);
 	return node;
 }
 
 uint64_t timer_queue_run(uint64_t now_ns)
 {
+	struct timer_queue *queue = &arch_cpu()->timers;
 	struct timer_node *node;
 	uint64_t next;
 
-	while ((node = queue_take_due(now_ns)) != NULL)
+	while ((node = queue_take_due(queue, now_ns)) != NULL)
 		node->fire(node);
 	/* Set again even if nothing was due: the shot that brought us here is spent. */
-	spin_lock(&queue_lock);
-	next = root ? root->deadline_ns : UINT64_MAX;
-	hardware_arm(next);
-	spin_unlock(&queue_lock);
+	spin_lock(&queue->lock);
+	next = queue->root ? queue->root->deadline_ns : UINT64_MAX;
+	hardware_arm(queue, next);
+	spin_unlock(&queue->lock);
 	return next;
 }
 
 uint64_t timer_queue_next(void)
 {
+	struct timer_queue *queue = &arch_cpu()->timers;
 	uint64_t next;
 
-	spin_lock(&queue_lock);
-	next = root ? root->deadline_ns : UINT64_MAX;
-	spin_unlock(&queue_lock);
+	spin_lock(&queue->lock);
+	next = queue->root ? queue->root->deadline_ns : UINT64_MAX;
+	spin_unlock(&queue->lock);
 	return next;
 }
 
@@ -177,13 +187,16 @@ static const struct timer_node *heap_walk(const struct timer_node *node)
 	return node ? node->next : NULL;
 }
 
-void timer_queue_check(void)
+static void queue_check(struct timer_queue *queue)
 {
-	spin_lock(&queue_lock);
+	const struct timer_node *root;
+
+	spin_lock(&queue->lock);
+	root = queue->root;
 	if (root)
-		ASSERT(!root->prev && !root->next && armed_ns <= root->deadline_ns);
+		ASSERT(!root->prev && !root->next && queue->armed_ns <= root->deadline_ns);
 	for (const struct timer_node *node = root; node; node = heap_walk(node)) {
-		ASSERT(node->queued);
+		ASSERT(node->queue == queue);
 		if (node->child)
 			ASSERT(node->child->prev == node);
 		if (node->next)
@@ -191,5 +204,11 @@ void timer_queue_check(void)
 		for (const struct timer_node *child = node->child; child; child = child->next)
 			ASSERT(child->deadline_ns >= node->deadline_ns);
 	}
-	spin_unlock(&queue_lock);
+	spin_unlock(&queue->lock);
+}
+
+void timer_queue_check(void)
+{
+	for (uint32_t i = 0; i < processor_count; i++)
+		queue_check(&processors[i]->timers);
 }

@@ -13,10 +13,12 @@
 
 #include "kernel/arch/arch.h"
 #include "kernel/core/panic.h"
-#include "kernel/core/spinlock.h"
+#include "kernel/sched/cpu.h"
 
 #define NODES 200
 
+static struct cpu test_cpu;
+struct cpu *arch_host_cpu = &test_cpu;
 static struct timer_node nodes[NODES];
 static bool model_queued[NODES];
 static uint64_t model_deadline[NODES];
@@ -50,7 +52,7 @@ void panic(const char *format, ...)
 
 static void fire(struct timer_node *node)
 {
-	assert_false(node->queued);
+	assert_false(node->queue);
 	assert_true(node->deadline_ns >= last_fired_ns);
 	last_fired_ns = node->deadline_ns;
 	fired[node - nodes]++;
@@ -189,5 +191,6 @@ int main(void)
 		cmocka_unit_test_setup(random_use_agrees_with_the_model, empty_queue),
 	};
 
+	cpu_add(&test_cpu);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

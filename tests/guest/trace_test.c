@@ -17,7 +17,7 @@ static struct trace_event {
 	uint64_t time_ns, call, within, interface, detail, position;
 	uint32_t process, other;
 	int32_t  status;
-	uint16_t kind, method, words, question, capabilities;
+	uint16_t kind, method, words, question, capabilities, processor;
 } events[EVENTS_MAX];
 static uint32_t event_count;
 static uint64_t events_lost;
@@ -54,14 +54,14 @@ static struct trace_ref trace_of_all(void)
 	return trace;
 }
 
-static void keep_event(struct trace_event_reader from, uint64_t position)
+static void keep_event(struct trace_event_reader from, uint16_t processor, uint64_t position)
 {
 	if (event_count == EVENTS_MAX)
 		return;
 	events[event_count++] = (struct trace_event){
 		.time_ns = trace_event_get_time_ns(from), .call = trace_event_get_call(from),
 		.within = trace_event_get_within(from), .interface = trace_event_get_interface_id(from),
-		.detail = trace_event_get_detail(from), .position = position,
+		.detail = trace_event_get_detail(from), .position = position, .processor = processor,
 		.process = trace_event_get_process_id(from), .other = trace_event_get_other_id(from),
 		.status = trace_event_get_status(from), .kind = (uint16_t)trace_event_get_kind(from),
 		.method = trace_event_get_method(from), .words = trace_event_get_words(from),
@@ -69,10 +69,10 @@ static void keep_event(struct trace_event_reader from, uint64_t position)
 	};
 }
 
-/* Adds the events from a position on to those kept; answers where they end. */
-static uint64_t read_once(struct trace_ref trace, uint64_t position)
+/* Adds a processor's events from a position on to those kept; answers where they end. */
+static uint64_t read_of(struct trace_ref trace, uint16_t processor, uint64_t position)
 {
-	struct trace_read_call call = trace_read_start(trace, 0, position);
+	struct trace_read_call call = trace_read_start(trace, processor, position);
 	struct trace_read_results_reader in;
 	struct capnp_list list;
 	uint64_t next = position;
@@ -83,20 +83,41 @@ static uint64_t read_once(struct trace_ref trace, uint64_t position)
 		next = trace_read_results_get_next(in);
 		events_lost += trace_read_results_get_lost(in);
 		for (uint32_t i = 0; i < list.count; i++)
-			keep_event(trace_event_at(list, i), next - list.count + i);
+			keep_event(trace_event_at(list, i), processor, next - list.count + i);
 	}
 	trace_read_done(&call);
 	return next;
 }
 
+static uint64_t read_once(struct trace_ref trace, uint64_t position)
+{
+	return read_of(trace, 0, position);
+}
+
+/* By time, as they happened; each processor's are so already. */
+static void sort_events(void)
+{
+	for (uint32_t i = 1; i < event_count; i++) {
+		struct trace_event event = events[i];
+		uint32_t at = i;
+
+		for (; at > 0 && events[at - 1].time_ns > event.time_ns; at--)
+			events[at] = events[at - 1];
+		events[at] = event;
+	}
+}
+
 static void read_all(struct trace_ref trace)
 {
-	uint64_t position = 0, next;
-
 	event_count = 0;
 	events_lost = 0;
-	while ((next = read_once(trace, position)) != position)
-		position = next;
+	for (uint16_t processor = 0; processor < world.processors; processor++) {
+		uint64_t position = 0, next;
+
+		while ((next = read_of(trace, processor, position)) != position)
+			position = next;
+	}
+	sort_events();
 }
 
 static void stop_and_read(struct trace_ref trace)
@@ -313,8 +334,11 @@ static void processes_switches_and_faults_are_events(void)
 	CHECK_EQUAL(event_of(TRACE_KIND_FAULT, 0, 0)->detail, 0x10);
 	CHECK_EQUAL(event_of(TRACE_KIND_PROCESS_END, 0, 0)->process, id);
 	CHECK_EQUAL(event_of(TRACE_KIND_PROCESS_END, 0, 0)->status, PROCESS_STATE_CRASHED);
-	CHECK_EQUAL(event_of(TRACE_KIND_SWITCH, 0, 0)->process, world.process_id);
-	CHECK_EQUAL(event_of(TRACE_KIND_SWITCH, 0, 0)->other, id);
+	/* With several processors it runs on one that had nothing to do. */
+	if (world.processors == 1) {
+		CHECK_EQUAL(event_of(TRACE_KIND_SWITCH, 0, 0)->process, world.process_id);
+		CHECK_EQUAL(event_of(TRACE_KIND_SWITCH, 0, 0)->other, id);
+	}
 	name_is(trace, id, "crash", true);
 	name_is(trace, world.process_id, "init", false);
 	name_is(trace, 0, "", false);
@@ -331,6 +355,9 @@ static void the_newest_overwrite_the_oldest_and_losses_are_counted(void)
 	uint32_t capacity = 0;
 	uint64_t written, again;
 
+	/* With several processors it is not known which of them has how many. */
+	if (world.processors > 1)
+		return;
 	REQUIRE_OK(trace_begin(1, calls, 1, &trace));
 	CHECK_EQUAL(trace_info(trace, NULL, NULL, &capacity, NULL, NULL), STATUS_OK);
 	CHECK_EQUAL(capacity, 64);     /* one page */
@@ -398,7 +425,7 @@ static void unfit_arguments_are_refused(void)
 		payload_tracer_start_payload_done(&start);
 	}
 	trace = trace_of_all();
-	call = trace_read_start(trace, 1, 0);
+	call = trace_read_start(trace, (uint16_t)world.processors, 0);
 	CHECK_EQUAL(trace_read_wait(&call), STATUS_INVALID_ARGUMENT);
 	trace_read_done(&call);
 	call = trace_read_start(trace, 0, 1000000);
@@ -425,9 +452,10 @@ static struct payload_trace_ref payload_begin(uint16_t words)
 }
 
 /* Whether the message of that event begins so, and no more of it was kept. */
-static void payload_is(struct payload_trace_ref trace, uint64_t position, const uint64_t *words, uint32_t count)
+static void payload_is(struct payload_trace_ref trace, const struct trace_event *event, const uint64_t *words,
+		uint32_t count)
 {
-	struct payload_trace_payload_call call = payload_trace_payload_start(trace, 0, position);
+	struct payload_trace_payload_call call = payload_trace_payload_start(trace, event->processor, event->position);
 	struct payload_trace_payload_results_reader in;
 	struct capnp_list list;
 
@@ -462,9 +490,9 @@ static void messages_are_kept_up_to_the_bound(void)
 	CHECK_EQUAL(finish(Q0).status, STATUS_OK);
 	stop_and_read(headers);
 	CHECK_EQUAL(event_of(TRACE_KIND_CALL, TEST_INTERFACE, 0)->words, 6);
-	payload_is(trace, event_of(TRACE_KIND_CALL, TEST_INTERFACE, 0)->position, question, 4);
-	payload_is(trace, event_of(TRACE_KIND_ANSWER, TEST_INTERFACE, 0)->position, reply, 2);
-	payload_is(trace, event_of(TRACE_KIND_DELIVERY, TEST_INTERFACE, 0)->position, NULL, 0);
+	payload_is(trace, event_of(TRACE_KIND_CALL, TEST_INTERFACE, 0), question, 4);
+	payload_is(trace, event_of(TRACE_KIND_ANSWER, TEST_INTERFACE, 0), reply, 2);
+	payload_is(trace, event_of(TRACE_KIND_DELIVERY, TEST_INTERFACE, 0), NULL, 0);
 	client_release(trace.ref);
 	CHECK_EQUAL(release(export), STATUS_OK);
 	CHECK_EQUAL(release(endpoint), STATUS_OK);
@@ -546,9 +574,10 @@ static void the_memory_is_the_callers(void)
 
 	REQUIRE_OK(trace_begin(1000, NULL, 0, &trace));
 	CHECK_EQUAL(trace_info(trace, NULL, NULL, NULL, NULL, &bytes), STATUS_OK);
-	CHECK_EQUAL(bytes, 65536);
+	CHECK_EQUAL(bytes, 65536 * world.processors);
 	with = usage_self();
-	CHECK_EQUAL(with.used[RESOURCE_CLASS_FRAMES] - before.used[RESOURCE_CLASS_FRAMES], 16);
+	CHECK_EQUAL(with.used[RESOURCE_CLASS_FRAMES] - before.used[RESOURCE_CLASS_FRAMES],
+			16 * world.processors);
 	CHECK_EQUAL(with.used[RESOURCE_CLASS_OBJECTS] - before.used[RESOURCE_CLASS_OBJECTS], 1);
 	client_release(trace.ref);
 	CHECK(usage_settles(&before));

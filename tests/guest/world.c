@@ -46,6 +46,17 @@ static void make_page_tables(void)
 	client_release(object.ref);
 }
 
+static uint32_t processors_count(void)
+{
+	struct system_info_describe_call call = system_info_describe_start(world.info);
+	uint32_t count;
+
+	ASSERT(system_info_describe_wait(&call) == STATUS_OK);
+	count = system_info_describe_results_get_processors(system_info_describe_results(&call));
+	system_info_describe_done(&call);
+	return count;
+}
+
 void world_init(bool complete)
 {
 	bool found = false;
@@ -61,6 +72,7 @@ void world_init(bool complete)
 	world.sessions.ref = need("sessions", SESSION_MANAGER_INTERFACE_ID, complete);
 	world.memory.ref = need("memory", VIRTUAL_MEMORY_INTERFACE_ID, complete);
 	world.process_id = ring_self()->header->process_id;
+	world.processors = complete ? processors_count() : 0;
 	ASSERT(ring_span_take(ring_self(), MESSAGE_WORDS_SENT, &world.message_off));
 	ASSERT(ring_span_take(ring_self(), 128, &world.caps_off));
 	ASSERT(ring_span_take(ring_self(), SEATS * SEAT_WORDS, &world.seats_off));

@@ -43,6 +43,7 @@ struct world {
 	struct virtual_memory_ref memory;
 	struct process_handle_ref self;
 	uint32_t process_id;
+	uint32_t processors;
 	uint32_t message_off; /* words; MESSAGE_WORDS_SENT of them */
 	uint32_t caps_off;    /* 64 descriptors */
 	uint32_t seats_off;

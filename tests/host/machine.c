@@ -1,6 +1,7 @@
 /*
  * The seam to a processor that is not there; see machine.h. Called by the kernel's sources as they are shipped.
- * Always true: `cpu->current` is the thread whose turn it is, and its context carries what cap_enter answered.
+ * Always true: `cpu->current` is the thread whose turn it is, and its context carries what cap_enter answered. Outside the
+ * kernel's own entries the machine stands inside the kernel, exclusive, so that tests may do anything.
  */
 #include "tests/host/machine.h"
 
@@ -11,6 +12,7 @@
 
 #include "abi/syscall.h"
 #include "kernel/core/entry.h"
+#include "kernel/core/kernel_lock.h"
 #include "kernel/arch/arch.h"
 #include "kernel/core/log.h"
 #include "kernel/core/panic.h"
@@ -94,13 +96,28 @@ void arch_context_init(struct arch_context *context, uint64_t entry, uint64_t st
 	context->rsi = argument;
 }
 
-void arch_context_switch(struct arch_context *previous, struct arch_context *next, struct arch_space *space)
+void arch_context_save(struct arch_context *context)
+{
+}
+
+void arch_context_load(struct arch_context *next, struct arch_space *space)
 {
 	processor.arch.context = next;
 }
 
-struct arch_context *arch_context_pass(
-		struct arch_context *previous, struct arch_context *next, struct arch_space *space)
+void arch_space_load(struct arch_space *space)
+{
+}
+
+void arch_space_refresh(void)
+{
+}
+
+void arch_processor_interrupt(const struct cpu *cpu)
+{
+}
+
+struct arch_context *arch_context_pass(struct arch_context *next, struct arch_space *space)
 {
 	processor.arch.context = next;
 	return next;
@@ -365,6 +382,8 @@ void machine_boot(uint64_t pages)
 	arch_host_memory = aligned_alloc(MEMORY_ALIGN, ALIGN_UP(pages * PAGE_SIZE, MEMORY_ALIGN));
 	boot.usable[0] = (struct boot_region){ PAGE_SIZE, pages * PAGE_SIZE };
 	processor.arch.self = &processor;
+	processor.door = DOOR_EXCLUSIVE;
+	cpu_add(&processor);
 	frame_init(&boot);
 	for (uint32_t i = 0; i < LEDGER_CLASSES; i++)
 		limit[i] = i == RESOURCE_CLASS_FRAMES ? frame_free_pages() / 8 * 7 : 1u << 20;
@@ -401,6 +420,13 @@ struct thread *machine_thread(void)
 	return processor.current;
 }
 
+static void syscall(uint64_t arg0, uint64_t arg1, uint64_t arg2, uint64_t number)
+{
+	kernel_leave(&processor);
+	(void)kernel_syscall(arg0, arg1, arg2, number);
+	kernel_enter_exclusive(&processor);
+}
+
 void machine_enter(uint64_t flags, uint64_t min_complete, uint64_t deadline_ns)
 {
 	struct ring *ring = processor.current->ring;
@@ -415,12 +441,12 @@ void machine_enter(uint64_t flags, uint64_t min_complete, uint64_t deadline_ns)
 		ring_head_advance(ring);
 		flags = ENTER_SYNC;
 	}
-	(void)kernel_syscall(flags, min_complete, deadline_ns, SYSCALL_CAP_ENTER);
+	syscall(flags, min_complete, deadline_ns, SYSCALL_CAP_ENTER);
 }
 
 void machine_exit(int64_t status)
 {
-	(void)kernel_syscall((uint64_t)status, 0, 0, SYSCALL_EXIT);
+	syscall((uint64_t)status, 0, 0, SYSCALL_EXIT);
 }
 
 void machine_tick(void)
@@ -428,10 +454,14 @@ void machine_tick(void)
 	if (now_ns < timer_ns)
 		return;
 	timer_ns = UINT64_MAX;
-	if (processor.current)
+	if (processor.current) {
+		kernel_leave(&processor);
 		(void)kernel_interrupt(ARCH_VECTOR_TIMER);
-	else
+	} else {
+		kernel_leave_idle(&processor);
 		kernel_interrupt_idle(ARCH_VECTOR_TIMER);
+	}
+	kernel_enter_exclusive(&processor);
 }
 
 int64_t machine_result(const struct thread *thread)

@@ -194,12 +194,19 @@ static void io_apic_read(const uint8_t *entry)
 	acpi.io_apic_count++;
 }
 
+static void processor_read(const uint8_t *entry)
+{
+	if (acpi.processors < ACPI_PROCESSORS_MAX)
+		acpi.processor_ids[acpi.processors] = entry[3];
+	acpi.processors++;
+}
+
 static void madt_entry_read(const uint8_t *entry, uint8_t bytes)
 {
 	switch (entry[0]) {
 	case MADT_LOCAL_APIC:
 		if (bytes >= 8 && (entry[4] & MADT_PROCESSOR_USABLE) != 0)
-			acpi.processors++;
+			processor_read(entry);
 		break;
 	case MADT_IO_APIC:
 		if (bytes >= 12)

@@ -17,6 +17,8 @@
 #define LOCAL_TASK        0x080
 #define LOCAL_END         0x0b0
 #define LOCAL_SPURIOUS    0x0f0
+#define LOCAL_COMMAND     0x300
+#define LOCAL_COMMAND_TO  0x310
 #define LOCAL_TIMER       0x320
 #define LOCAL_PERFORMANCE 0x340
 #define LOCAL_LINT0       0x350
@@ -31,6 +33,12 @@
 #define LOCAL_NMI             0x400
 #define LOCAL_TIMER_DEADLINE  0x40000
 #define LOCAL_DIVIDE_BY_1     0xb
+
+#define COMMAND_INIT    0x4500      /* assert */
+#define COMMAND_START   0x4600
+#define COMMAND_FIXED   0x4000
+#define COMMAND_PENDING (1u << 12)
+#define COMMAND_TO_SHIFT 24
 
 #define APIC_BASE_ENABLE   (1ul << 11)
 #define APIC_BASE_X2APIC   (1ul << 10)
@@ -108,8 +116,13 @@ static void local_init(void)
 				"this kernel does not drive. Stopped.");
 		arch_halt();
 	}
-	wrmsr(MSR_APIC_BASE, base | APIC_BASE_ENABLE);
 	local = paging_map_device(base & APIC_BASE_ADDRESS, LOCAL_BYTES);
+	apic_local_enable();
+}
+
+void apic_local_enable(void)
+{
+	wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | APIC_BASE_ENABLE);
 	local_write(LOCAL_TASK, 0);
 	local_write(LOCAL_TIMER, LOCAL_MASKED | ARCH_VECTOR_TIMER);
 	local_write(LOCAL_PERFORMANCE, LOCAL_MASKED);
@@ -144,6 +157,36 @@ void apic_init(void)
 				"ACPI names no I/O interrupt controller; the usual place is used.");
 		io_add(IO_ADDRESS_USUAL, 0);
 	}
+}
+
+/* --- Other processors ----------------------------------------------------------------------- */
+
+uint32_t apic_id(void)
+{
+	return local_read(LOCAL_ID) >> COMMAND_TO_SHIFT;
+}
+
+static void command_send(uint32_t id, uint32_t command)
+{
+	while ((local_read(LOCAL_COMMAND) & COMMAND_PENDING) != 0)
+		arch_relax();
+	local_write(LOCAL_COMMAND_TO, id << COMMAND_TO_SHIFT);
+	local_write(LOCAL_COMMAND, command);
+}
+
+void apic_send_init(uint32_t id)
+{
+	command_send(id, COMMAND_INIT);
+}
+
+void apic_send_start(uint32_t id, uint64_t page)
+{
+	command_send(id, COMMAND_START | (uint32_t)(page >> PAGE_SHIFT));
+}
+
+void apic_send(uint32_t id, uint32_t vector)
+{
+	command_send(id, COMMAND_FIXED | vector);
 }
 
 /* --- Lines ---------------------------------------------------------------------------------- */

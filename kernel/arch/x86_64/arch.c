@@ -16,6 +16,7 @@ void arch_init(const struct boot_info *boot)
 	vector_init();
 	apic_init();
 	timer_init();
+	processors_init(boot);
 	if (!features.umip)
 		log_line(LOG_INFO,
 				"This processor has no UMIP: programs can read where its tables "

@@ -89,7 +89,10 @@ struct arch_cpu {
 	uint64_t               stack_top;
 	struct arch_context   *context;     /* whose registers are live; may be NULL */
 	struct arch_context   *entered;     /* by the last system call, unless initialised since */
-	uint64_t               root;        /* what CR3 holds */
+	uint64_t               root;        /* what CR3 holds; read by all */
+	uint64_t               flushes_wanted;  /* by others, while it idles: space.c */
+	uint64_t               flushes_done;
+	uint32_t               interrupt_id;    /* of its local interrupt controller */
 	bool                   idle;        /* in arch_idle or arch_take_interrupts: an interrupt may hit the kernel */
 	uint64_t               segments[8]; /* descriptor table */
 	struct arch_task_state task_state;

@@ -60,6 +60,8 @@ __attribute__((no_stack_protector)) void boot_main(uint32_t door, uint64_t infor
 	cpu->arch.self = cpu;
 	cpu->arch.stack_top = (uint64_t)cpu + CPU_STACK_TOP;
 	cpu->arch.root = read_cr3();
+	cpu->door = DOOR_EXCLUSIVE;
+	cpu_add(cpu);
 	descriptors_init(&cpu->arch);
 	console_init();
 

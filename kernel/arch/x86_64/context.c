@@ -82,7 +82,7 @@ void arch_context_init(struct arch_context *context, uint64_t entry, uint64_t st
 	};
 }
 
-static void root_load(struct arch_cpu *cpu, uint64_t root)
+HOT_INLINE static inline void root_load(struct arch_cpu *cpu, uint64_t root)
 {
 	if (cpu->root != root) {
 		cpu->root = root;
@@ -90,48 +90,45 @@ static void root_load(struct arch_cpu *cpu, uint64_t root)
 	}
 }
 
-static void context_save(struct arch_context *context)
+void arch_space_load(struct arch_space *space)
+{
+	struct arch_cpu *cpu = &arch_cpu()->arch;
+
+	cpu->entered = NULL;
+	root_load(cpu, space ? space->root : kernel_root);
+}
+
+HOT_INLINE void arch_context_save(struct arch_context *context)
 {
 	context->fs_base = rdfsbase();
-	if (context->kind == CONTEXT_KIND_INTERRUPT) {
+	if (unlikely(context->kind == CONTEXT_KIND_INTERRUPT)) {
 		vector_save(context->vector);
 		context->vector_saved = true;
 	}
 }
 
-static void context_load(struct arch_context *context)
+void arch_context_load(struct arch_context *next, struct arch_space *space)
 {
+	struct arch_cpu *cpu = &arch_cpu()->arch;
+
+	cpu->context = next;
+	cpu->entered = NULL;      /* it may have run elsewhere since it entered here */
 	/* Whoever ran before must not be readable in the vector registers. */
-	if (context->vector_saved) {
-		vector_restore(context->vector);
-		context->vector_saved = false;
+	if (next->vector_saved) {
+		vector_restore(next->vector);
+		next->vector_saved = false;
 	} else {
 		vector_restore(&vector_reset);
 	}
-	wrfsbase(context->fs_base);
+	wrfsbase(next->fs_base);
+	root_load(cpu, space->root);
 }
 
-void arch_context_switch(
-		struct arch_context *previous, struct arch_context *next, struct arch_space *space)
+HOT_INLINE struct arch_context *arch_context_pass(struct arch_context *next, struct arch_space *space)
 {
 	struct arch_cpu *cpu = &arch_cpu()->arch;
 
-	if (previous != NULL)
-		context_save(previous);
-	cpu->context = next;
-	if (next != NULL)
-		context_load(next);
-	root_load(cpu, next != NULL ? space->root : kernel_root);
-}
-
-HOT_INLINE struct arch_context *arch_context_pass(
-		struct arch_context *previous, struct arch_context *next, struct arch_space *space)
-{
-	struct arch_cpu *cpu = &arch_cpu()->arch;
-
-	DEBUG_ASSERT(previous->kind == CONTEXT_KIND_SYSCALL && next->kind == CONTEXT_KIND_SYSCALL);
-	DEBUG_ASSERT(!next->vector_saved);
-	previous->fs_base = rdfsbase();
+	DEBUG_ASSERT(next->kind == CONTEXT_KIND_SYSCALL && !next->vector_saved);
 	cpu->context = next;
 	vector_restore(&vector_reset);
 	wrfsbase(next->fs_base);

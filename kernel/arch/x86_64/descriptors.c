@@ -124,13 +124,18 @@ static void syscall_init(void)
 }
 
 /* The GS base needs no FSGSBASE here: boot checks features after this. */
-void descriptors_init(struct arch_cpu *cpu)
+void descriptors_load(struct arch_cpu *cpu)
 {
-	gates_init();
 	task_state_init(cpu);
 	segments_init(cpu);
 	segments_load(cpu);
 	wrmsr(MSR_GS_BASE, (uint64_t)cpu);
 	wrmsr(MSR_KERNEL_GS_BASE, 0);
 	syscall_init();
+}
+
+void descriptors_init(struct arch_cpu *cpu)
+{
+	gates_init();
+	descriptors_load(cpu);
 }

@@ -43,7 +43,8 @@ void features_enable(void);
 extern uint64_t boot_tsc_start;
 
 /* descriptors.c */
-void descriptors_init(struct arch_cpu *cpu);
+void descriptors_init(struct arch_cpu *cpu);      /* the first processor's, and the gates of all */
+void descriptors_load(struct arch_cpu *cpu);      /* this processor's */
 
 /* entry.S */
 extern const uint64_t trap_stubs[256];
@@ -58,11 +59,29 @@ extern uint64_t kernel_root;       /* physical; constant after paging_init */
 /* Registers at a physical address, uncached; mapped for good. Panics when the window is full. */
 void *paging_map_device(uint64_t physical, uint64_t bytes);
 
+/* Memory for another processor, zeroed; NULL: there is none. */
+struct cpu *paging_map_area(uint32_t number);
+
 /* context.c */
 void vector_init(void);
 
+/* start.S: what a processor runs first, copied to the low page; and what it then reads */
+extern const uint8_t processor_start[], processor_start_end[];
+extern struct cpu *processor_start_area;
+
+/* processors.c */
+void processors_init(const struct boot_info *boot);
+/* The first C of any processor but the first. */
+NORETURN void processor_main(struct cpu *cpu);
+
 /* apic.c */
 void apic_init(void);
+uint32_t apic_id(void);                     /* this processor's */
+void apic_local_enable(void);               /* on a processor but the first */
+/* INIT, and the second message of the start sequence: to begin at a page below 1 MiB. */
+void apic_send_init(uint32_t id);
+void apic_send_start(uint32_t id, uint64_t page);
+void apic_send(uint32_t id, uint32_t vector);
 void apic_timer_start(uint32_t count);      /* 0: off */
 void apic_timer_measure(void);              /* counts down from UINT32_MAX, silently */
 uint32_t apic_timer_count(void);
@@ -71,6 +90,7 @@ void apic_timer_use_deadline(void);
 
 /* timer.c */
 void timer_init(void);
+void timer_enable(void);                    /* on a processor but the first */
 
 /* selftest.c, debug builds */
 void selftest_run(void);

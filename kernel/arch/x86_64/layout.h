@@ -6,6 +6,7 @@
  *   ffff800000000000 .. ffffc00000000000   all physical memory, not executable (direct map)
  *   ffffffff80000000 .. ffffffffc0000000   the kernel's image
  *   ffffffffc0000000 .. ffffffffc0200000   device registers of the kernel, uncached
+ *   ffffffffc0200000 .. ffffffffc0400000   areas of the processors but the first
  *
  * The last page below the hole in the address space is never mapped: a `syscall` instruction at its
  * end would return to a non-canonical address, and `sysretq` would fault with kernel privilege.
@@ -25,6 +26,8 @@
 #define KERNEL_PHYSICAL 0x200000
 #define DEVICE_BASE     0xffffffffc0000000
 #define DEVICE_BYTES    0x200000
+#define CPU_AREAS_BASE  0xffffffffc0200000
+#define CPU_AREAS_BYTES 0x200000
 
 /* What the tables of the boot code map, at 0 and at DIRECT_BASE. */
 #define BOOT_MAPPED_GIB 4

@@ -11,6 +11,7 @@
 #include "arch/x86_64/x86.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/string.h"
+#include "kernel/mm/frame.h"
 #include "kernel/sched/cpu.h"
 
 extern const char kernel_start_address[], kernel_end_address[];
@@ -157,8 +158,9 @@ void paging_init(struct boot_info *boot)
 	kernel_root = table_take();
 	map_image(boot);
 	map_memory(boot, &before);
-	/* The tables of the device window exist from now on, so that user spaces share them. */
+	/* The tables of these windows exist from now on, so that user spaces share them. */
 	entry_make(DEVICE_BASE, 0);
+	entry_make(CPU_AREAS_BASE, 0);
 	write_cr3(kernel_root);
 	arch_cpu()->arch.root = kernel_root;
 }
@@ -175,4 +177,29 @@ void *paging_map_device(uint64_t physical, uint64_t bytes)
 	for (uint64_t at = 0; at < span; at += PAGE_SIZE)
 		*entry_make(address + at, 0) = (page + at) | entry_bits(MAP_WRITE | MAP_DEVICE);
 	return (void *)(address + (physical - page));
+}
+
+/* The pages of an area that are not guards. */
+static bool area_page_is_used(uint64_t offset)
+{
+	return offset != CPU_STACK_GUARD && offset != CPU_FAULT_STACK_GUARD &&
+			offset != CPU_NMI_STACK_GUARD && offset != CPU_CHECK_STACK_GUARD;
+}
+
+struct cpu *paging_map_area(uint32_t number)
+{
+	uint64_t area = CPU_AREAS_BASE + (number - 1ul) * CPU_AREA_BYTES;
+
+	ASSERT(number > 0 && area < CPU_AREAS_BASE + CPU_AREAS_BYTES);
+	for (uint64_t at = 0; at < CPU_AREA_BYTES; at += PAGE_SIZE) {
+		uint64_t page;
+
+		if (!area_page_is_used(at))
+			continue;
+		page = frame_alloc_zeroed(0);
+		if (page == FRAME_NONE)
+			return NULL;
+		*entry_make(area + at, 0) = page | entry_bits(MAP_WRITE);
+	}
+	return (struct cpu *)area;
 }

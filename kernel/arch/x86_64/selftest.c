@@ -205,7 +205,8 @@ static void test_space_end(void)
 {
 	uint64_t before = frame_free_pages(), tables = space.table_pages, physical;
 
-	arch_context_switch(&first, NULL, NULL);
+	arch_context_save(&first);
+	arch_space_load(NULL);
 	check(arch_space_unmap(&space, SELFTEST_DATA, &physical), "a page can be unmapped");
 	check(physical == data_page, "and tells which it was");
 	check(!arch_space_unmap(&space, SELFTEST_DATA, &physical), "but only once");
@@ -239,7 +240,8 @@ static struct arch_context *steps_preemption(uint64_t step, uint64_t a, uint64_t
 	case STEP_SECOND:
 		check(a == 0 && b == 0,
 				"another thread sees no vector registers and its own FS base");
-		arch_context_switch(&second, &first, &space);
+		arch_context_save(&second);
+		arch_context_load(&first, &space);
 		return &first;
 	case STEP_PREEMPTED:
 		check(a == 0x5a5a5a5a && b == 0x5a5a5a5a,
@@ -334,7 +336,8 @@ struct arch_context *selftest_interrupt(uint32_t vector)
 	}
 	check(vector == ARCH_VECTOR_TIMER, "the timer interrupts user mode");
 	*(uint64_t *)arch_direct(data_page) = 1;
-	arch_context_switch(&first, &second, &space);
+	arch_context_save(&first);
+	arch_context_load(&second, &space);
 	return &second;
 }
 
@@ -367,7 +370,7 @@ static __attribute__((noinline)) void canary(void)
 static void read_user_memory(void)
 {
 	test_space();
-	arch_context_switch(NULL, &first, &space);
+	arch_context_load(&first, &space);
 	test_number("user memory", *(volatile uint64_t *)SELFTEST_DATA);
 }
 
@@ -422,6 +425,6 @@ void selftest_run(void)
 	arch_context_init(&second,
 			SELFTEST_CODE + (uint64_t)(selftest_user_second - selftest_user_start), 0,
 			RING_ADDRESS, ARGUMENT);
-	arch_context_switch(NULL, &first, &space);
+	arch_context_load(&first, &space);
 	arch_enter_user(&first);
 }

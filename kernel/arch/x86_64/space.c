@@ -9,6 +9,7 @@
 #include "arch/x86_64/internal.h"
 #include "arch/x86_64/page_table.h"
 #include "arch/x86_64/x86.h"
+#include "kernel/core/kernel_lock.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/string.h"
 #include "kernel/mm/frame.h"
@@ -53,12 +54,18 @@ status_t arch_space_create(struct arch_space *space, struct ledger *ledger)
 
 void arch_space_leave(struct arch_space *space)
 {
-	struct arch_cpu *cpu = &arch_cpu()->arch;
+	if (arch_cpu()->arch.root == space->root)
+		arch_space_load(NULL);
+	for (uint32_t i = 0; i < processor_count; i++) {
+		const struct cpu *cpu = processors[i];
 
-	if (cpu->root != space->root)
-		return;
-	cpu->root = kernel_root;
-	write_cr3(cpu->root);
+		if (READ_ONCE(cpu->arch.root) != space->root)
+			continue;
+		/* It idles, and comes to the door where the kernel's own is loaded. */
+		arch_processor_interrupt(cpu);
+		while (READ_ONCE(cpu->arch.root) == space->root)
+			arch_relax();
+	}
 }
 
 /* From the last one made to the root. What is in them no longer matters, so none is looked at. */
@@ -215,10 +222,39 @@ static inline status_t leaf_prepare(struct arch_space *space, uint64_t address, 
 	return likely(*leaf) ? STATUS_OK : leaf_make_way(space, address, leaf);
 }
 
+/* Another processor that has the space loaded is brought out of user mode, where it loads the
+ * kernel's own before it waits; one that idles will refresh. */
+static void flush_elsewhere(struct cpu *cpu)
+{
+	processor_stop(cpu);
+	if (cpu->door == DOOR_IDLE)
+		cpu->arch.flushes_wanted++;
+}
+
 static void leaf_flush(const struct arch_space *space, uint64_t address)
 {
-	if (arch_cpu()->arch.root == space->root)
-		invlpg(address);
+	const struct cpu *here = arch_cpu();
+
+	for (uint32_t i = 0; i < processor_count; i++) {
+		struct cpu *cpu = processors[i];
+
+		if (READ_ONCE(cpu->arch.root) != space->root)
+			continue;
+		if (cpu == here)
+			invlpg(address);
+		else
+			flush_elsewhere(cpu);
+	}
+}
+
+void arch_space_refresh(void)
+{
+	struct arch_cpu *cpu = &arch_cpu()->arch;
+
+	if (likely(cpu->flushes_done == cpu->flushes_wanted))
+		return;
+	cpu->flushes_done = cpu->flushes_wanted;
+	write_cr3(cpu->root);
 }
 
 NO_BUFFER status_t arch_space_map(struct arch_space *space, uint64_t address, uint64_t physical,

@@ -159,6 +159,57 @@ long_mode_high:
 	call boot_main
 	ud2
 
+/*
+ * Any other processor starts in real mode at the beginning of a page below 1 MiB, where the kernel
+ * has copied this (Intel SDM vol. 3, 8.4.4). Straight to long mode on the boot tables, which map that
+ * page at its own address, then to the kernel's tables and to processor_main(area) on the stack of
+ * its own area.
+ */
+	.section .rodata.processor_start, "a"
+	.globl processor_start, processor_start_end
+	.code16
+processor_start:
+	cli
+	cld
+	movl $PHYSICAL(boot_root), %eax
+	movl %eax, %cr3
+	movl $0x220, %eax               /* CR4: PAE, OSFXSR for memset */
+	movl %eax, %cr4
+	movl $0xc0000080, %ecx          /* EFER: long mode, no-execute, syscall */
+	rdmsr
+	orl $0x901, %eax
+	wrmsr
+	lgdtl %cs:(processor_segment_register - processor_start)
+	movl $0x80010033, %eax          /* CR0: PG WP NE ET MP PE */
+	movl %eax, %cr0
+	ljmpl $SELECTOR_KERNEL_CODE, $PHYSICAL(processor_long_mode)
+processor_segment_register:
+	.short 23                       /* three of boot_segments */
+	.long PHYSICAL(boot_segments)
+processor_start_end:
+
+	.section .boot.text, "ax"
+	.code64
+processor_long_mode:
+	movabsq $processor_long_mode_high, %rax
+	jmp *%rax
+processor_long_mode_high:
+	xorl %eax, %eax
+	movl %eax, %ss
+	movl %eax, %ds
+	movl %eax, %es
+	movl %eax, %fs
+	movl %eax, %gs
+	movq kernel_root, %rax
+	movq %rax, %cr3
+	movq processor_start_area, %rdi
+	leaq CPU_STACK_TOP(%rdi), %rsp
+	xorl %ebp, %ebp
+	pushq %rbp                      /* ends backtraces */
+	pushq %rbp
+	call processor_main
+	ud2
+
 	.section .bss.boot_tables, "aw", @nobits
 	.balign PAGE_SIZE
 boot_root:

@@ -158,6 +158,14 @@ static uint64_t scaled(uint64_t value, uint64_t factor)
 	return (uint64_t)(((unsigned __int128)value * factor) >> 32);
 }
 
+void timer_enable(void)
+{
+	if (deadline_mode)
+		apic_timer_use_deadline();
+	else
+		apic_timer_use_count();
+}
+
 void timer_init(void)
 {
 	struct reference reference = reference_choose();
@@ -172,10 +180,7 @@ void timer_init(void)
 	tsc_per_ns = scale(rates.tsc_hz, NS_PER_SECOND);
 	timer_per_ns = scale(rates.timer_hz, NS_PER_SECOND);
 	deadline_mode = features.deadline_timer;
-	if (deadline_mode)
-		apic_timer_use_deadline();
-	else
-		apic_timer_use_count();
+	timer_enable();
 	log_line(LOG_INFO, "The clock runs at %lu kHz, the timer at %lu kHz (by the %s).",
 			rates.tsc_hz / 1000, rates.timer_hz / 1000, reference.name);
 }

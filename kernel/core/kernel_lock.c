@@ -1,0 +1,119 @@
+/*
+ * The lock of the whole kernel; see kernel_lock.h. Taken and left by core/entry.c, ring/direct.c
+ * and sched/sched.c.
+ */
+#include "kernel/core/kernel_lock.h"
+
+#include "kernel/object/process.h"
+
+/* The boot processor starts inside, exclusive. */
+struct kernel_lock kernel_lock = { .next = 1, .serving = 0 };
+
+static void door_set(struct cpu *cpu, enum door door)
+{
+	(void)__atomic_exchange_n(&cpu->door, door, __ATOMIC_SEQ_CST);
+}
+
+/* Lets others do with this processor's thread and address space what they like. */
+static void wait_begin(struct cpu *cpu)
+{
+#if CONFIG_DEBUG
+	ASSERT(cpu->held_count == 0);
+#endif
+	arch_space_load(NULL);
+	door_set(cpu, DOOR_WAITING);
+}
+
+/* Inside again: back to the space of the thread that still runs here, if any. */
+static void wait_end(struct cpu *cpu)
+{
+	if (cpu->current)
+		arch_space_load(&cpu->current->process->vm->space);
+}
+
+static void ticket_wait(void)
+{
+	uint32_t ticket = __atomic_fetch_add(&kernel_lock.next, 1, __ATOMIC_SEQ_CST);
+
+	while (LOAD_ACQUIRE(&kernel_lock.serving) != ticket)
+		arch_relax();
+}
+
+/* Takes a ticket if it is served at once. */
+static bool ticket_try(void)
+{
+	uint32_t next = LOAD_ACQUIRE(&kernel_lock.serving);
+
+	return __atomic_compare_exchange_n(&kernel_lock.next, &next, next + 1, false,
+			__ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+/* Exclusive from here on, as soon as those that are inside shared have left. */
+static void exclusive_begin(struct cpu *cpu)
+{
+	door_set(cpu, DOOR_EXCLUSIVE);
+	for (uint32_t i = 0; i < processor_count; i++) {
+		while (LOAD_ACQUIRE(&processors[i]->door) == DOOR_SHARED)
+			arch_relax();
+	}
+}
+
+COLD bool kernel_enter_shared_late(struct cpu *cpu)
+{
+	const struct thread *thread = cpu->current;
+
+	wait_begin(cpu);
+	ticket_wait();
+	door_set(cpu, DOOR_SHARED);
+	wait_end(cpu);
+	STORE_RELEASE(&kernel_lock.serving, kernel_lock.serving + 1);
+	return cpu->current == thread;
+}
+
+void kernel_enter_exclusive(struct cpu *cpu)
+{
+	DEBUG_ASSERT(cpu->door != DOOR_EXCLUSIVE);
+	if (likely(ticket_try())) {
+		exclusive_begin(cpu);
+		return;
+	}
+	wait_begin(cpu);
+	ticket_wait();
+	exclusive_begin(cpu);
+	wait_end(cpu);
+}
+
+bool kernel_upgrade(struct cpu *cpu)
+{
+	DEBUG_ASSERT(cpu->door == DOOR_SHARED);
+	if (unlikely(!ticket_try()))
+		return false;
+	exclusive_begin(cpu);
+	return true;
+}
+
+void kernel_leave_idle(struct cpu *cpu)
+{
+	if (cpu->door == DOOR_EXCLUSIVE)
+		kernel_exclusive_end(cpu, DOOR_IDLE);
+	/* A full barrier: what others queue from here on they find this word after. */
+	door_set(cpu, DOOR_IDLE);
+}
+
+void processor_stop(struct cpu *cpu)
+{
+	bool interrupted = false;
+
+	DEBUG_ASSERT(kernel_is_exclusive() && cpu != arch_cpu());
+	for (;;) {
+		enum door door = LOAD_ACQUIRE(&cpu->door);
+
+		if (door == DOOR_WAITING || door == DOOR_IDLE)
+			return;
+		if (door == DOOR_OUT && !interrupted) {
+			arch_processor_interrupt(cpu);
+			interrupted = true;
+		}
+		arch_relax();
+	}
+}

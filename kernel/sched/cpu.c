@@ -1,0 +1,35 @@
+/*
+ * The processors that run; see cpu.h. Filled at boot by the port.
+ */
+#include "kernel/sched/cpu.h"
+
+#include "kernel/core/panic.h"
+
+struct cpu *processors[PROCESSORS_MAX];
+uint32_t processor_count;
+
+void cpu_add(struct cpu *cpu)
+{
+	ASSERT(processor_count < PROCESSORS_MAX);
+	spin_init(&cpu->queue_lock, LOCK_RANK_RUN_QUEUE, "run queue");
+	list_init(&cpu->queue);
+	timer_queue_init(&cpu->timers);
+	cpu->number = processor_count;
+	processors[cpu->number] = cpu;
+	STORE_RELEASE(&processor_count, cpu->number + 1);
+}
+
+struct counters counters_sum(void)
+{
+	struct counters sum = { 0 };
+
+	for (uint32_t i = 0; i < processor_count; i++) {
+		const struct counters *counters = &processors[i]->counters;
+
+		sum.interrupts += READ_ONCE(counters->interrupts);
+		sum.calls += READ_ONCE(counters->calls);
+		sum.switches += READ_ONCE(counters->switches);
+		sum.wakes += READ_ONCE(counters->wakes);
+	}
+	return sum;
+}

@@ -76,10 +76,12 @@ void arch_context_save(struct arch_context *context);
  * if it differs. */
 void arch_context_load(struct arch_context *next, struct arch_space *space);
 
-/* The same for a thread in user mode's system call, which has no more than such a call keeps, from
- * a system call too. No lock is held: leaves through `next` at once where the machine can, and
- * answers it where not. */
-struct arch_context *arch_context_pass(struct arch_context *next, struct arch_space *space);
+/* The same for a thread in a system call, which has no more than such a call keeps. */
+void arch_context_load_syscall(struct arch_context *next, struct arch_space *space);
+
+/* Leaves the kernel at once through the loaded context, one of a system call, where the machine can,
+ * and answers it where not. */
+struct arch_context *arch_context_leave(struct arch_context *context);
 
 /* Allocates and frees the part of a context that lives outside the thread (vector save area).
  * STATUS_OVERLOADED when there is no memory. */
@@ -139,6 +141,8 @@ static inline struct cpu *arch_cpu(void);          /* this processor */
 void arch_processors_start(void);
 /* Interrupts another processor with ARCH_VECTOR_WAKE. */
 void arch_processor_interrupt(const struct cpu *cpu);
+/* Stops all others for good, whatever they do. */
+void arch_processors_halt(void);
 void arch_idle(void);                              /* interrupts on, sleep, interrupts off */
 void arch_take_interrupts(void);                   /* the same without sleep: those that wait */
 static inline void arch_relax(void);               /* in a spin loop */

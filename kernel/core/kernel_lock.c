@@ -67,7 +67,7 @@ COLD bool kernel_enter_shared_late(struct cpu *cpu)
 	door_set(cpu, DOOR_SHARED);
 	wait_end(cpu);
 	STORE_RELEASE(&kernel_lock.serving, kernel_lock.serving + 1);
-	return cpu->current == thread;
+	return cpu->current && cpu->current == thread && thread->state == THREAD_RUNNING;
 }
 
 void kernel_enter_exclusive(struct cpu *cpu)

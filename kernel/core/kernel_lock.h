@@ -56,13 +56,21 @@ static inline void kernel_exclusive_end(struct cpu *cpu, enum door door)
 	STORE_RELEASE(&kernel_lock.serving, kernel_lock.serving + 1);
 }
 
-/* To user mode. What is left of the way out touches only the context that it leaves through. */
+/* To user mode, from shared. What is left of the way out only reads the context that it leaves
+ * through; address space and registers have been loaded. */
+HOT_INLINE static inline void kernel_leave_shared(struct cpu *cpu)
+{
+	DEBUG_ASSERT(cpu->door == DOOR_SHARED);
+	STORE_RELEASE(&cpu->door, DOOR_OUT);
+}
+
+/* The same from either mode. */
 HOT_INLINE static inline void kernel_leave(struct cpu *cpu)
 {
 	if (unlikely(cpu->door == DOOR_EXCLUSIVE))
 		kernel_exclusive_end(cpu, DOOR_OUT);
 	else
-		STORE_RELEASE(&cpu->door, DOOR_OUT);
+		kernel_leave_shared(cpu);
 }
 
 /* To idle. Whoever gives this processor work after this sees that it has to be woken. */

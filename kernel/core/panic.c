@@ -9,9 +9,17 @@
 
 #define BACKTRACE_MAX 24
 
-/* Not on the stack, which may be nearly used up. One processor panics; others stay out. */
+/* Not on the stack, which may be nearly used up. One processor panics; others are halted. */
 static char panic_buffer[256];
 static uint32_t panic_depth;
+static const struct cpu *panic_cpu;
+
+bool panic_is_elsewhere(void)
+{
+	const struct cpu *cpu = __atomic_load_n(&panic_cpu, __ATOMIC_RELAXED);
+
+	return cpu && cpu != arch_cpu();
+}
 
 static void panic_write(const char *format, va_list args)
 {
@@ -32,11 +40,18 @@ void panic_line(const char *format, ...)
 
 static void panic_open(const char *format, va_list args)
 {
-	if (__atomic_fetch_add(&panic_depth, 1, __ATOMIC_RELAXED) > 0) {
+	const struct cpu *none = NULL;
+
+	(void)__atomic_compare_exchange_n(&panic_cpu, &none, arch_cpu(), false, __ATOMIC_RELAXED,
+			__ATOMIC_RELAXED);
+	if (panic_is_elsewhere())
+		arch_halt();
+	if (panic_depth++ > 0) {
 		if (panic_depth == 2)
 			panic_line("PANIC: again, while reporting the first");
 		arch_panic_exit();
 	}
+	arch_processors_halt();
 	arch_console_write("PANIC: ", 7);
 	panic_write(format, args);
 }

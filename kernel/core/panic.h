@@ -5,6 +5,7 @@
 #ifndef KERNEL_CORE_PANIC_H
 #define KERNEL_CORE_PANIC_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "abi/compiler.h"
@@ -16,6 +17,9 @@ NORETURN void panic(const char *format, ...) PRINTF_LIKE(1, 2);
  * A panic in parts, for traps: opens it, adds lines, and ends it with the backtrace from a frame
  * pointer on.
  */
+/* Another processor panics. */
+bool panic_is_elsewhere(void);
+
 void panic_begin(const char *format, ...) PRINTF_LIKE(1, 2);
 void panic_line(const char *format, ...) PRINTF_LIKE(1, 2);
 NORETURN void panic_end(uint64_t instruction, uint64_t frame);

@@ -238,10 +238,9 @@ HOT_INLINE static inline struct service *return_service(const struct ring *ring,
 }
 
 /* Answers the call, which its thread sleeps for, and stands by for the next: that thread, or NULL.
- * Lock held. */
+ * The call was not the last to hold its export. Lock held. */
 HOT_INLINE static inline struct thread *return_meet(struct ring *ring, struct question *receiver,
-		struct endpoint *endpoint, uint64_t id, struct export **export)
-		REQUIRES(endpoint->lock)
+		struct endpoint *endpoint, uint64_t id) REQUIRES(endpoint->lock)
 {
 	const struct ring_entry *entry = &receiver->entry;
 	struct service *service = return_service(ring, endpoint, id);
@@ -257,7 +256,8 @@ HOT_INLINE static inline struct thread *return_meet(struct ring *ring, struct qu
 	caller = to->thread;
 	if (unlikely(entry->msg_words - 1u >= call->entry.reply_words ||
 			    caller->state != THREAD_WAIT_SYNC || endpoint->standby ||
-			    !list_empty(&endpoint->receivers)))
+			    !list_empty(&endpoint->receivers) ||
+			    !object_unhold_plain(&call->export->object)))
 		return NULL;
 	arch_copy_words(to->words + call->entry.reply_off, ring->words + entry->msg_off,
 			entry->msg_words);
@@ -272,7 +272,6 @@ HOT_INLINE static inline struct thread *return_meet(struct ring *ring, struct qu
 	receiver->call_state = CALL_NONE;
 	receiver->reserved = entry->reply_caps;
 	question_sleep(ring, receiver, &endpoint->object);
-	*export = call->export;
 	outcome.msg_words = entry->msg_words;
 	outcome.id = call->number;
 	question_complete_direct(call, &outcome);
@@ -315,7 +314,6 @@ NO_BUFFER NOINLINE struct arch_context *return_enter(
 	struct cap_table *caps = &ring->process->caps;
 	struct cap_entry *target;
 	struct endpoint *endpoint;
-	struct export *export;
 	struct thread *caller;
 	uint32_t slots;
 
@@ -333,13 +331,12 @@ NO_BUFFER NOINLINE struct arch_context *return_enter(
 		return enter_generally();
 	endpoint = container_of(target->object, struct endpoint, object);
 	spin_lock(&endpoint->lock);
-	caller = return_meet(ring, receiver, endpoint, id, &export);
+	caller = return_meet(ring, receiver, endpoint, id);
 	spin_unlock(&endpoint->lock);
 	if (unlikely(!caller)) {
 		if (slots)
 			cap_table_keep(caps, slots);
 		return enter_generally();
 	}
-	object_unhold(&export->object);
 	return sched_pass(ring->thread, caller);
 }

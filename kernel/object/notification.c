@@ -121,6 +121,33 @@ NO_BUFFER void notification_signal(struct notification *notification, uint64_t b
 	spin_unlock(&notification->lock);
 }
 
+/* Whether all who wait sleep for this alone. Lock held. */
+static bool waiters_sleep_locked(struct notification *notification)
+{
+	struct list *link;
+
+	for (link = notification->waiters.next; link != &notification->waiters; link = link->next) {
+		if (container_of(link, struct question, link)->entry.flags != ENTRY_SYNC)
+			return false;
+	}
+	return true;
+}
+
+NO_BUFFER bool notification_signal_shared(struct notification *notification, uint64_t bits)
+{
+	bool done;
+
+	spin_lock(&notification->lock);
+	done = waiters_sleep_locked(notification);
+	if (likely(done)) {
+		notification->bits |= bits;
+		if (!list_empty(&notification->waiters))
+			waiters_serve_locked(notification);
+	}
+	spin_unlock(&notification->lock);
+	return done;
+}
+
 void notification_wait(struct notification *notification, struct question *question)
 {
 	spin_lock(&notification->lock);

@@ -24,6 +24,9 @@ extern const struct object_type notification_type;
 status_t notification_create(struct ledger *payer, struct notification **notification, uint64_t *detail) MUST_USE;
 /* Sets bits; the oldest waiter whose mask has one of them takes those. The caller keeps the notification alive. */
 void notification_signal(struct notification *notification, uint64_t bits);
+/* The same with the kernel's lock shared: false, with nothing done, if there are waiters that do not
+ * sleep for this alone. */
+bool notification_signal_shared(struct notification *notification, uint64_t bits) MUST_USE;
 /* Completes the question with bits of its mask that are set, or queues it; a multishot wait may do both. */
 void notification_wait(struct notification *notification, struct question *question);
 /* The direct way: the running thread sleeps for bits of the mask of a free question, which has the entry and hangs on

@@ -107,7 +107,8 @@ NO_BUFFER static NOINLINE struct arch_context *signal_enter(
 	notification = notification_named(ring, head);
 	if (unlikely(!notification || !operands_read(shared, &operands)))
 		return enter_generally();
-	notification_signal(notification, operands.interface);
+	if (unlikely(!notification_signal_shared(notification, operands.interface)))
+		return enter_generally();
 	return finish(ring, &operands, 0, 0);
 }
 
@@ -222,9 +223,9 @@ HOT_INLINE static inline bool quiet_perform(struct ring *ring)
 		return false;
 	if ((uint32_t)head == ENTRY_HEAD(CAP_OP_SIGNAL, ENTRY_QUIET)) {
 		notification = notification_named(ring, head);
-		if (unlikely(!notification))
+		if (unlikely(!notification ||
+				    !notification_signal_shared(notification, operands.interface)))
 			return false;
-		notification_signal(notification, operands.interface);
 	} else if ((uint32_t)head != ENTRY_HEAD(CAP_OP_RELEASE, ENTRY_QUIET) ||
 			operands.interface ||
 			!cap_table_release_plain(&ring->process->caps, (uint32_t)(head >> 32))) {

@@ -354,8 +354,9 @@ NO_BUFFER HOT_INLINE struct arch_context *sched_pass(struct thread *running, str
 	charge_time(cpu, running);
 	let_go(running);
 	claim(cpu, next);
-	kernel_leave(cpu);
-	return arch_context_pass(&next->context, &next->process->vm->space);
+	arch_context_load_syscall(&next->context, &next->process->vm->space);
+	kernel_leave_shared(cpu);
+	return arch_context_leave(&next->context);
 }
 
 NO_BUFFER HOT_INLINE struct arch_context *sched_sleep(struct thread *running)

@@ -117,10 +117,14 @@ void arch_processor_interrupt(const struct cpu *cpu)
 {
 }
 
-struct arch_context *arch_context_pass(struct arch_context *next, struct arch_space *space)
+void arch_context_load_syscall(struct arch_context *next, struct arch_space *space)
 {
 	processor.arch.context = next;
-	return next;
+}
+
+struct arch_context *arch_context_leave(struct arch_context *context)
+{
+	return context;
 }
 
 uint32_t arch_context_registers(const struct arch_context *context, const struct arch_fault *fault,

@@ -7,6 +7,7 @@
 #include "arch/x86_64/internal.h"
 #include "arch/x86_64/x86.h"
 #include "kernel/core/log.h"
+#include "kernel/sched/cpu.h"
 
 #define VECTOR_LINES    0x20
 #define VECTOR_SPURIOUS 0xff
@@ -37,6 +38,7 @@
 #define COMMAND_INIT    0x4500      /* assert */
 #define COMMAND_START   0x4600
 #define COMMAND_FIXED   0x4000
+#define COMMAND_STOP    0xc4400     /* non-maskable, to all others */
 #define COMMAND_PENDING (1u << 12)
 #define COMMAND_TO_SHIFT 24
 
@@ -189,6 +191,12 @@ void apic_send(uint32_t id, uint32_t vector)
 	command_send(id, COMMAND_FIXED | vector);
 }
 
+void arch_processors_halt(void)
+{
+	if (local != NULL && processor_count > 1)
+		command_send(0, COMMAND_STOP);
+}
+
 /* --- Lines ---------------------------------------------------------------------------------- */
 
 static struct acpi_line line_route(uint32_t line)
@@ -224,7 +232,7 @@ void arch_irq_enable(uint32_t line)
 
 	if (io == NULL)
 		return;
-	io_write(io, entry + 1, local_read(LOCAL_ID));
+	io_write(io, entry + 1, processors[0]->arch.interrupt_id << COMMAND_TO_SHIFT);
 	io_write(io, entry, (VECTOR_LINES + line) | (route.low ? IO_ENTRY_LOW : 0) |
 			(route.level ? IO_ENTRY_LEVEL : 0));
 }

@@ -17,6 +17,7 @@ void arch_init(const struct boot_info *boot)
 	apic_init();
 	timer_init();
 	processors_init(boot);
+	arch_cpu()->arch.interrupt_id = apic_id();
 	if (!features.umip)
 		log_line(LOG_INFO,
 				"This processor has no UMIP: programs can read where its tables "

@@ -124,7 +124,7 @@ void arch_context_load(struct arch_context *next, struct arch_space *space)
 	root_load(cpu, space->root);
 }
 
-HOT_INLINE struct arch_context *arch_context_pass(struct arch_context *next, struct arch_space *space)
+HOT_INLINE void arch_context_load_syscall(struct arch_context *next, struct arch_space *space)
 {
 	struct arch_cpu *cpu = &arch_cpu()->arch;
 
@@ -133,8 +133,12 @@ HOT_INLINE struct arch_context *arch_context_pass(struct arch_context *next, str
 	vector_restore(&vector_reset);
 	wrfsbase(next->fs_base);
 	root_load(cpu, space->root);
+}
+
+HOT_INLINE struct arch_context *arch_context_leave(struct arch_context *context)
+{
 	/* Nobody wants back what C has saved on the way here. */
-	__asm__ volatile("jmp context_leave_syscall" : : "a"(next) : "memory");
+	__asm__ volatile("jmp context_leave_syscall" : : "a"(context) : "memory");
 	__builtin_unreachable();
 }
 

@@ -76,7 +76,6 @@ void arch_processors_start(void)
 {
 	uint32_t told = MIN(acpi.processors, ACPI_PROCESSORS_MAX), here = apic_id();
 
-	processors[0]->arch.interrupt_id = here;
 	if (told > 1 && start_page == 0)
 		log_line(LOG_WARNING, "There is no free page below 1 MiB: one processor is used.");
 	for (uint32_t i = 0; i < told && start_page != 0; i++) {

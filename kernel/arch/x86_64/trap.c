@@ -10,6 +10,7 @@
 
 #define VECTOR_EXCEPTIONS 32
 #define VECTOR_SPURIOUS   0xff
+#define VECTOR_NMI        2
 
 #define PAGE_FAULT         14
 #define PAGE_FAULT_MAPPED  (1u << 0)
@@ -111,6 +112,8 @@ void trap_from_kernel(const struct trap_frame *frame)
 {
 	struct cpu *cpu = arch_cpu();
 
+	if (frame->vector == VECTOR_NMI && panic_is_elsewhere())
+		arch_halt();
 	if (frame->vector < VECTOR_EXCEPTIONS || !cpu->arch.idle)
 		trap_panic(frame);
 	if (frame->vector == VECTOR_SPURIOUS)

@@ -9,12 +9,15 @@
 #   GUEST_TESTS             += ring:test-ring       boots manifest test-ring and reads TAP from the kernel log
 #   GUEST_TESTS             += kernel::selftest     no boot package, kernel command line "selftest"
 #
+# GUEST_SMP has the numbers of processors with which every guest test runs besides one.
+#
 # A word of HOST_TESTS or FUZZ_TARGETS with a slash is the path of a program with a rule of its own.
 # Programs for the guest are declared in the fragments included first, as manifests/manifests.mk
 # says. Whole-system tests are tests/qemu/test_*.py; pytest finds them. This file comes last of all
 # fragments, so every declaration is known here.
 
 GUEST_TESTS += arch::arch-selftest
+GUEST_SMP   :=
 
 -include tests/host/host.mk
 -include tests/guest/guest.mk

@@ -90,6 +90,13 @@ def test_script_prints_what_a_person_would_see():
     assert "remark" not in output and "\x1b" not in output
 
 
+@pytest.mark.parametrize("processors", [2, 4])
+def test_a_system_on_several_processors_comes_to_its_shell_and_ends(processors):
+    status, output, errors = capos("run", "--smp", str(processors), "--script", "-", typed="timer.now\n")
+    assert status == 0, errors
+    assert re.search(r"^capos> timer.now$", output, re.MULTILINE)
+
+
 def test_script_with_a_failing_command_fails():
     status, output, errors = capos("run", "--script", "-", typed="no-such-thing\ncaps\n")
     assert status == 1
@@ -124,6 +131,7 @@ def test_a_system_without_a_shell_shows_its_log():
         (["run"], "--script FILE"),
         (["run", "--manifest", "nowhere"], "./capos help manifests"),
         (["run", "--script", "no-such-file"], "cannot read 'no-such-file'"),
+        (["run", "--smp", "many"], "a number of processors"),
         (["run", "--frobnicate"], "go after --"),
         (["frobnicate"], "./capos help"),
         (["help", "frobnicate"], "./capos help"),

@@ -30,6 +30,9 @@ KERNEL_FIRST_LINE = "capos: capOS "
 TAP = re.compile(r"\bTAP ((?:not )?ok\b.*|1\.\.\d+.*|#.*)$", re.MULTILINE)
 CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07]*\x07|[^\[\]])|\r|\x07")
 
+# A host runs about this many processors at once; a guest that has more is given more time for everything.
+PROCESSORS_AT_ONCE = 2
+
 # isa-debug-exit turns a written value v into QEMU's exit status 2v + 1.
 EXIT_PANIC = 2 * 0x0E + 1
 EXIT_POWER_OFF = 2 * 0x10 + 1
@@ -51,13 +54,17 @@ def qemu_command(
     append="",
     icount=False,
     kvm=False,
+    processors=None,
     memory_mib=512,
     reboot=False,
     extra=(),
 ):
     """The argument list. `terminal` is the list of arguments for the second serial line."""
-    command = ["qemu-system-x86_64", "-machine", "q35", "-m", str(memory_mib), "-smp", "1"]
-    command += ["-accel", "kvm", "-cpu", "host"] if kvm else ["-accel", "tcg", "-cpu", "max"]
+    processors = 1 if icount else processors or default_processors()
+    command = ["qemu-system-x86_64", "-machine", "q35", "-m", str(memory_mib)]
+    command += ["-smp", str(processors)]
+    tcg = "tcg" if processors == 1 else "tcg,thread=multi"
+    command += ["-accel", "kvm", "-cpu", "host"] if kvm else ["-accel", tcg, "-cpu", "max"]
     command += ["-display", "none", "-nodefaults"] + ([] if reboot else ["-no-reboot"])
     command += ["-serial", f"file:{log}", *terminal]
     command += ["-device", "isa-debug-exit,iobase=0x501,iosize=2"]
@@ -70,6 +77,16 @@ def qemu_command(
     if append:
         command += ["-append", append]
     return command + list(extra)
+
+
+def default_processors():
+    """How many processors a guest has whose starter does not say; `./capos test --smp N` sets it."""
+    return int(os.environ.get("CAPOS_PROCESSORS", "1"))
+
+
+def patience(processors=None):
+    """How many times as long as a guest with one processor one with so many may take."""
+    return max(1, (processors or default_processors()) // PROCESSORS_AT_ONCE)
 
 
 def exit_meaning(code):
@@ -109,6 +126,7 @@ class Guest:
         self.seen = 0
         self.raw = b""
         self.allowed_faults = []
+        self.patience = patience(machine.get("processors"))
         ours, theirs = socket.socketpair()
         terminal = ["-chardev", f"socket,id=terminal,fd={theirs.fileno()}"]
         terminal += ["-serial", "chardev:terminal"]
@@ -148,7 +166,7 @@ class Guest:
 
     def expect_log(self, pattern, timeout=10):
         """Waits until the kernel log matches; returns the match."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout * self.patience
         while True:
             ended = self.process.poll() is not None
             match = re.search(pattern, self.log(), re.MULTILINE)
@@ -197,7 +215,7 @@ class Guest:
 
     def wait_terminal(self, condition, what, timeout):
         """Reads until condition() is true and returns what it returned."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout * self.patience
         open_ = True
         while True:
             found = condition()
@@ -258,7 +276,7 @@ class Guest:
 
     def wait(self, timeout=20):
         """Waits for the guest to end; returns (status, words) as exit_meaning() gives them."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout * self.patience
         while self.process.poll() is None:
             if time.monotonic() > deadline:
                 self.give_up("the guest did not end", False, timeout)
@@ -280,7 +298,7 @@ class Guest:
         if ended:
             why += ", and the guest has ended"
         elif timeout:
-            why += f" within {timeout} s"
+            why += f" within {timeout * self.patience} s"
         errors = self.qemu_says().strip()
         message = [why, "terminal, its end:", self.output[-1500:], "kernel log, its end:"]
         message.append(self.log()[-2500:])

@@ -33,6 +33,7 @@ def main():
     parser.add_argument("--script")
     parser.add_argument("--show-log", action="store_true")
     parser.add_argument("--kvm", action="store_true")
+    parser.add_argument("--smp", type=int, default=1)
     options = parser.parse_args(arguments)
     try:
         return run(options, extra)
@@ -59,6 +60,7 @@ def run_terminal(options, extra):
         kernel=options.kernel,
         package=options.package,
         kvm=options.kvm,
+        processors=options.smp,
         reboot=True,
         extra=extra,
     )
@@ -83,6 +85,7 @@ def run_log(options, extra):
         kernel=options.kernel,
         package=options.package,
         kvm=options.kvm,
+        processors=options.smp,
         extra=extra,
     )
     print(f"This system has no shell; its log, {options.log}. To leave: Ctrl-C.", flush=True)
@@ -141,7 +144,7 @@ class Transcript:
 
 def run_script(options, extra):
     lines = script_lines(options.script)
-    machine = {"log": options.log, "kvm": options.kvm, "extra": extra}
+    machine = {"log": options.log, "kvm": options.kvm, "processors": options.smp, "extra": extra}
     with Guest(options.kernel, options.package, **machine) as guest:
         failures, ended = type_script(guest, lines)
         guest.wait()

@@ -19,7 +19,7 @@ import time
 import fuzz
 import project
 import prove
-from guest import EXIT_POWER_OFF, Guest, GuestError
+from guest import EXIT_POWER_OFF, Guest, GuestError, patience
 from results import Result, failed, read_junit, read_tap
 
 JOBS = 2
@@ -102,15 +102,17 @@ class FuzzTest(Job):
 class GuestTest(Job):
     """Boots what GUEST_TESTS declares as name:manifest:append and reads TAP from the kernel log."""
 
-    def __init__(self, declaration):
+    def __init__(self, declaration, processors):
         name, manifest, append = (declaration.split(":") + ["", ""])[:3]
-        super().__init__(f"guest/{name}")
+        super().__init__(f"guest/{name}" + (f"-smp{processors}" if processors > 1 else ""))
         self.manifest = manifest
         self.append = append
+        self.processors = processors
 
     def run(self, pattern):
         package = project.built("debug", f"boot-{self.manifest}.cpio") if self.manifest else None
-        guest = Guest(project.built("debug", "capos.elf"), package, self.append)
+        kernel = project.built("debug", "capos.elf")
+        guest = Guest(kernel, package, self.append, processors=self.processors)
         try:
             guest.wait(GUEST_TIMEOUT_S)
             results = read_tap(guest.tap(), self.name)
@@ -149,7 +151,7 @@ class Pytest(Job):
             if pattern and pattern not in self.name and pattern.isidentifier():
                 command += ["-k", pattern]
             status, output = self.run_program(
-                command, PYTEST_TIMEOUT_S, PYTHONDONTWRITEBYTECODE="1"
+                command, PYTEST_TIMEOUT_S * patience(), PYTHONDONTWRITEBYTECODE="1"
             )
             results = read_junit(report.name, self.name) if os.path.getsize(report.name) else []
         if status in (0, 5) or any(result.outcome == "failed" for result in results):
@@ -178,14 +180,15 @@ class StyleCheck(Job):
         return read_tap(output, self.name) or [failed(self.name, f"{status}\n{output}")]
 
 
-def find_jobs(quick):
+def find_jobs(quick, processors):
     """Every job there is, in the order in which they start: the long ones first."""
-    declared = project.make_variables("HOST_TEST_PROGRAMS", "GUEST_TESTS")
+    declared = project.make_variables("HOST_TEST_PROGRAMS", "GUEST_TESTS", "GUEST_SMP")
     host = [HostTest(program) for program in declared["HOST_TEST_PROGRAMS"]]
     files = sorted(path for pattern in PYTEST_FILES for path in glob.glob(pattern))
-    guests = [GuestTest(declaration) for declaration in declared["GUEST_TESTS"]]
+    counts = [processors] if processors > 1 else [1, *map(int, declared["GUEST_SMP"])]
+    guests = [GuestTest(test, count) for count in counts for test in declared["GUEST_TESTS"]]
     if quick:
-        kernel_only = [guest for guest in guests if not guest.manifest]
+        kernel_only = [guest for guest in guests if not guest.manifest and guest.processors == counts[0]]
         return [Pytest(path) for path in files if path in QUICK_PYTEST] + kernel_only + host
     fuzzers = [FuzzTest(target) for target in fuzz.targets()]
     models = [ModelTest(*check) for check in prove.model_checks()]
@@ -274,6 +277,7 @@ def main():
     parser.add_argument("pattern", nargs="?", default="")
     parser.add_argument("--long", action="store_true", help="then fuzz for the rest of the time")
     parser.add_argument("--minutes", type=float, default=LONG_MINUTES)
+    parser.add_argument("--smp", type=int, default=1, help="processors of every guest")
     options = parser.parse_args()
     os.chdir(project.ROOT)
     started = time.monotonic()
@@ -282,7 +286,8 @@ def main():
     if not build(quick):
         print("the build failed; the error is above\n0 passed, 1 failed")
         return 1
-    jobs = [job for job in find_jobs(quick) if not pattern or job.matches(pattern)]
+    os.environ["CAPOS_PROCESSORS"] = str(options.smp)
+    jobs = [job for job in find_jobs(quick, options.smp) if not pattern or job.matches(pattern)]
     report = Report(pattern)
     run_jobs(jobs, report)
     if options.long:

@@ -9,6 +9,7 @@
 #include "bench/guest/buffers.h"
 #include "capos/kernel.client.h"
 #include "rt/capability.h"
+#include "rt/clock.h"
 #include "rt/launch.h"
 #include "rt/program.h"
 #include "rt/server.h"
@@ -67,6 +68,16 @@ static bool kernel_call(uint32_t count)
 
 	while (count-- > 0)
 		worst |= timer_now(timer, &now);
+	return worst == STATUS_OK && now != 0;
+}
+
+static bool clock_read(uint32_t count)
+{
+	status_t worst = STATUS_OK;
+	uint64_t now = 0;
+
+	while (count-- > 0)
+		worst |= clock_now(&now);
 	return worst == STATUS_OK && now != 0;
 }
 
@@ -365,6 +376,7 @@ uint32_t rows_prepare(const struct row **rows)
 		{ "nop_1", 200, 1, nop_sync, true },
 		{ "nop_32", 20, 32, nop_32, true },
 		{ "kernel_call", 100, 1, kernel_call, true },
+		{ "clock_read", 200, 1, clock_read, true },
 		{ "call_empty", 100, 1, call_empty, true },
 		{ "call_64", 100, 1, call_64, true },
 		{ "call_960", 50, 1, call_960, true },

@@ -163,6 +163,13 @@ uint32_t arch_backtrace_from(uint64_t instruction, uint64_t frame, uint64_t *out
 static inline uint64_t arch_ticks(void);            /* the processor's own counter, cheap */
 uint64_t arch_ticks_to_ns(uint64_t ticks);
 uint64_t arch_time_ns(void);                       /* monotonic since boot */
+/* How a program computes arch_time_ns: (ticks - start) * ns_per_tick >> 32, if the counter has one rate. */
+struct arch_counter {
+	uint64_t start;
+	uint64_t ns_per_tick;      /* in units of 2^-32 */
+	bool     constant;
+};
+struct arch_counter arch_counter(void);
 /* One shot, absolute; UINT64_MAX: none. May fire early: whoever takes the interrupt looks at the
  * time and sets it again. */
 void arch_timer_set(uint64_t deadline_ns);

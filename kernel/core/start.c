@@ -165,7 +165,8 @@ static void start_init(struct ledger *root, const struct boot_info *boot)
 		stop("the boot package is damaged");
 	if (!cpio_find(package, bytes, INIT_NAME, sizeof(INIT_NAME) - 1, &file))
 		stop("the boot package has no " INIT_NAME);
-	memcpy(limit, root->limit, sizeof(limit));
+	for (uint32_t i = 0; i < LEDGER_CLASSES; i++)
+		limit[i] = root->limit[i] - root->used[i];
 	limit[RESOURCE_CLASS_OBJECTS]--;      /* the process itself is charged to the root */
 	if (process_create("init", 4, 0, session_system(), root, limit, &init, &detail) != STATUS_OK)
 		stop("there is too little memory");
@@ -200,7 +201,7 @@ void kernel_start(const struct boot_info *boot)
 	struct ledger *root = make_root_ledger();
 
 	ring_ops_init();
-	roots_init(boot);
+	roots_init(boot, root);
 	start_init(root, boot);
 	arch_processors_start();
 	processor_enter(arch_cpu());

@@ -11,10 +11,11 @@
 #include "kernel/object/entropy.h"
 #include "kernel/object/session.h"
 
-void roots_init(const struct boot_info *boot)
+void roots_init(const struct boot_info *boot, struct ledger *ledger)
 {
 	entropy_init();
 	boot_package_init(boot);
+	clock_page_init(ledger);
 }
 
 uint32_t roots_list(struct root roots[ROOTS_MAX])

@@ -18,8 +18,8 @@ struct root {
 
 #define ROOTS_MAX 16
 
-/* Seeds the entropy pool and checks the boot package. Once, before roots_list. */
-void roots_init(const struct boot_info *boot);
+/* Seeds the entropy pool, checks the boot package, makes the clock page, paid by `ledger`. Once, before roots_list. */
+void roots_init(const struct boot_info *boot, struct ledger *ledger);
 /* Fills `roots`; answers how many. "package" is left out when there is no boot package. */
 uint32_t roots_list(struct root roots[ROOTS_MAX]);
 
@@ -33,6 +33,10 @@ struct object *system_control_object(void);
 struct object *io_ports_object(void);
 struct object *interrupt_controller_object(void);
 struct object *tracer_object(void);
+
+/* Not a root, but what Timer.clockPage gives: a sealed memory object. */
+void clock_page_init(struct ledger *ledger);
+struct object *clock_page_object(void);
 
 /* An object that exists once and is never freed. */
 #define ROOT_OBJECT(type_) { .type = (type_), .references = 1 }

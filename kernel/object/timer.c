@@ -1,5 +1,5 @@
 /*
- * Timer: the time since boot, and sleeping. A sleep is the caller's question in the timer queue,
+ * Timer: the time since boot, a page to compute it from, and sleeping. A sleep is the caller's question in the timer queue,
  * nothing else; it costs the caller one timer of its ledger until it ends. Always true: a question
  * of this object is charged exactly while it is queued or being fired.
  */
@@ -74,6 +74,19 @@ static status_t method_sleep_until(void *self, struct call *call,
 	return sleep_begin(call, timer_sleep_until_params_get_deadline_ns(in));
 }
 
+static status_t method_clock_page(void *self, struct call *call, struct timer_clock_page_params_reader in,
+		struct timer_clock_page_results_builder *out)
+{
+	struct object *page = clock_page_object();
+	struct capnp_cap cap = CAPNP_CAP_NULL;
+	status_t status;
+
+	object_hold(page);
+	status = call_give(call, page, &memory_view_interface, true, &cap);
+	timer_clock_page_results_set_page(*out, cap);
+	return status;
+}
+
 static status_t timer_call(
 		struct object *object, struct call *call, uint64_t interface_id, uint16_t method)
 {
@@ -81,6 +94,7 @@ static status_t timer_call(
 		.now = method_now,
 		.sleep = method_sleep,
 		.sleep_until = method_sleep_until,
+		.clock_page = method_clock_page,
 	};
 
 	return timer_dispatch(&server, object, call, interface_id, method);

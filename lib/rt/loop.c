@@ -4,9 +4,8 @@
  * Timers are kept here in order of their deadlines and cost the kernel nothing: the first is the
  * deadline with which the loop sleeps.
  */
-#include "capos/kernel.client.h"
+#include "rt/clock.h"
 #include "rt/panic.h"
-#include "rt/program.h"
 #include "rt/server_internal.h"
 #include "rt/transport.h"
 
@@ -64,7 +63,7 @@ status_t loop_after(struct loop *loop, struct loop_timer *timer, uint64_t delay_
 		void (*fn)(void *context), void *context)
 {
 	uint64_t now_ns = 0;
-	status_t status = timer_now(RT_GRANT(timer, "timer"), &now_ns);
+	status_t status = clock_now(&now_ns);
 
 	if (status != STATUS_OK)
 		return status;
@@ -190,7 +189,7 @@ static void loop_sleep(struct loop *loop)
 
 	if (ring_turn(ring_self(), deadline_ns)) {
 		if (loop->timers == NULL ||
-				timer_now(RT_GRANT(timer, "timer"), &now_ns) != STATUS_OK)
+				clock_now(&now_ns) != STATUS_OK)
 			return;
 	}
 	fire_timers(loop, now_ns);

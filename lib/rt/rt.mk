@@ -9,7 +9,7 @@ USER_CFLAGS += -isystem lib/rt/include
 
 RT_SOURCES := entry.S start.c program.c panic.c string.c format.c reason.c arena.c ring.c transport.c slots.c \
               capability.c object.c call.c server.c server_stream.c server_forward.c loop.c heap.c malloc.c \
-              layout.c launch.c
+              layout.c launch.c clock.c
 RT_OBJECTS := $(addprefix $(B)/user/lib/rt/,$(addsuffix .o,$(basename $(RT_SOURCES)))) \
               $(B)/user/lib/elf/elf.o
 

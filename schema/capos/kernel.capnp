@@ -27,6 +27,9 @@ interface Timer @0xc1a0e5b2d3f40602 {
   # Returns after at least this long.
   sleepUntil @2 (deadlineNs :UInt64 $unit("ns")) -> ();
   # Returns once the monotonic time has reached deadlineNs.
+  clockPage @3 () -> (page :MemoryView);
+  # A page with a ClockPage (clock.capnp) at its start, to be mapped for reading: with it a program computes
+  # the time since boot from the processor's counter, without a call.
 }
 
 interface EntropySource @0xc1a0e5b2d3f40603 {

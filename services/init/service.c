@@ -11,6 +11,7 @@
  */
 #include "capos/kernel.capnp.h"
 #include "rt/capability.h"
+#include "rt/clock.h"
 #include "rt/format.h"
 #include "rt/program.h"
 #include "services/init/init.h"
@@ -332,7 +333,7 @@ static void service_ended(struct supervised *service, bool failed)
 		init_say(LOG_LEVEL_INFO, "%.*s stopped", name_bytes(service), name_chars(service));
 		return;
 	}
-	(void)timer_now(RT_GRANT(timer, "timer"), &now_ns);
+	(void)!clock_now(&now_ns);
 	switch (restart_decide(
 			&service->plan->restart, &service->history, failed, now_ns, &delay_ns)) {
 	case RESTART_NEVER:

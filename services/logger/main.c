@@ -11,6 +11,7 @@
 #include "capos/log.server.h"
 #include "capos/manifest.capnp.h"
 #include "rt/capability.h"
+#include "rt/clock.h"
 #include "rt/program.h"
 #include "rt/server.h"
 #include "services/logger/record_ring.h"
@@ -42,7 +43,6 @@ static struct server_object reader;
 static struct sink sinks[SERVICES_MAX];
 static struct follower *followers;
 static struct record_ring ring;
-static struct timer_ref timer;
 static enum log_level level_max;
 
 /* --- Writing ------------------------------------------------------------------------------------ */
@@ -94,7 +94,7 @@ static status_t sink_write(void *self, struct call *call, struct log_sink_write_
 	if (level > level_max)
 		return STATUS_OK;
 	/* Without a clock a record has time 0, which is better than no record. */
-	(void)timer_now(timer, &now_ns);
+	(void)!clock_now(&now_ns);
 	record_ring_add(&ring, now_ns, level, sink->source, log_sink_write_params_get_text(in));
 	followers_tell();
 	return STATUS_OK;
@@ -236,7 +236,6 @@ int main(int argc, char **argv)
 	struct service_config_reader config = service_config_of_any(rt_config());
 	status_t st;
 
-	timer = RT_GRANT(timer, "timer");
 	level_max = service_config_get_log_level(config);
 	if (!make_ring(config))
 		return 1;

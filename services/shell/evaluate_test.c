@@ -272,7 +272,7 @@ static void literals_are_kept_and_given(void **state)
 static void wrong_arguments_point_at_the_column(void **state)
 {
 	refuses("timer.nwo",
-		"      ^", "Timer has no method nwo; it has now, sleep, sleepUntil");
+		"      ^", "Timer has no method nwo; it has now, sleep, sleepUntil, clockPage");
 	refuses("tmer.now",
 		"^", "you hold nothing named tmer; `caps` lists what you hold");
 	refuses("Timer.now",
@@ -419,7 +419,11 @@ static void help_comes_from_the_schemas(void **state)
 		"  sleep (durationNs :UInt64 in ns)\n"
 		"      Returns after at least this long.\n"
 		"  sleepUntil (deadlineNs :UInt64 in ns)\n"
-		"      Returns once the monotonic time has reached deadlineNs.\n");
+		"      Returns once the monotonic time has reached deadlineNs.\n"
+		"  clockPage -> (page :MemoryView)\n"
+		"      A page with a ClockPage (clock.capnp) at its start, to be mapped for\n"
+		"      reading: with it a program computes the time since boot from the\n"
+		"      processor's counter, without a call.\n");
 	contains("help timer.sleep", "sleep (durationNs");
 	contains("help Account", "as a BalanceView:\n  balance -> (owner :Text, balance :UInt64)\n");
 	contains("help Outcome", "  insufficientFunds\n      the account holds less\n");
@@ -431,7 +435,7 @@ static void help_comes_from_the_schemas(void **state)
 	contains("help Status",
 			"  overloaded\n      a resource is used up; try again later or with more of it\n");
 	refuses("help timer.nowhere",
-		"           ^", "Timer has no method nowhere; it has now, sleep, sleepUntil");
+		"           ^", "Timer has no method nowhere; it has now, sleep, sleepUntil, clockPage");
 	refuses("help Status.ok",
 		"            ^", "this type has no methods");
 	refuses("help nonsense",
@@ -587,7 +591,8 @@ static void a_long_sentence_breaks_between_words(void **state)
 	says("timer.nwo",
 		"             ^\n"
 		"error: Timer has no method nwo; it has\n"
-		"       now, sleep, sleepUntil\n");
+		"       now, sleep, sleepUntil,\n"
+		"       clockPage\n");
 	sh.columns = 12;
 	run("timer.sleep(durationNs = \"a\")");
 	run("help; help timer; caps; ps; holders @bank; help run; help kill");

@@ -290,7 +290,7 @@ static void the_calls_of_commands_are_shown_and_refused_lines_are_not(void **sta
 	assert_false(run("trace timer.nwo"));
 	assert_string_equal(double_output,
 		"                   ^\n"
-		"error: Timer has no method nwo; it has now, sleep, sleepUntil\n");
+		"error: Timer has no method nwo; it has now, sleep, sleepUntil, clockPage\n");
 }
 
 static void long_and_broken_messages_are_bounded(void **state)

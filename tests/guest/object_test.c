@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "capos/clock.capnp.h"
 #include "capos/kernel.client.h"
 #include "rt/capability.h"
 #include "rt/program.h"
@@ -150,6 +151,39 @@ static void test_timer(void)
 	check(timer_sleep_wait(&sleeps[0]) == STATUS_CANCELLED,
 			"a sleep for ever can be cancelled");
 	timer_sleep_done(&sleeps[0]);
+}
+
+/* One page for everybody: whoever could write it would set the clock of all. */
+static void test_clock_page(void)
+{
+	struct virtual_memory_ref memory = world.memory;
+	struct memory_view_ref view = { rt_ref(0) };
+	struct memory_object_ref clone = { rt_ref(0) };
+	const struct clock_page *page;
+	uint64_t one = 0, two = 0;
+	bool sealed = false;
+	uint32_t wide = 0;
+
+	check(timer_clock_page(world.timer, &view) == STATUS_OK, "a timer gives its clock page");
+	check(memory_view_is_sealed(view, &sealed) == STATUS_OK && sealed, "nobody can write it");
+	check(virtual_memory_map(memory, view, 0, PAGE, 0, ACCESS_READ_WRITE, &one) != STATUS_OK,
+			"it cannot be mapped for writing");
+	check(rt_narrow(rt_id(view.ref), MEMORY_OBJECT_INTERFACE_ID, &wide) != STATUS_OK, "it is a view and no object");
+	check(virtual_memory_map(memory, view, 0, PAGE, 0, ACCESS_READ, &one) == STATUS_OK, "it can be mapped");
+	page = (const struct clock_page *)(uintptr_t)one;
+	check(page->layout == CLOCK_LAYOUT && page->ns_per_tick != 0, "it says how the counter is read");
+	check(virtual_memory_protect(memory, one, PAGE, ACCESS_READ_WRITE) != STATUS_OK, "and stays read only");
+	check(memory_view_clone(view, &clone) == STATUS_OK &&
+			memory_object_write(clone, 0, capnp_data_of((const uint8_t[8]){ 9 }, 8)) == STATUS_OK &&
+			page->layout == CLOCK_LAYOUT, "a copy of it is another page");
+	rt_release(rt_id(view.ref));
+	rt_release(rt_id(clone.ref));
+	check(timer_clock_page(world.timer, &view) == STATUS_OK &&
+			virtual_memory_map(memory, view, 0, PAGE, 0, ACCESS_READ, &two) == STATUS_OK &&
+			memcmp((const void *)(uintptr_t)two, page, sizeof(*page)) == 0, "it is the same page again");
+	rt_release(rt_id(view.ref));
+	check(virtual_memory_unmap(memory, one, PAGE) == STATUS_OK &&
+			virtual_memory_unmap(memory, two, PAGE) == STATUS_OK, "its mappings end");
 }
 
 static void test_entropy(void)
@@ -515,6 +549,7 @@ static const struct test tests[] = {
 	{ "an address space reserves, commits, protects and unmaps", test_address_space },
 	{ "memory objects are read, written, narrowed and mapped", test_memory_object },
 	{ "a timer tells the time and ends sleeps", test_timer },
+	{ "a clock page is one page that nobody writes", test_clock_page },
 	{ "random bytes differ", test_entropy },
 	{ "the boot package lists and opens files", test_package },
 	{ "the system tells about itself", test_info },

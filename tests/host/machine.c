@@ -18,6 +18,7 @@
 #include "kernel/core/panic.h"
 #include "kernel/mm/frame.h"
 #include "kernel/mm/slab.h"
+#include "kernel/object/roots.h"
 #include "kernel/object/session.h"
 #include "kernel/ring/dispatch.h"
 #include "kernel/sched/cpu.h"
@@ -248,6 +249,11 @@ uint64_t arch_time_ns(void)
 	return now_ns;
 }
 
+struct arch_counter arch_counter(void)
+{
+	return (struct arch_counter){ 0, 1ull << 32, true };
+}
+
 uint64_t arch_ticks_to_ns(uint64_t ticks)
 {
 	return ticks;
@@ -391,7 +397,7 @@ void machine_boot(uint64_t pages)
 	frame_init(&boot);
 	for (uint32_t i = 0; i < LEDGER_CLASSES; i++)
 		limit[i] = i == RESOURCE_CLASS_FRAMES ? frame_free_pages() / 8 * 7 : 1u << 20;
-	(void)ledger_root_init(limit);
+	clock_page_init(ledger_root_init(limit));
 	ring_ops_init();
 }
 

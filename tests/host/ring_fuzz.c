@@ -44,6 +44,7 @@ static struct {
 } fuzz;
 
 static uint64_t programs;         /* of all lives */
+static uint64_t boot_used[LEDGER_CLASSES];      /* by what the kernel made for itself */
 
 /* --- Failing ------------------------------------------------------------------------------------ */
 
@@ -213,6 +214,14 @@ static void end_all(void)
 	}
 }
 
+static struct mledger *root_new(void)
+{
+	struct mledger *root = mledger_new(NULL, ledger_root()->limit);
+
+	memcpy(root->used, boot_used, sizeof(root->used));
+	return root;
+}
+
 /* One life of all programs: as many entries, then everybody is ended. */
 static void life(uint64_t entries, uint64_t seed)
 {
@@ -227,7 +236,7 @@ static void life(uint64_t entries, uint64_t seed)
 	model.kept_shows = machine_no_fast && model.kept_shows;      /* of either life */
 	machine_pass(SETTLE_NS);      /* no slice of the life before runs on */
 	machine_tick();
-	model_init(mledger_new(NULL, ledger_root()->limit));
+	model_init(root_new());
 	first_make();
 	while (model.entries < fuzz.until) {
 		turn();
@@ -309,6 +318,7 @@ int main(int argc, char **argv)
 	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : SECOND_SEED;
 
 	machine_boot(MEMORY_PAGES);
+	memcpy(boot_used, ledger_root()->used, sizeof(boot_used));
 	machine_on_panic = how_to_come_here;
 	machine_on_unlock = journal_unlocked;
 	machine_on_leave = journal_batch_done;

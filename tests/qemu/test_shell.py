@@ -32,7 +32,7 @@ def test_calls_print_results_and_bind_names(shell):
 @pytest.mark.parametrize(
     ("line", "column", "words"),
     [
-        ("timer.nwo", 6, "Timer has no method nwo; it has now, sleep, sleepUntil"),
+        ("timer.nwo", 6, "Timer has no method nwo; it has now, sleep, sleepUntil, clockPage"),
         ("timer.sleep(duration = 5)", 12, "sleep has no duration; it has durationNs"),
         ('timer.sleep(durationNs = "x")', 25, "durationNs takes a UInt64, not a text"),
         ("authority.holders(capability = 5)", 31, "capability takes a capability, not a number"),

@@ -10,6 +10,7 @@
 #include "programs/bank/bank.client.h"
 #include "programs/counter/counter.client.h"
 #include "rt/capability.h"
+#include "rt/clock.h"
 #include "rt/launch.h"
 #include "rt/program.h"
 #include "rt/reason.h"
@@ -61,6 +62,20 @@ static void test_time(void)
 	if (status == STATUS_OK)
 		status = timer_now(timer, &after);
 	tap(status == STATUS_OK && after - before >= 2 * MILLISECOND, "sleeps");
+}
+
+/* What the page says decides how it is read; the time is the kernel's either way. */
+static void test_clock(void)
+{
+	uint64_t before = 0, read = 0, after = 0;
+	bool ordered = true;
+
+	for (int i = 0; i < 100; i++) {
+		ordered = ordered && timer_now(timer, &before) == STATUS_OK && clock_now(&read) == STATUS_OK &&
+				timer_now(timer, &after) == STATUS_OK && before <= read && read <= after;
+	}
+	tap(ordered, "reads the kernel's time");
+	rt_print("the clock is %s", clock_is_mapped() ? "mapped" : "asked");
 }
 
 static void test_capabilities(void)
@@ -813,6 +828,7 @@ static void run_tests(void)
 {
 	test_grants();
 	test_time();
+	test_clock();
 	test_capabilities();
 	test_started_calls();
 	test_heap();

@@ -12,6 +12,7 @@
 #define LEAF_1_ECX_DEADLINE (1u << 24)
 #define LEAF_1_ECX_XSAVE    (1u << 26)
 #define LEAF_1_ECX_RDRAND   (1u << 30)
+#define LEAF_1_ECX_EMULATED (1u << 31)
 #define LEAF_1_EDX_APIC     (1u << 9)
 #define LEAF_7_EBX_FSGSBASE (1u << 0)
 #define LEAF_7_EBX_SMEP     (1u << 7)
@@ -19,8 +20,24 @@
 #define LEAF_7_ECX_UMIP     (1u << 2)
 #define LEAF_EXTENDED_EDX_SYSCALL (1u << 11)
 #define LEAF_EXTENDED_EDX_1G      (1u << 26)
+#define LEAF_POWER_EDX_INVARIANT  (1u << 8)
 
 struct features features;
+
+/* QEMU's emulation does not say so, but all its processors read the host's one counter. A hypervisor that
+ * says nothing may move the machine to a host with another rate. */
+static bool counter_is_constant(struct cpuid one)
+{
+	struct cpuid emulator = { 0 };
+
+	if (cpuid(0x80000000, 0).eax >= 0x80000007 &&
+			(cpuid(0x80000007, 0).edx & LEAF_POWER_EDX_INVARIANT) != 0)
+		return true;
+	if ((one.ecx & LEAF_1_ECX_EMULATED) != 0)
+		emulator = cpuid(0x40000000, 0);
+	/* "TCGTCGTCGTCG" */
+	return emulator.ebx == 0x54474354 && emulator.ecx == 0x43544743 && emulator.edx == 0x47435447;
+}
 
 const char *features_read(void)
 {
@@ -45,6 +62,7 @@ const char *features_read(void)
 	features.umip = (seven.ecx & LEAF_7_ECX_UMIP) != 0;
 	features.random = (one.ecx & LEAF_1_ECX_RDRAND) != 0;
 	features.deadline_timer = (one.ecx & LEAF_1_ECX_DEADLINE) != 0;
+	features.constant_counter = counter_is_constant(one);
 	features.vector_mask = XSTATE_X87 | XSTATE_SSE | (cpuid(0xd, 0).eax & XSTATE_AVX);
 	return NULL;
 }

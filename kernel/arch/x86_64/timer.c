@@ -195,6 +195,11 @@ uint64_t arch_time_ns(void)
 	return scaled(rdtsc() - tsc_start, ns_per_tick);
 }
 
+struct arch_counter arch_counter(void)
+{
+	return (struct arch_counter){ tsc_start, ns_per_tick, features.constant_counter };
+}
+
 /* The timer may fire up to a few ticks early, or much too early if the deadline is far: whoever
  * takes the interrupt looks at the time and sets it again. */
 void arch_timer_set(uint64_t deadline_ns)

@@ -49,6 +49,20 @@ const logger :Manifest.Service = (
     (name = "timer", source = (kernel = timer))],
   restart = .kept);
 
+# The only one that reads the battery clock.
+const clock :Manifest.Service = (
+  name = "clock",
+  program = "bin/clock",
+  provides = [
+    (name = "clock", interface = Interface.wallClock),
+    (name = "control", interface = Interface.wallClockControl)],
+  grants = [
+    (name = "ports", source = (ports = (start = 0x70, count = 2))),
+    (name = "memory", source = (kernel = memory)),
+    (name = "timer", source = (kernel = timer)),
+    (name = "log", source = (service = (name = "logger", provided = "sink")))],
+  restart = .kept);
+
 const counterService :Manifest.Service = (
   name = "counter",
   program = "bin/counter-service",
@@ -83,6 +97,8 @@ const shell :Manifest.Service = (
     (name = "services", source = (init = supervisor)),
     (name = "log", source = (service = (name = "logger", provided = "sink"))),
     (name = "logs", source = (service = (name = "logger", provided = "reader"))),
+    (name = "clock", source = (service = (name = "clock", provided = "clock"))),
+    (name = "clock_control", source = (service = (name = "clock", provided = "control"))),
     (name = "counter", source = (service = (name = "counter", provided = "counter"))),
     (name = "bank", source = (service = (name = "bank", provided = "bank")))],
   restart = (policy = always, budget = 10),
@@ -93,4 +109,4 @@ const manifest :Manifest.Manifest = (
   motd = "capOS 0.1 · you hold {caps} capabilities\nTry `tour`, `caps`, `help` · leave: `poweroff`",
   logLevel = info,
   profiles = [.personProfile],
-  services = [.logger, .serial, .terminal, .counterService, .bankService, .shell]);
+  services = [.logger, .serial, .terminal, .counterService, .bankService, .clock, .shell]);

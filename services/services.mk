@@ -30,6 +30,17 @@ HOST_TEST_logger_record_ring := services/logger/record_ring_test.c services/logg
 $(eval $(call program,terminal,services/terminal/main.c $(LIB_TERM_SRCS)))
 PROGRAMS += terminal
 
+# --- clock: what time of day it is ---
+
+CLOCK_PURE := services/clock/rtc.c services/clock/wall_time.c $(LIB_TIME_SRCS)
+
+$(eval $(call program,clock,services/clock/main.c $(CLOCK_PURE)))
+PROGRAMS += clock
+
+HOST_TESTS          += rtc wall_time
+HOST_TEST_rtc       := services/clock/rtc_test.c $(CLOCK_PURE)
+HOST_TEST_wall_time := services/clock/wall_time_test.c $(CLOCK_PURE)
+
 # --- shell: where a person works ---
 
 include services/shell/shell.mk

@@ -11,6 +11,7 @@
 #include "rt/format.h"
 #include "services/shell/shell.h"
 #include "term/utf8.h"
+#include "time/calendar.h"
 
 #define PAGE_BYTES 32768
 #define COLUMNS_MAX 16
@@ -346,6 +347,17 @@ static void put_literal(struct page *p, const struct shell_value *v)
 
 /* --- One line --------------------------------------------------------------------------------- */
 
+/* Behind a number of nanoseconds since 1970. */
+static void put_date(struct page *p, int64_t unix_ns)
+{
+	struct calendar_date date = calendar_date_of(unix_ns < 0 ? 0 : (uint64_t)unix_ns / 1000000000);
+
+	putf(p, " ns");
+	if (unix_ns > 0)
+		putf(p, " (%04u-%02u-%02u %02u:%02u:%02u UTC)", date.year, date.month, date.day, date.hour,
+				date.minute, date.second);
+}
+
 static void flat_field(struct page *p, struct thing t)
 {
 	struct capnp_text unit = unit_of(t);
@@ -365,6 +377,10 @@ static void flat_field(struct page *p, struct thing t)
 		return;
 	}
 	put_number(p, t);
+	if (capnp_text_equals(unit, "unix ns")) {
+		put_date(p, (int64_t)t.bits);
+		return;
+	}
 	if (t.bits == 1 && unit.bytes > 2 && unit.chars[unit.bytes - 1] == 's')
 		unit.bytes--;		/* 1 word, but 1 ns */
 	if (unit.bytes > 0)

@@ -4,9 +4,9 @@ SHELL_PURE := $(addprefix services/shell/,parse.c statement.c value.c names.c en
               help.c launch.c complete.c system_view.c authority.c trace.c)
 SHELL_TEST := $(SHELL_PURE) services/shell/double.c services/shell/schemas_test_data.c lib/rt/format.c lib/rt/reason.c \
               lib/capnp/capnp.c lib/capnp/capnp_file.c lib/capnp/schema.c \
-              lib/capnp/number.c lib/term/history.c lib/term/editor.c
+              lib/capnp/number.c lib/term/history.c lib/term/editor.c $(LIB_TIME_SRCS)
 
-$(eval $(call program,shell,$(SHELL_PURE) $(addprefix services/shell/,process.c tour.c main.c) $(LIB_TERM_SRCS)))
+$(eval $(call program,shell,$(SHELL_PURE) $(addprefix services/shell/,process.c tour.c main.c) $(LIB_TERM_SRCS) $(LIB_TIME_SRCS)))
 PROGRAMS += shell
 
 HOST_TESTS               += shell_parse shell_evaluate shell_authority shell_trace shell_allocation

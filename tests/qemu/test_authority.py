@@ -31,7 +31,7 @@ def test_holders_is_a_tree_of_who_gave_it_to_whom(shared):
     lines = ask(shared, "holders bank")
     assert lines[0] == "bank: Bank, served by bank"
     assert re.fullmatch(r"`- init: Bank x2 +0x1[0-9a-f]{8}", lines[1])
-    assert re.fullmatch(r"   `- shell: Bank +0x7[0-9a-f]{8}", lines[2])
+    assert re.fullmatch(r"   `- shell: Bank +0x8[0-9a-f]{8}", lines[2])
     assert len(lines) == 3
     assert len({len(line) for line in lines[1:]}) == 1  # the grants end in one column
 
@@ -41,19 +41,19 @@ def test_a_shell_in_a_shell_is_a_branch_of_its_own(shared):
     lines = ask(shared, "holders bank")
     assert [re.sub(r" +0x\w+$", "", line) for line in lines[1:]] == [
         "`- init: Bank x2",
-        "   `- shell (7): Bank",
-        "      `- shell (8): Bank",
+        "   `- shell (8): Bank",
+        "      `- shell (9): Bank",
     ]
-    lines = ask(shared, "authority 7")
-    assert any(re.fullmatch(r"\|?  +`- shell \(8\): Bank +0x8\w+", line) for line in lines), lines
+    lines = ask(shared, "authority 8")
+    assert any(re.fullmatch(r"\|?  +`- shell \(9\): Bank +0x9\w+", line) for line in lines), lines
     assert ask(shared, "reach bank")[1:] == [
         "|- init holds it: Bank",
         "|- bank serves it",
-        "|- shell (7) holds it: Bank",
-        "`- shell (8) holds it: Bank",
+        "|- shell (8) holds it: Bank",
+        "`- shell (9) holds it: Bank",
     ]
     shared.shell("exit")
-    assert "shell (8)" not in "\n".join(ask(shared, "holders bank"))
+    assert "shell (9)" not in "\n".join(ask(shared, "holders bank"))
 
 
 def test_reach_names_the_services_on_the_way(shared):
@@ -80,7 +80,7 @@ def test_what_a_service_made_is_reached_through_it(shared):
 
 def test_authority_draws_every_process(shared):
     lines = ask(shared, "authority")
-    for name in ("logger", "serial", "terminal", "counter", "bank", "shell"):
+    for name in ("logger", "serial", "terminal", "counter", "bank", "clock", "shell"):
         assert any(re.fullmatch(name + r", started by init: \d+ capabilit(y|ies)", line) for line in lines)
     at = next(i for i, line in enumerate(lines) if line.startswith("counter, "))
     assert lines[at + 1] == "`- kernel: Endpoint"
@@ -128,7 +128,7 @@ def graph_of(lines):
 def test_the_graph_is_one_and_tells_the_same(shared):
     labels, edges = graph_of(ask(shared, "authority --dot"))
     number = {name: node for node, name in labels.items() if node[0] == "p"}
-    assert set(number) == {"init", "logger", "serial", "terminal", "counter", "bank", "shell"}
+    assert set(number) == {"init", "logger", "serial", "terminal", "counter", "bank", "clock", "shell"}
     held = {(labels[a], labels[b]) for a, b, style in edges if style is None}
     assert ("shell", "Bank") in held and ("logger", "Timer") in held and ("bank", "Timer") not in held
     served = {(labels[a], labels[b]) for a, b, style in edges if style == "dashed"}
@@ -169,7 +169,7 @@ def test_a_revoked_grant_is_gone_from_the_tree_and_from_use(shell):
     # The whole branch goes with what it hangs from: the inner shell loses what the outer one gave it.
     ask(shell, "run shell with { @term, @package, memory: own, @bank, @authority }")
     lines = ask(shell, "holders bank")
-    assert "shell (7): Bank" in lines[2] and "shell (8): Bank" in lines[3]
+    assert "shell (8): Bank" in lines[2] and "shell (9): Bank" in lines[3]
     assert ask(shell, "revoke " + lines[2].split()[-1]) == ["revoked = 2"]
     for _ in ("inside", "outside"):
         answer = shell.shell('bank.open(owner = "ann")')

@@ -17,7 +17,7 @@
 # fragments, so every declaration is known here.
 
 GUEST_TESTS += arch::arch-selftest
-GUEST_SMP   :=
+GUEST_SMP   := 2 4
 
 -include tests/host/host.mk
 -include tests/guest/guest.mk

@@ -15,8 +15,9 @@ KERNEL_UPPER_SRCS := $(addprefix kernel/cap/,facet.c grant.c grant_tie.c cap_tab
                 virtual_memory.c console.c timer.c clock_page.c entropy.c system_info.c boot_package.c system_control.c \
                 io_ports.c interrupt.c binding.c object_factory.c) \
         $(addprefix kernel/trace/,trace.c trace_ring.c) kernel/object/tracer.c \
-        $(addprefix kernel/mm/,vm.c vm_region.c vm_map.c region_tree.c) kernel/sched/cpu.c kernel/sched/sched.c kernel/time/timer_queue.c kernel/irq/irq.c \
-        $(addprefix kernel/core/,entry.c kernel_lock.c start.c cpio.c entropy_pool.c plain_text.c)
+        $(addprefix kernel/mm/,vm.c vm_region.c vm_map.c region_tree.c) \
+        $(addprefix kernel/sched/,cpu.c sched.c run_queue.c balance.c) kernel/time/timer_queue.c kernel/irq/irq.c \
+        $(addprefix kernel/core/,entry.c kernel_lock.c start.c cpio.c entropy_pool.c plain_text.c heap.c)
 # Objects of library sources: $(B)/klib/<path>.o
 KERNEL_LIB_OBJS := $(addprefix $(B)/klib/lib/,elf/elf.o capnp/capnp.o) $(B)/kgen/kernel.capnp.o $(B)/kgen/trace.capnp.o
 

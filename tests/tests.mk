@@ -25,6 +25,7 @@ GUEST_SMP   := 2 4
 -include tests/hostile/hostile.mk
 -include tests/ring/ring.mk
 -include tests/queue/queue.mk
+-include tests/sched/sched.mk
 -include tests/fuzz/fuzz.mk
 -include bench/bench.mk
 

@@ -312,6 +312,12 @@ def check_proof_mutant(prover, proof, prop):
 # --- Complete searches of shipped C -----------------------------------------------------------------
 
 
+def over_source(over, source):
+    """The mutant's copy of a source, if that is the one it changes."""
+    changed = os.path.join(over or "", source)
+    return changed if over and os.path.exists(changed) else source
+
+
 def search_results(search, name, over, defines):
     """Builds the test program and runs it: {test: whether it passed}."""
     directory = work_directory("search", name)
@@ -319,7 +325,8 @@ def search_results(search, name, over, defines):
     command = ["clang", "-std=gnu11", "-O2", "-w", "-DCAPOS_HOST=1", "-DCONFIG_DEBUG=1"]
     command += [f"-D{define}" for define in defines] + [f"-I{place}" for place in places]
     program = os.path.join(directory, "search")
-    command += [*search["sources"], "-lcmocka", "-o", program]
+    command += [over_source(over, source) for source in search["sources"]]
+    command += ["-lcmocka", "-lm", "-o", program]
     status, output = run_tool(command, project.ROOT, MODEL_TIMEOUT_S)
     if status != 0:
         raise ToolError(f"{search['sources'][0]} could not be built\n{output[-2000:]}")

@@ -11,6 +11,9 @@
 #define SYSCALL_CAP_ENTER 0
 #define SYSCALL_EXIT 1
 
+/* Second argument of SYSCALL_EXIT: only the calling thread ends. Anything else: the process. */
+#define EXIT_THREAD 1
+
 /* Submits what is in the ring and waits. Answers a count of completions, or the status of a SYNC entry.
  * Vector registers are lost. */
 static inline int64_t cap_enter(uint64_t flags, uint64_t min_complete, uint64_t deadline_ns)
@@ -29,7 +32,14 @@ static inline int64_t cap_enter(uint64_t flags, uint64_t min_complete, uint64_t 
 /* Ends the process. */
 NORETURN static inline void process_exit(int64_t status)
 {
-	__asm__ volatile("syscall" : : "a"((uint64_t)SYSCALL_EXIT), "D"(status) : "memory");
+	__asm__ volatile("syscall" : : "a"((uint64_t)SYSCALL_EXIT), "D"(status), "S"(0ul) : "memory");
+	__builtin_unreachable();
+}
+
+/* Ends the calling thread, and the process if it is the last one. */
+NORETURN static inline void thread_exit_now(int64_t status)
+{
+	__asm__ volatile("syscall" : : "a"((uint64_t)SYSCALL_EXIT), "D"(status), "S"((uint64_t)EXIT_THREAD) : "memory");
 	__builtin_unreachable();
 }
 

@@ -63,6 +63,9 @@ NORETURN void arch_enter_user(struct arch_context *context);
 void arch_context_init(struct arch_context *context, uint64_t entry, uint64_t stack, uint64_t ring,
 		uint64_t argument);
 
+/* Sets the thread-local base (below USER_END) that a context which has not run yet starts with. */
+static inline void arch_context_set_tls(struct arch_context *context, uint64_t base);
+
 static inline void arch_copy_words(uint64_t *to, const uint64_t *from, uint64_t words);
 
 /* Sets what `cap_enter` answers when this context, which entered by a system call, resumes. */

@@ -83,7 +83,7 @@ NO_BUFFER static struct arch_context *enter(struct thread *thread, uint64_t flag
 	if (ring_drain(ring, !direct && alone))
 		return enter_finish(ring);
 	if (unlikely(thread->state != THREAD_RUNNING))
-		return sched_leave();      /* it ended its own process */
+		return sched_leave();      /* it ended itself */
 	if (direct && ring_submitted(ring) != 0)
 		return enter_answer(thread, STATUS_NO_CREDIT);
 	if (direct) {
@@ -108,7 +108,10 @@ NO_BUFFER static NOINLINE struct arch_context *perform(uint64_t arg0, uint64_t a
 	case SYSCALL_CAP_ENTER:
 		return enter(thread, arg0, arg1, arg2);
 	case SYSCALL_EXIT:
-		process_end(thread->process, PROCESS_STATE_EXITED, (int64_t)arg0, NULL);
+		if (arg1 == EXIT_THREAD)
+			thread_end(thread, PROCESS_STATE_EXITED, (int64_t)arg0);
+		else
+			process_end(thread->process, PROCESS_STATE_EXITED, (int64_t)arg0, NULL);
 		return sched_leave();
 	default:
 		return enter_answer(thread, STATUS_UNIMPLEMENTED);

@@ -128,10 +128,11 @@ static uint64_t make_launch_parameters(struct process *init, const struct boot_i
 
 	if (!words)
 		stop("there is too little memory");
-	ASSERT(count + 3 <= ROOTS_MAX);
+	ASSERT(count + 4 <= ROOTS_MAX);
 	roots[count++] = (struct root){ "spawner", process_spawner_object(), &process_spawner_interface };
 	roots[count++] = (struct root){ "authority", capability_manager_object(), &capability_manager_interface };
 	roots[count++] = (struct root){ "memory", &init->vm->object, &virtual_memory_interface };
+	roots[count++] = (struct root){ "threads", &init->object, &thread_spawner_interface };
 	capnp_builder_init(&builder, words + 1, LAUNCH_WORDS, NULL, 0);
 	launch = launch_parameters_init_root(&builder);
 	launch_parameters_set_name(launch, capnp_text("init"));

@@ -68,6 +68,8 @@ status_t vm_unmap(struct vm *vm, uint64_t address, uint64_t bytes, uint64_t *det
 /* Maps kernel-owned frames (a ring) that no operation can unmap, protect or cover. */
 status_t vm_map_fixed(struct vm *vm, uint64_t physical, uint64_t bytes, uint64_t *address,
 		uint64_t *detail) MUST_USE;
+/* Ends such a mapping, unless the space has been taken apart already. */
+void vm_unmap_fixed(struct vm *vm, uint64_t address);
 
 /* Unmaps everything whose grant has been revoked. Whoever has marked grants calls it afterwards,
  * without locks, before the revocation counts as done. */

@@ -148,6 +148,20 @@ status_t vm_map_fixed(struct vm *vm, uint64_t physical, uint64_t bytes, uint64_t
 	return status;
 }
 
+void vm_unmap_fixed(struct vm *vm, uint64_t address)
+{
+	struct region_list ended = { NULL };
+	struct vm_region *region;
+
+	spin_lock(&vm->lock);
+	region = region_tree_from(vm->regions, address);
+	ASSERT(vm->ended || (region && region->start == address && region->kind == REGION_FIXED));
+	if (region && region->start == address && region->kind == REGION_FIXED)
+		region_cut(vm, region, region->start, region->end, &ended);
+	spin_unlock(&vm->lock);
+	region_list_free(vm, &ended);
+}
+
 /* --- Pages that change ------------------------------------------------------------------------ */
 
 void vm_show_page(struct memory_object *object, uint64_t index)
@@ -270,17 +284,21 @@ static enum vm_fault mapped_fault(struct vm *vm, const struct vm_region *region,
 	panic("a memory object with backing %d", (int)object->backing);
 }
 
-/* The first touch of a committed page. A process has one thread, so a page that is there was so when it
- * faulted: whatever the program did is not allowed. */
+/* The first touch of a committed page. */
 static enum vm_fault committed_fault(struct vm *vm, const struct vm_region *region, uint64_t page)
+{
+	(void)page_make(vm, region, page);
+	return VM_FAULT_RESOLVED;
+}
+
+/* The page is there with this access: another thread has faulted for it, or its access has been widened, since the
+ * processor looked. */
+static bool page_serves(const struct vm *vm, uint64_t page, enum access wanted)
 {
 	uint64_t physical;
 	enum access access;
 
-	if (arch_space_lookup(&vm->space, page, &physical, &access))
-		return VM_FAULT_CRASH;
-	(void)page_make(vm, region, page);
-	return VM_FAULT_RESOLVED;
+	return arch_space_lookup(&vm->space, page, &physical, &access) && access_allows(access, wanted);
 }
 
 /* A fault that the region's access allows, by its kind. */
@@ -307,12 +325,14 @@ static enum vm_fault region_fault(struct vm *vm, const struct vm_region *region,
 enum vm_fault vm_fault(struct vm *vm, uint64_t address, enum access wanted, struct page_miss *miss)
 {
 	enum vm_fault answer = VM_FAULT_CRASH;
+	uint64_t page = ALIGN_DOWN(address, (uint64_t)PAGE_SIZE);
 	const struct vm_region *region;
 
 	spin_lock(&vm->lock);
 	region = region_tree_from(vm->regions, address);
 	if (region && region->start <= address && access_allows((enum access)region->access, wanted))
-		answer = region_fault(vm, region, ALIGN_DOWN(address, (uint64_t)PAGE_SIZE), wanted, miss);
+		answer = page_serves(vm, page, wanted) ? VM_FAULT_RESOLVED :
+				region_fault(vm, region, page, wanted, miss);
 	spin_unlock(&vm->lock);
 	return answer;
 }

@@ -26,8 +26,6 @@
 
 static void process_row_fill(struct process_row_builder row, struct process *process)
 {
-	const struct thread *thread = process->thread;
-
 	process_row_set_process_id(row, process->id);
 	process_row_set_name(row, capnp_text(process->name));
 	process_row_set_state(row, PROCESS_STATE_RUNNING);
@@ -35,7 +33,8 @@ static void process_row_fill(struct process_row_builder row, struct process *pro
 	process_row_set_capabilities(row, process->caps.live);
 	if (process->ledger)
 		process_row_set_memory_pages(row, ledger_own(process->ledger, RESOURCE_CLASS_FRAMES));
-	process_row_set_cpu_ns(row, arch_ticks_to_ns(process->cpu_ticks + (thread ? sched_ticks(thread) : 0)));
+	process_row_set_cpu_ns(row, arch_ticks_to_ns(process_ticks(process)));
+	process_row_set_threads(row, process->live_threads);
 }
 
 static status_t manager_processes(void *self, struct call *call, struct capability_manager_processes_params_reader in,

@@ -347,20 +347,22 @@ void endpoint_pump(struct endpoint *endpoint)
 /*
  * True if a synchronous call would wait for its own caller: the service, or somebody whom the service waits for
  * synchronously, is the calling process. Looks at who waits now; a chain that closes later is found by the call that closes it.
+ * A process of several threads is taken to have one that will receive.
  */
 static bool would_deadlock(const struct process *caller, const struct endpoint *endpoint)
 {
 	for (uint32_t hops = 0; hops < DEADLOCK_HOPS_MAX; hops++) {
 		const struct process *server = endpoint->server;
+		const struct thread *thread = server ? process_only_thread(server) : NULL;
 		const struct question *waits_for;
 
-		if (!server)
+		if (!thread)
 			return false;
 		if (server == caller)
 			return true;
-		if (!server->thread || server->thread->state != THREAD_WAIT_SYNC)
+		if (thread->state != THREAD_WAIT_SYNC)
 			return false;
-		waits_for = server->thread->ring->sync;
+		waits_for = thread->ring->sync;
 		if (!waits_for || waits_for->kind != QUESTION_CALL)
 			return false;
 		endpoint = question_endpoint(waits_for);

@@ -1,6 +1,6 @@
 /*
  * Processes; see process.h. Made by the spawner (object/process_spawner.c) and at boot (core/start.c), ended by
- * exit, by a fault, by kill; taken apart by the reaper, which the scheduler runs.
+ * exit, by a fault, by kill; taken apart by the reaper, after their threads (object/thread.c).
  * Always true: a process in phase ENDING is on the reaper's list once; in phase ENDED it holds nothing but its record.
  */
 #include "kernel/object/process.h"
@@ -21,7 +21,7 @@
 #define INIT_ENDED_STATUS 2   /* what the machine's power-off reports when init is gone */
 
 enum reap_step {
-	REAP_QUESTIONS,
+	REAP_THREADS,
 	REAP_ENDPOINTS,
 	REAP_CAPABILITIES,
 	REAP_MEMORY,
@@ -29,19 +29,16 @@ enum reap_step {
 };
 
 static struct slab_cache process_cache = SLAB_CACHE("process", struct process);
-static struct slab_cache thread_cache = SLAB_CACHE("thread", struct thread);
 static struct slab_cache crash_cache = SLAB_CACHE("crash_info", struct crash_info);
 
 struct spinlock process_tree_lock = SPINLOCK_INIT(LOCK_RANK_PROCESS_TREE, "process_tree");
 struct list process_tree = LIST_INIT(process_tree);
-static struct list reaper_list = LIST_INIT(reaper_list);
 /* Each lane has about every eighth process of the lane below it (of the tree, the first), by rising id too. */
 static struct list process_lanes[PROCESS_LANES] = {
 	LIST_INIT(process_lanes[0]), LIST_INIT(process_lanes[1]), LIST_INIT(process_lanes[2]), LIST_INIT(process_lanes[3]),
 };
 static const struct process *init_process;
 static uint32_t last_process_id;
-static uint32_t last_thread_id;
 
 static bool reap_work(struct reaper_work *work);
 
@@ -103,6 +100,7 @@ status_t process_create(const char *name, size_t name_bytes, uint32_t parent_id,
 	process->session = session;
 	object_get(&session->object);
 	memcpy(process->name, name, MIN(name_bytes, PROCESS_NAME_MAX - 1ul));
+	list_init(&process->threads);
 	list_init(&process->waiters);
 	list_init(&process->bindings);
 	list_init(&process->enders);
@@ -122,93 +120,23 @@ undo_charge:
 	return status;
 }
 
-void thread_deadline_passed(struct timer_node *node)
-{
-	struct thread *thread = container_of(node, struct thread, deadline);
-	struct ring *ring = thread->ring;
-
-	spin_lock(&ring->lock);
-	if (thread->state == THREAD_WAIT_COMPLETIONS) {
-		arch_context_set_result(&thread->context, STATUS_DEADLINE_EXCEEDED);
-		sched_wake(thread, false);
-	}
-	spin_unlock(&ring->lock);
-}
-
-static void thread_destroy(struct thread *thread)
-{
-	struct ledger *ledger = thread->process->ledger;
-
-	(void)timer_queue_remove(&thread->deadline);
-	arch_context_destroy(&thread->context);
-	ring_destroy(thread->ring);
-	slab_free(&thread_cache, thread);
-	ledger_refund(ledger, RESOURCE_CLASS_FRAMES, 1u << RING_ORDER);
-	ledger_refund(ledger, RESOURCE_CLASS_THREADS, 1);
-}
-
-static status_t thread_create(struct process *process, struct thread **out, uint64_t *detail)
-{
-	struct ledger *ledger = process->ledger;
-	struct thread *thread;
-	status_t status = ledger_charge(ledger, RESOURCE_CLASS_THREADS, 1, detail);
-
-	if (status != STATUS_OK)
-		return status;
-	status = ledger_charge(ledger, RESOURCE_CLASS_FRAMES, 1u << RING_ORDER, detail);
-	if (status != STATUS_OK)
-		goto undo_thread_charge;
-	*detail = reason_detail(REASON_KERNEL_MEMORY, 0, 0, 0);
-	status = STATUS_OVERLOADED;
-	thread = slab_alloc(&thread_cache);
-	if (!thread)
-		goto undo_frame_charge;
-	if (arch_context_create(&thread->context) != STATUS_OK)
-		goto undo_thread;
-	thread->id = __atomic_add_fetch(&last_thread_id, 1, __ATOMIC_RELAXED);
-	thread->process = process;
-	list_init(&thread->run_link);
-	list_init(&thread->page_wait.link);
-	thread->ring = ring_create(thread, process);
-	if (!thread->ring)
-		goto undo_context;
-	*out = thread;
-	return STATUS_OK;
-undo_context:
-	arch_context_destroy(&thread->context);
-undo_thread:
-	slab_free(&thread_cache, thread);
-undo_frame_charge:
-	ledger_refund(ledger, RESOURCE_CLASS_FRAMES, 1u << RING_ORDER);
-undo_thread_charge:
-	ledger_refund(ledger, RESOURCE_CLASS_THREADS, 1);
-	return status;
-}
-
 status_t process_start(struct process *process, uint64_t entry, uint64_t stack, uint64_t argument, uint64_t *detail)
 {
+	const struct thread_start start = { .entry = entry, .stack = stack, .argument = argument,
+			.name = "main", .name_bytes = 4 };
 	struct thread *thread;
-	uint64_t address = 0;
 	status_t status;
 
-	if (process->phase != PROCESS_BUILDING || process->thread || session_has_ended(process->session)) {
+	if (process->phase != PROCESS_BUILDING || session_has_ended(process->session)) {
 		*detail = reason_detail(session_has_ended(process->session) ? REASON_LOGGED_OUT : REASON_STATE, 0, 0, 0);
 		return STATUS_FAILED;
 	}
-	status = thread_create(process, &thread, detail);
+	status = thread_create(process, &start, &thread, detail);
 	if (status != STATUS_OK)
 		return status;
-	status = vm_map_fixed(process->vm, thread->ring->physical, RING_BYTES, &address, detail);
-	if (status != STATUS_OK) {
-		thread_destroy(thread);
-		return status;
-	}
-	ring_set_address(thread->ring, address);
-	arch_context_init(&thread->context, entry, stack, address, argument);
-	process->thread = thread;
 	process->phase = PROCESS_RUNNING;
 	trace_process(process, TRACE_KIND_PROCESS_START);
-	sched_wake(thread, false);
+	thread_run(thread);
 	return STATUS_OK;
 }
 
@@ -293,24 +221,29 @@ void crash_info_destroy(struct crash_info *crash)
 		slab_free(&crash_cache, crash);
 }
 
-/* Takes back all that the process waits for; true when nothing of it is left. */
-static bool end_questions(struct process *process)
+struct thread *process_next_thread(const struct process *process, const struct thread *thread)
 {
-	struct ring *ring = process->thread ? process->thread->ring : NULL;
-	bool done = true;
+	struct list *link = thread ? thread->process_link.next : process->threads.next;
 
-	/* Receives first: what the end of a call brings about is told to those who live. */
-	for (uint32_t i = 0; ring && i < ring_questions(ring); i++) {
-		if (ring->questions[i].kind == QUESTION_RECV)
-			(void)question_cancel(&ring->questions[i], STATUS_CANCELLED, 0);
-	}
-	for (uint32_t i = 0; ring && i < ring_questions(ring); i++)
-		(void)question_cancel(&ring->questions[i], STATUS_CANCELLED, 0);
-	for (uint32_t i = 0; ring && i < ring_questions(ring); i++) {
-		if (question_finish(&ring->questions[i]) == STATUS_QUESTION_BUSY)
-			done = false;
-	}
-	return done;
+	return link == &process->threads ? NULL : container_of(link, struct thread, process_link);
+}
+
+struct thread *process_thread_find(const struct process *process, uint32_t id)
+{
+	struct thread *thread = process_next_thread(process, NULL);
+
+	while (thread && (thread->id != id || thread->phase != THREAD_LIVES))
+		thread = process_next_thread(process, thread);
+	return thread;
+}
+
+uint64_t process_ticks(const struct process *process)
+{
+	uint64_t ticks = process->cpu_ticks;
+
+	for (struct thread *thread = NULL; (thread = process_next_thread(process, thread));)
+		ticks += sched_ticks(thread);
+	return ticks;
 }
 
 /* What the question was asked through has been revoked. */
@@ -325,11 +258,11 @@ static bool hangs_on_revoked(const struct process *process, const struct questio
 	return cap_table_lookup(&process->caps, question->entry.target, &entry) == STATUS_DISCONNECTED;
 }
 
-void process_sweep_revoked(struct process *process)
+static void ring_sweep_revoked(struct ring *ring)
 {
-	struct ring *ring = process->thread ? process->thread->ring : NULL;
+	const struct process *process = ring->process;
 
-	for (uint32_t i = 0; ring && i < ring_questions(ring); i++) {
+	for (uint32_t i = 0; i < ring_questions(ring); i++) {
 		struct question *question = &ring->questions[i];
 		bool ended = question->entry.op == CAP_OP_WAIT && (question->entry.flags & ENTRY_DEATH);
 
@@ -338,6 +271,12 @@ void process_sweep_revoked(struct process *process)
 			(void)question_cancel(question, ended ? STATUS_OK : STATUS_DISCONNECTED,
 					ended ? 0 : reason_detail(process_revoked_reason(process), 0, 0, 0));
 	}
+}
+
+void process_sweep_revoked(struct process *process)
+{
+	for (struct thread *thread = NULL; (thread = process_next_thread(process, thread));)
+		ring_sweep_revoked(thread->ring);
 	bindings_end_revoked(process);
 }
 
@@ -350,6 +289,28 @@ void processes_sweep_revoked(void)
 		next = process->id + 1;
 		process_sweep_revoked(process);
 	}
+}
+
+/* Stops every thread, then ends what they wait for: at once, so that no call is delivered to the dead; but for a call
+ * of the kernel's that is just performed. */
+static void threads_end(struct process *process)
+{
+	struct thread *thread;
+
+	for (thread = NULL; (thread = process_next_thread(process, thread));) {
+		if (thread->phase != THREAD_LIVES)
+			continue;
+		thread->phase = THREAD_ENDING;
+		thread->end_state = process->end_state;
+		thread->end_status = process->end_status;
+		thread_stop(thread);
+	}
+	process->live_threads = 0;
+	/* Receives of all of them first: what the end of a call brings about is told to those who live. */
+	for (thread = NULL; (thread = process_next_thread(process, thread));)
+		thread_end_receives(thread);
+	for (thread = NULL; (thread = process_next_thread(process, thread));)
+		(void)thread_end_questions(thread);
 }
 
 void process_end(struct process *process, enum process_state state, int64_t status, struct crash_info *crash)
@@ -372,13 +333,7 @@ void process_end(struct process *process, enum process_state state, int64_t stat
 	trace_process(process, TRACE_KIND_PROCESS_END);
 	if (process == init_process)
 		init_ended(process);
-	if (process->thread) {
-		sched_remove(process->thread);
-		page_wait_cancel(process->thread);
-		(void)timer_queue_remove(&process->thread->deadline);
-	}
-	/* At once, so that no call is delivered to the dead; but for a call of the kernel's that is just performed. */
-	(void)end_questions(process);
+	threads_end(process);
 	object_get(&process->object);      /* the reaper's */
 	reaper_add(&process->reap_work);
 }
@@ -401,11 +356,6 @@ static bool reap_endpoints(struct process *process)
 
 static void reap_rest(struct process *process)
 {
-	if (process->thread) {
-		process->cpu_ticks = process->thread->ticks;
-		thread_destroy(process->thread);
-		process->thread = NULL;
-	}
 	cap_table_fini(&process->caps);
 	object_put(&process->vm->object);
 	process->vm = NULL;
@@ -437,9 +387,9 @@ static bool reap(struct process *process)
 	bool done = true;
 
 	switch ((enum reap_step)process->reap_step) {
-	case REAP_QUESTIONS:
-		done = end_questions(process);
-		done = bindings_end_of(process, REAP_ENTRIES) && done;
+	case REAP_THREADS:
+		/* Each has work of its own on the reaper's list. */
+		done = bindings_end_of(process, REAP_ENTRIES) && list_empty(&process->threads);
 		break;
 	case REAP_ENDPOINTS:
 		done = reap_endpoints(process);
@@ -467,8 +417,8 @@ static bool reap_work(struct reaper_work *work)
 
 	if (!reap(process))
 		return false;
+	reaper_remove(work);
 	spin_lock(&process_tree_lock);
-	list_remove(&work->link);
 	list_remove(&process->tree_link);
 	for (uint32_t i = 0; i < PROCESS_LANES; i++)
 		list_remove(&process->lane_links[i]);
@@ -479,46 +429,25 @@ static bool reap_work(struct reaper_work *work)
 	return true;
 }
 
-void reaper_add(struct reaper_work *work)
-{
-	spin_lock(&process_tree_lock);
-	list_append(&reaper_list, &work->link);
-	spin_unlock(&process_tree_lock);
-	sched_reap();
-}
-
-void reaper_remove(struct reaper_work *work)
-{
-	spin_lock(&process_tree_lock);
-	list_remove(&work->link);
-	spin_unlock(&process_tree_lock);
-}
-
-bool reaper_step(void)
-{
-	struct reaper_work *work = NULL;
-
-	spin_lock(&process_tree_lock);
-	if (!list_empty(&reaper_list))
-		work = container_of(reaper_list.next, struct reaper_work, link);
-	spin_unlock(&process_tree_lock);
-	if (work && !work->step(work)) {
-		/* In turns, so that a large process does not keep those who wait for a small one. */
-		spin_lock(&process_tree_lock);
-		list_remove(&work->link);
-		list_append(&reaper_list, &work->link);
-		spin_unlock(&process_tree_lock);
-	}
-	return !list_empty(&reaper_list);
-}
-
 void process_destroy(struct object *object)
 {
 	struct process *process = container_of(object, struct process, object);
 
-	ASSERT(process->phase == PROCESS_ENDED && list_empty(&process->waiters));
+	ASSERT(process->phase == PROCESS_ENDED && list_empty(&process->waiters) && list_empty(&process->threads));
 	crash_info_destroy(process->crash);
 	slab_free(&process_cache, process);
+}
+
+static void threads_check(const struct process *process)
+{
+	uint32_t live = 0;
+
+	for (struct thread *thread = NULL; (thread = process_next_thread(process, thread));) {
+		ASSERT(thread->process == process && thread->phase != THREAD_GONE);
+		ring_check(thread->ring);
+		live += thread->phase == THREAD_LIVES;
+	}
+	ASSERT(live == process->live_threads);
 }
 
 void process_check(struct process *process)
@@ -528,8 +457,7 @@ void process_check(struct process *process)
 	cap_table_check(&process->caps);
 	vm_check(process->vm);
 	ledger_check(process->ledger);
-	if (process->thread)
-		ring_check(process->thread->ring);
+	threads_check(process);
 	for (uint32_t slot = 1;; slot++) {
 		bool end;
 		uint32_t id;

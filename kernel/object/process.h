@@ -1,6 +1,6 @@
 /*
- * Processes: address space, capability table, ledger, one thread (more come with ThreadSpawner), and an end that
- * observers can wait for. A process is also the kernel object behind ProcessHandle.
+ * Processes: address space, capability table, ledger, threads, and an end that observers can wait for. A process is
+ * also the kernel object behind ProcessHandle and ThreadSpawner.
  *
  * Ends are orderly: process_end marks it and hands it to the reaper, which gives everything back in
  * bounded steps; observers are told when nothing is left.
@@ -35,15 +35,6 @@ struct crash_info {
 	uint64_t backtrace[CRASH_BACKTRACE_MAX];
 };
 
-/*
- * What the kernel does in bounded steps on its way out, and when nothing else runs: taking ended processes apart, and
- * revocations. The list is under process_tree_lock.
- */
-struct reaper_work {
-	struct list link;
-	bool (*step)(struct reaper_work *work);      /* without locks; true: it is done, and not in the list any more */
-};
-
 enum process_phase {
 	PROCESS_BUILDING,            /* has a builder, no running thread */
 	PROCESS_RUNNING,
@@ -62,7 +53,10 @@ struct process {
 	struct vm        *vm;                       /* I, a kernel object, counted */
 	struct session   *session;                  /* I once running, counted; NULL at the end */
 	struct cap_table  caps;
-	struct thread    *thread;                   /* I once running; NULL before */
+	struct list       threads;                  /* p, thread.process_link: those that are not GONE, by rising id. Only
+	                                             * thread_create adds and only the reaper takes out, so whoever is
+	                                             * in the kernel may walk it */
+	uint32_t          live_threads;             /* p, of these */
 	enum process_phase phase;                   /* p */
 	enum process_state end_state;               /* p, exited, crashed or killed */
 	int64_t           end_status;               /* p */
@@ -72,10 +66,10 @@ struct process {
 	struct list       enders;                   /* under the lock of bindings: those to its end */
 	struct list       tree_link;                /* t, all processes by rising id */
 	struct list       lane_links[PROCESS_LANES]; /* t, some of them: see process_find */
-	struct reaper_work reap_work;               /* under process_tree_lock */
+	struct reaper_work reap_work;
 	uint32_t          reap_step;                /* reaper only */
 	uint32_t          reap_cursor;              /* reaper only */
-	uint64_t          cpu_ticks;                /* p */
+	uint64_t          cpu_ticks;                /* p, of threads that are GONE */
 };
 
 extern const struct object_type process_type;
@@ -86,10 +80,10 @@ extern struct list process_tree;
 status_t process_create(const char *name, size_t name_bytes, uint32_t parent_id, struct session *session,
 		struct ledger *parent_ledger, const uint64_t limit[LEDGER_CLASSES], struct process **process,
 		uint64_t *detail) MUST_USE;
-/* Makes the thread and its ring and lets it run. Once. */
+/* Makes the first thread and its ring and lets it run. Once. */
 status_t process_start(struct process *process, uint64_t entry, uint64_t stack, uint64_t argument,
 		uint64_t *detail) MUST_USE;
-/* Ends it; a second end changes nothing. `crash` (consumed, may be NULL). */
+/* Ends it with all its threads; a second end changes nothing. `crash` (consumed, may be NULL). */
 void process_end(struct process *process, enum process_state state, int64_t status, struct crash_info *crash);
 /* Why the process' capability does not answer any more, as a Reason. */
 static inline uint32_t process_revoked_reason(const struct process *process)
@@ -115,11 +109,17 @@ struct crash_info *crash_info_create(void) MUST_USE;   /* NULL: no memory */
 void crash_info_destroy(struct crash_info *crash);     /* may be NULL */
 void process_destroy(struct object *object);
 
-/* Adds work to the reaper's; it is not there yet. */
-void reaper_add(struct reaper_work *work);
-void reaper_remove(struct reaper_work *work);
-/* One bounded step of the reaper's work, in turns; true if there is more to do. */
-bool reaper_step(void);
+/* Its threads: the one after `thread` (NULL: the first), or NULL. */
+struct thread *process_next_thread(const struct process *process, const struct thread *thread);
+/* The one with this id, if it lives. Borrowed. */
+struct thread *process_thread_find(const struct process *process, uint32_t id);
+/* The only one that lives; NULL: there are several, or none. */
+static inline struct thread *process_only_thread(const struct process *process)
+{
+	return process->live_threads == 1 ? process_next_thread(process, NULL) : NULL;
+}
+/* Processor time of all of them so far. */
+uint64_t process_ticks(const struct process *process);
 
 void process_check(struct process *process);
 

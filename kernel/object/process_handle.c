@@ -1,5 +1,6 @@
 /*
- * The process as a kernel object: ProcessObserver (info, wait, crash record, usage) and ProcessHandle (also kill).
+ * The process as a kernel object: ProcessObserver (info, wait, crash record, usage), ProcessHandle (also kill) and, with
+ * the methods of thread_handle.c, ThreadSpawner.
  * The life of processes is in process.c.
  */
 #include "kernel/object/process_handle.h"
@@ -8,6 +9,7 @@
 #include "kernel/core/panic.h"
 #include "kernel/core/string.h"
 #include "kernel/object/call.h"
+#include "kernel/object/thread_handle.h"
 #include "kernel/ring/ring.h"
 
 #define EXIT_WORDS 16
@@ -156,6 +158,8 @@ static status_t process_object_call(struct object *object, struct call *call, ui
 		.kill = method_kill,
 	};
 
+	if (interface_id == THREAD_SPAWNER_INTERFACE_ID)
+		return thread_spawner_call(container_of(object, struct process, object), call, interface_id, method);
 	return process_handle_dispatch(&server, container_of(object, struct process, object), call, interface_id, method);
 }
 

@@ -107,23 +107,43 @@ static status_t builder_grant(void *self, struct call *call, struct process_buil
 	return STATUS_OK;
 }
 
+/* Gives the child one of its own objects. */
+static status_t child_insert_own(struct call *call, struct process *process, struct object *object,
+		const struct capnp_interface *interface, uint32_t *id)
+{
+	struct facet *facet = facet_of_interface(interface);
+	status_t status;
+
+	if (!facet)
+		return call_refuse(call, STATUS_OVERLOADED, REASON_KERNEL_MEMORY, 0, 0, 0);
+	status = child_insert(call, process, object, facet, NULL, id);
+	facet_put(facet);
+	return status;
+}
+
 static status_t builder_grant_memory(void *self, struct call *call, struct process_builder_grant_memory_params_reader in,
 		struct process_builder_grant_memory_results_builder *out)
 {
 	struct process *process = ((struct process_builder_object *)self)->process;
-	struct facet *facet;
-	uint32_t id;
 	status_t status = builder_ready(call, process);
+	uint32_t id = 0;
 
-	if (status != STATUS_OK)
-		return status;
-	facet = facet_of_interface(&virtual_memory_interface);
-	if (!facet)
-		return call_refuse(call, STATUS_OVERLOADED, REASON_KERNEL_MEMORY, 0, 0, 0);
-	status = child_insert(call, process, &process->vm->object, facet, NULL, &id);
-	facet_put(facet);
 	if (status == STATUS_OK)
-		process_builder_grant_memory_results_set_id(*out, id);
+		status = child_insert_own(call, process, &process->vm->object, &virtual_memory_interface, &id);
+	process_builder_grant_memory_results_set_id(*out, id);
+	return status;
+}
+
+static status_t builder_grant_threads(void *self, struct call *call, struct process_builder_grant_threads_params_reader in,
+		struct process_builder_grant_threads_results_builder *out)
+{
+	struct process *process = ((struct process_builder_object *)self)->process;
+	status_t status = builder_ready(call, process);
+	uint32_t id = 0;
+
+	if (status == STATUS_OK)
+		status = child_insert_own(call, process, &process->object, &thread_spawner_interface, &id);
+	process_builder_grant_threads_results_set_id(*out, id);
 	return status;
 }
 
@@ -257,6 +277,7 @@ static status_t builder_object_call(struct object *object, struct call *call, ui
 		.set_session = builder_set_session,
 		.furnish = builder_furnish,
 		.write = builder_write,
+		.grant_threads = builder_grant_threads,
 	};
 
 	return process_builder_dispatch(&server, container_of(object, struct process_builder_object, object), call,

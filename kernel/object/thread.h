@@ -1,18 +1,31 @@
 /*
  * Threads: a register context, a ring, and a place in the scheduler. A thread that does not run is in exactly one
- * state; it never sleeps inside the kernel, so there is no stack to keep.
+ * state; it never sleeps inside the kernel, so there is no stack to keep. A thread is also the kernel object behind
+ * ThreadHandle.
+ *
+ * A thread ends alone (by exit with EXIT_THREAD, or killed) or with its process; the last one's end is the process'.
+ * What it waits for ends with it. Calls that it received stay with its process: any other thread may return
+ * them. Ring and memory are given back by the reaper, and then those who join it are answered; a record of its end
+ * remains as long as somebody has a handle, and counts as a thread of the ledger until then.
  */
 #ifndef KERNEL_OBJECT_THREAD_H
 #define KERNEL_OBJECT_THREAD_H
 
+#include "capos/kernel.capnp.h"
 #include "kernel/arch/arch.h"
 #include "kernel/core/list.h"
+#include "kernel/core/spinlock.h"
+#include "kernel/object/object.h"
 #include "kernel/object/pager.h"
+#include "kernel/object/reaper.h"
 #include "kernel/time/timer_queue.h"
 
 struct cpu;
+struct ledger;
 struct process;
 struct ring;
+
+#define THREAD_NAME_MAX 32      /* with the NUL */
 
 enum thread_state {
 	THREAD_NEW,
@@ -24,11 +37,18 @@ enum thread_state {
 	THREAD_ENDED,
 };
 
-/*  I fixed after creation   s under a run queue's lock   r under ring.lock   a atomic  */
+enum thread_phase {
+	THREAD_LIVES,
+	THREAD_ENDING,           /* never runs again; on the reaper */
+	THREAD_GONE,             /* everything given back; only the record remains */
+};
+
+/*  I fixed after creation   s under a run queue's lock   r under ring.lock   t under lock
+ *  p under process.lock   a atomic  */
 struct thread {
 	struct arch_context context;
-	struct process     *process;        /* I */
-	struct ring        *ring;           /* I */
+	struct process     *process;        /* I, counted */
+	struct ring        *ring;           /* I until it is GONE, then NULL */
 	enum thread_state   state;          /* r for waits, s otherwise */
 	uint32_t            min_complete;   /* r */
 	struct list         run_link;       /* s */
@@ -39,9 +59,51 @@ struct thread {
 	struct page_wait    page_wait;      /* see object/pager.h */
 	uint64_t            ticks;          /* processor time used */
 	uint32_t            id;             /* I */
+	struct object       object;
+	struct spinlock     lock;
+	enum thread_phase   phase;          /* p, t */
+	enum process_state  end_state;      /* p, exited, crashed or killed */
+	int64_t             end_status;     /* p */
+	bool                is_detached;    /* t */
+	char                name[THREAD_NAME_MAX];   /* t */
+	struct ledger      *payer;          /* I, counted: one thread, and the frames of its ring */
+	struct list         process_link;   /* p, in the process' list until it is GONE */
+	struct list         waiters;        /* t, questions: join and wait-for-death */
+	struct list         enders;         /* under the lock of bindings: those to its end */
+	struct reaper_work  reap_work;
 };
+
+extern const struct object_type thread_type;
+
+/* How a thread starts. */
+struct thread_start {
+	uint64_t entry;
+	uint64_t stack;
+	uint64_t argument;
+	uint64_t tls_base;      /* what the TLS register holds */
+	const char *name;       /* not terminated */
+	uint32_t name_bytes;    /* below THREAD_NAME_MAX */
+};
+
+/* A thread of a process that has not ended, with its ring in the address space. It does not run yet; borrowed from
+ * its process. */
+status_t thread_create(struct process *process, const struct thread_start *start, struct thread **thread,
+		uint64_t *detail) MUST_USE;
+/* Lets it run. Once. */
+void thread_run(struct thread *thread);
+
+/* Ends it, and its process if no other thread lives; a second end changes nothing. */
+void thread_end(struct thread *thread, enum process_state state, int64_t status);
+/* Its process ends; it has been told so (`end_state`). Never runs again, and the reaper gets it. */
+void thread_stop(struct thread *thread);
+/* Takes back what it waits for: receives, or everything. True when nothing of it is left. Without locks. */
+void thread_end_receives(struct thread *thread);
+bool thread_end_questions(struct thread *thread);
 
 /* The deadline of a wait for completions has passed: the thread wakes with DEADLINE_EXCEEDED. */
 void thread_deadline_passed(struct timer_node *node);
+
+/* A name of at most THREAD_NAME_MAX - 1 printable characters. */
+bool thread_name_is_valid(const char *name, uint32_t bytes);
 
 #endif

@@ -112,6 +112,13 @@ NO_BUFFER static NOINLINE struct arch_context *signal_enter(
 	return finish(ring, &operands, 0, 0);
 }
 
+/* Whether the table is this thread's alone: lookups of others take no lock, so what they read may not
+ * change beside them. */
+HOT_INLINE static inline bool table_is_own(const struct ring *ring)
+{
+	return likely(READ_ONCE(ring->process->live_threads) == 1);
+}
+
 NO_BUFFER static NOINLINE struct arch_context *copy_enter(
 		struct ring *ring, const struct ring_entry *shared, uint64_t head)
 {
@@ -121,6 +128,7 @@ NO_BUFFER static NOINLINE struct arch_context *copy_enter(
 
 	if (unlikely((uint32_t)head != ENTRY_HEAD(CAP_OP_COPY, ENTRY_SYNC) ||
 			    !operands_read(shared, &operands) || operands.interface ||
+			    !table_is_own(ring) ||
 			    cap_table_copy(&ring->process->caps, (uint32_t)(head >> 32), NULL, &id,
 					    &detail) != STATUS_OK))
 		return enter_generally();
@@ -227,7 +235,7 @@ HOT_INLINE static inline bool quiet_perform(struct ring *ring)
 				    !notification_signal_shared(notification, operands.interface)))
 			return false;
 	} else if ((uint32_t)head != ENTRY_HEAD(CAP_OP_RELEASE, ENTRY_QUIET) ||
-			operands.interface ||
+			operands.interface || !table_is_own(ring) ||
 			!cap_table_release_plain(&ring->process->caps, (uint32_t)(head >> 32))) {
 		return false;
 	}

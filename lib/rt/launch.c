@@ -131,6 +131,9 @@ static void grant_describe(struct named_grant_builder described, const struct la
 	else if (grant->own_memory)
 		rows_write(described, rows,
 				launch_rows(&virtual_memory_interface, rows, LAUNCH_ROWS_MAX));
+	else if (grant->own_threads)
+		rows_write(described, rows,
+				launch_rows(&thread_spawner_interface, rows, LAUNCH_ROWS_MAX));
 }
 
 /* Gives one capability to the child; answers its number there. */
@@ -139,6 +142,8 @@ static status_t grant_give(const struct launching *launching, const struct launc
 {
 	if (grant->own_memory)
 		return process_builder_grant_memory(launching->builder, id);
+	if (grant->own_threads)
+		return process_builder_grant_threads(launching->builder, id);
 	return process_builder_grant(launching->builder, rt_ref(grant->capability), id);
 }
 

@@ -40,6 +40,7 @@ struct launch_grant {
 	struct capnp_text name;
 	uint32_t capability;            /* borrowed; the child gets a copy */
 	bool own_memory;                /* instead: the child's own VirtualMemory */
+	bool own_threads;               /* instead: the making of threads of its own, ThreadSpawner */
 	/* What the child is told about it: rows, or a List(InterfaceRow) copied from elsewhere. */
 	const struct launch_row *rows;
 	uint32_t row_count;

@@ -210,6 +210,8 @@ interface ProcessBuilder @0xc1a0e5b2d3f4060d $local {
   # it (the detail tells its number), and what came before stays.
   write @6 (address :UInt64, bytes :Data) -> ();
   # Copies into zeroed memory of the child's own, also where the child itself may not write. At most 900 bytes a call.
+  grantThreads @7 () -> (id :UInt32);
+  # Gives the child the making of threads of its own.
 }
 
 struct MemoryPart {
@@ -291,6 +293,33 @@ interface ProcessHandle @0xc1a0e5b2d3f4060f extends(ProcessObserver) $local {
   kill @0 (status :Int64) -> ();
 }
 
+# --- Threads ----------------------------------------------------------------------------------
+
+interface ThreadSpawner @0xc1a0e5b2d3f40617 $local {
+  # Making threads of one process. Each is charged to it: one thread, and the pages of its ring.
+  spawn @0 (entry :UInt64, stack :UInt64, argument :UInt64, tlsBase :UInt64, name :Text) -> (thread :ThreadHandle);
+  # Runs one: the address of its own ring in the first argument register and the GS base, argument in the second,
+  # tlsBase as FS base. name: at most 31 bytes, for people.
+  open @1 (threadId :UInt32) -> (found :Bool, thread :ThreadHandle);
+  # A handle on any living thread of the process, the first one included.
+}
+
+enum ThreadCondition { none @0; runnable @1; waiting @2; ended @3; }
+
+interface ThreadHandle @0xc1a0e5b2d3f40618 $local {
+  # One thread. Dropping the handle changes nothing for it; its record counts as a thread until it has ended and
+  # all handles are dropped.
+  info @0 () -> (threadId :UInt32, name :Text, condition :ThreadCondition, processId :UInt32, cpuNs :UInt64 $unit("ns"));
+  join @1 () -> (exit :ExitStatus);
+  # Answers when the thread has ended and its ring is gone. Any number may wait. Refused (wouldDeadlock) to itself.
+  detach @2 () -> ();
+  # Nobody will join it: joins that wait and later ones fail (state). Once.
+  kill @3 (status :Int64) -> ();
+  # Ends it at once, wherever it is; what it waits for ends with it. Calls that it has received stay with its process. The
+  # last thread's end is the process'.
+  rename @4 (name :Text) -> ();
+}
+
 # --- System -----------------------------------------------------------------------------------
 
 interface BootPackage @0xc1a0e5b2d3f40610 $local {
@@ -366,6 +395,7 @@ struct ProcessRow {
   capabilities @4 :UInt32;
   memoryPages @5 :UInt64 $unit("pages");
   cpuNs @6 :UInt64 $unit("ns");
+  threads @7 :UInt32;           # that live
 }
 
 struct Holder {

@@ -93,6 +93,7 @@ enum KernelObject {
   interrupts @11;      # InterruptController
   tracer @12;          # PayloadTracer: everybody's calls and messages; narrow it to Tracer for headers
   sessions @13;        # SessionManager
+  threads @14;         # ThreadSpawner: the making of the service's own threads
 }
 
 struct PortRange {

@@ -30,7 +30,7 @@ struct supervised {
 	const struct plan_service *plan;
 	struct endpoint_ref endpoint;             /* null: it provides nothing, or init gave up */
 	struct client_ref provided[PROVIDED_MAX]; /* null for perClient objects */
-	struct client_ref grants[GRANTS_MAX];     /* null for the service's own memory */
+	struct client_ref grants[GRANTS_MAX];     /* null for what is the service's own */
 	enum service_state state;
 	struct process_handle_ref process; /* while running */
 	struct loop_watch watch;           /* of its end */

@@ -73,6 +73,8 @@ uint64_t plan_kernel_interface(enum kernel_object object)
 		return INTERRUPT_CONTROLLER_INTERFACE_ID;
 	case KERNEL_OBJECT_TRACER:
 		return PAYLOAD_TRACER_INTERFACE_ID;
+	case KERNEL_OBJECT_THREADS:
+		return THREAD_SPAWNER_INTERFACE_ID;
 	case KERNEL_OBJECT_SESSIONS:
 		return SESSION_MANAGER_INTERFACE_ID;
 	}
@@ -424,8 +426,8 @@ static bool narrow_grant(struct plan *plan, const struct plan_world *world, stru
 				narrow);
 	if (!world->interface_is(world->self, grant->interface, narrow))
 		return plan_refuse_id(plan, place, "the source is not of interface ", narrow);
-	if (grant->kind == GRANT_SOURCE_WHICH_KERNEL && grant->kernel == KERNEL_OBJECT_MEMORY)
-		return plan_refuse(plan, place, "a process' own memory is granted whole");
+	if (plan_grant_is_own(grant))
+		return plan_refuse(plan, place, "what is a process' own is granted whole");
 	grant->interface = narrow;
 	grant->narrowed = true;
 	return true;

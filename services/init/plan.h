@@ -69,6 +69,13 @@ struct plan_grant {
 	uint16_t client; /* perClient: number of this service among its clients */
 };
 
+/* Something of the new process itself, which init does not hold: its memory, the making of its threads. */
+static inline bool plan_grant_is_own(const struct plan_grant *grant)
+{
+	return grant->kind == GRANT_SOURCE_WHICH_KERNEL &&
+			(grant->kernel == KERNEL_OBJECT_MEMORY || grant->kernel == KERNEL_OBJECT_THREADS);
+}
+
 struct plan_restart {
 	enum restart_policy policy;
 	uint32_t budget;

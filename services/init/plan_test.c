@@ -675,7 +675,7 @@ static void own_memory_cannot_be_narrowed(void **state)
 	(void)state;
 	grant_source_set_kernel(source(3), KERNEL_OBJECT_MEMORY);
 	grant_set_narrow(grant_builder_at(app_grants, 3), NARROW);
-	refused("services[2].grants[3].narrow: a process' own memory is granted whole");
+	refused("services[2].grants[3].narrow: what is a process' own is granted whole");
 }
 
 /* --- Refusals: cycles ------------------------------------------------------------------------- */

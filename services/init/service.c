@@ -103,7 +103,8 @@ static uint32_t service_grants(const struct supervised *service, struct launch_g
 		grants[i] = (struct launch_grant){
 			.name = plan->name,
 			.capability = rt_id(service->grants[i]),
-			.own_memory = client_ref_is_null(service->grants[i]),
+			.own_memory = plan_grant_is_own(plan) && plan->kernel == KERNEL_OBJECT_MEMORY,
+			.own_threads = plan_grant_is_own(plan) && plan->kernel == KERNEL_OBJECT_THREADS,
 			.rows = rows[i],
 			.row_count = world_rows(&init.world, plan->interface, rows[i]),
 		};

@@ -70,7 +70,7 @@ static status_t wire_from_kernel(const struct plan_grant *grant, struct client_r
 {
 	struct client_ref own;
 
-	if (grant->kernel == KERNEL_OBJECT_MEMORY)
+	if (plan_grant_is_own(grant))
 		return STATUS_OK;
 	own = rt_grant(kernel_object_name(grant->kernel),
 			plan_kernel_interface(grant->kernel));

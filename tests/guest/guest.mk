@@ -25,6 +25,7 @@ GUEST_TEST_SRCS := \
 	memory_test.c \
 	share_test.c \
 	pager_test.c \
+	thread_test.c \
 	object_test.c \
 	knot_test.c \
 	trace_test.c

@@ -827,6 +827,7 @@ const struct role peer_roles[] = {
 	{ "scribble-received", scribble_received },
 	{ "crash", crash },
 	{ "trace", trace_role },
+	{ "threads", threads_role },
 	{ "serve-full", register_serve_role },
 	{ "spin-full", register_spin_role },
 	{ "exhaust", exhaust },

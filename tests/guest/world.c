@@ -71,6 +71,7 @@ void world_init(bool complete)
 	world.authority.ref = need("authority", CAPABILITY_MANAGER_INTERFACE_ID, complete);
 	world.sessions.ref = need("sessions", SESSION_MANAGER_INTERFACE_ID, complete);
 	world.memory.ref = need("memory", VIRTUAL_MEMORY_INTERFACE_ID, complete);
+	world.threads.ref = need("threads", THREAD_SPAWNER_INTERFACE_ID, complete);
 	world.process_id = ring_self()->header->process_id;
 	world.processors = complete ? processors_count() : 0;
 	ASSERT(ring_span_take(ring_self(), MESSAGE_WORDS_SENT, &world.message_off));
@@ -516,6 +517,7 @@ status_t child_try(const struct child_spec *spec, struct process_handle_ref *pro
 		grants[request.grant_count] = (struct launch_grant){ .capability = grant->id,
 			.name = capnp_text_of(grant->name, (uint32_t)strlen(grant->name)),
 			.own_memory = grant->id == 0,
+			.own_threads = grant->id == OWN_THREADS,
 			.rows = rows[request.grant_count] };
 		if (spec->interfaces[request.grant_count])
 			grants[request.grant_count].row_count = launch_rows(

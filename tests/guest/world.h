@@ -41,6 +41,7 @@ struct world {
 	struct capability_manager_ref authority;
 	struct session_manager_ref sessions;
 	struct virtual_memory_ref memory;
+	struct thread_spawner_ref threads;
 	struct process_handle_ref self;
 	uint32_t process_id;
 	uint32_t processors;
@@ -160,9 +161,10 @@ void kernel_check(void);
 
 /* --- Children --------------------------------------------------------------------------------- */
 
+#define OWN_THREADS UINT32_MAX
 struct grant {
 	const char *name;
-	uint32_t id; /* 0: the child's own memory */
+	uint32_t id; /* 0: the child's own memory; OWN_THREADS: the making of its own threads */
 };
 
 struct child_spec {

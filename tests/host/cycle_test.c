@@ -50,12 +50,12 @@ static struct program client, server;
 
 static struct ring *ring_of(const struct program *program)
 {
-	return program->process->thread->ring;
+	return process_next_thread(program->process, NULL)->ring;
 }
 
 static void assert_turn(const struct program *program)
 {
-	assert_ptr_equal(machine_thread(), program->process->thread);
+	assert_ptr_equal(machine_thread(), process_next_thread(program->process, NULL));
 }
 
 /* The program's turn: it enters with one entry. */
@@ -189,7 +189,7 @@ static void server_change(void)
 /* A server that has just been made, if it is its turn: receives what already waits. */
 static void first_receive(void)
 {
-	if (server.receives || machine_thread() != server.process->thread)
+	if (server.receives || machine_thread() != process_next_thread(server.process, NULL))
 		return;
 	enter(&server, entry_recv(&server, CAP_OP_RECV));
 	server.receives = true;

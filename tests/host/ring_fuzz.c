@@ -177,7 +177,7 @@ static void turn(void)
 		actor_make(process);
 		actor = process->actor;
 	} else {
-		oracle_resumed(process, machine_result(process->kernel->thread));
+		oracle_resumed(process, machine_result(process_next_thread(process->kernel, NULL)));
 	}
 	others_tell(actor);
 	if (process != fuzz.first && dice_one_in(&fuzz.dice, 3000)) {

@@ -83,10 +83,11 @@ static struct mquestion *delivered(uint32_t id)
 	for (struct list *link = process_tree.next; link != &process_tree && !call;
 			link = link->next) {
 		const struct process *kernel = container_of(link, struct process, tree_link);
+		const struct thread *thread = process_next_thread(kernel, NULL);
 		struct mproc *process = process_of(kernel);
 
-		if (process && kernel->thread)
-			call = delivered_of(kernel->thread->ring, process, id);
+		if (process && thread)
+			call = delivered_of(thread->ring, process, id);
 	}
 	return call;
 }
@@ -135,9 +136,10 @@ static void endpoint_unlocked(void)
 {
 	for (struct list *link = process_tree.next; link != &process_tree; link = link->next) {
 		const struct process *kernel = container_of(link, struct process, tree_link);
+		const struct thread *thread = process_next_thread(kernel, NULL);
 		struct mproc *process = process_of(kernel);
 
-		if (process && kernel->thread && process->ring == kernel->thread->ring)
+		if (process && thread && process->ring == thread->ring)
 			ring_look(process->ring, process);
 	}
 }

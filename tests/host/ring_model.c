@@ -384,8 +384,10 @@ struct mproc *mproc_new(struct process *kernel, struct mledger *parent, const ui
 
 void mproc_started(struct mproc *process)
 {
+	const struct thread *thread = process_next_thread(process->kernel, NULL);
+
 	process->phase = MP_RUNNING;
-	process->ring = process->kernel->thread ? process->kernel->thread->ring : NULL;
+	process->ring = thread ? thread->ring : NULL;
 	mledger_charge(process->ledger, RESOURCE_CLASS_THREADS, 1);
 	mledger_charge(process->ledger, RESOURCE_CLASS_FRAMES, 1u << RING_ORDER);
 	mledger_charge(process->ledger, RESOURCE_CLASS_OBJECTS, 1);      /* the region where its ring is mapped */

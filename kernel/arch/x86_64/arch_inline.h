@@ -68,4 +68,9 @@ static inline void arch_context_set_result(struct arch_context *context, int64_t
 	context->rax = (uint64_t)result;
 }
 
+static inline void arch_context_set_tls(struct arch_context *context, uint64_t base)
+{
+	context->fs_base = base;
+}
+
 #endif

@@ -15,6 +15,7 @@
 #define PAGE_FAULT         14
 #define PAGE_FAULT_MAPPED  (1u << 0)
 #define PAGE_FAULT_WRITE   (1u << 1)
+#define PAGE_FAULT_USER    (1u << 2)
 #define PAGE_FAULT_EXECUTE (1u << 4)
 
 /* As trap_kernel in entry.S pushes it. */
@@ -71,6 +72,9 @@ static struct arch_context *fault_from_user(uint32_t vector, uint64_t error_code
 		fault.write = (error_code & PAGE_FAULT_WRITE) != 0;
 		fault.execute = (error_code & PAGE_FAULT_EXECUTE) != 0;
 		fault.mapped = (error_code & PAGE_FAULT_MAPPED) != 0;
+		/* The processor's own access, for an instruction that user mode may not do: nothing to be mapped. */
+		if (!(error_code & PAGE_FAULT_USER))
+			fault.kind = CRASH_KIND_PROTECTION;
 	}
 #if CONFIG_DEBUG
 	if (selftest_running)

@@ -1,0 +1,709 @@
+/*
+ * Threads: making, joining, killing them wherever they are, and what the last one's end means. The threads here use
+ * no runtime: each performs one SYNC entry after the other in its own ring, so that a test sees exactly one thing.
+ */
+#include "tests/guest/tests.h"
+
+#include <string.h>
+
+#include "abi/syscall.h"
+#include "rt/capability.h"
+#include "rt/launch.h"
+#include "rt/program.h"
+
+#define PAGE        4096ull
+#define MILLISECOND 1000000ull
+#define STACK_WORDS 512u
+#define RAWS        8u
+#define RING_ARENA_WORD 1100u           /* somewhere in a ring's arena */
+
+struct raw {
+	uint64_t stack[STACK_WORDS];
+	int64_t (*run)(struct ring_header *header, struct raw *raw);
+	struct ring_entry entry;            /* what run_entry performs */
+	int64_t status;                     /* what it came to */
+	volatile uint64_t word;
+	volatile uint64_t *page;
+	struct thread_handle_ref handle;
+	uint32_t thread_id;
+};
+
+static struct raw raws[RAWS];
+
+/* --- What threads do -------------------------------------------------------------------------- */
+
+static int64_t perform_in(struct ring_header *header, const struct ring_entry *entry)
+{
+	struct ring_entry *place = (struct ring_entry *)(void *)header->sync_entry;
+
+	*place = *entry;
+	place->flags |= ENTRY_SYNC;
+	return cap_enter(ENTER_SYNC, 0, 0);
+}
+
+/* Every thread's entry point. */
+static void begin(struct ring_header *header, struct raw *raw)
+{
+	raw->thread_id = header->thread_id;
+	thread_exit_now(raw->run(header, raw));
+}
+
+static int64_t run_entry(struct ring_header *header, struct raw *raw)
+{
+	raw->status = perform_in(header, &raw->entry);
+	raw->word = 1;
+	return 5;
+}
+
+static int64_t run_identity(struct ring_header *header, struct raw *raw)
+{
+	uint64_t fs_base, gs_base;
+
+	__asm__ volatile("rdfsbase %0" : "=r"(fs_base));
+	__asm__ volatile("rdgsbase %0" : "=r"(gs_base));
+	raw->word = fs_base;
+	raw->status = gs_base == (uint64_t)(uintptr_t)header && header->address == gs_base &&
+			header->process_id == world.process_id;
+	return -7;
+}
+
+static int64_t run_spin(struct ring_header *header, struct raw *raw)
+{
+	for (;;)
+		raw->word++;
+}
+
+static int64_t run_sleep(struct ring_header *header, struct raw *raw)
+{
+	return cap_enter(0, 1, 0);
+}
+
+static int64_t run_touch(struct ring_header *header, struct raw *raw)
+{
+	return (int64_t)*raw->page;
+}
+
+/* Puts its own words into both bases, a kernel address among them, and lets others run meanwhile. */
+static int64_t run_bases(struct ring_header *header, struct raw *raw)
+{
+	const struct ring_entry yield = { .op = CAP_OP_YIELD };
+	uint64_t wanted = raw->word, fs_base = 0;
+	int64_t wrong = 0;
+
+	__asm__ volatile("wrfsbase %0" : : "r"(wanted));
+	__asm__ volatile("wrgsbase %0" : : "r"(wanted));
+	for (uint32_t i = 0; i < 20; i++) {
+		(void)perform_in(header, &yield);
+		__asm__ volatile("rdfsbase %0" : "=r"(fs_base));
+		wrong += fs_base != wanted;
+	}
+	return wrong;
+}
+
+/* Waits until it has been told its own handle. */
+static int64_t run_kill_self(struct ring_header *header, struct raw *raw)
+{
+	const struct ring_entry yield = { .op = CAP_OP_YIELD };
+	struct ring_entry kill = { .op = CAP_OP_CALL, .interface = THREAD_HANDLE_INTERFACE_ID,
+		.method = THREAD_HANDLE_METHOD_KILL, .msg_off = RING_ARENA_WORD, .msg_words = 1,
+		.reply_off = RING_ARENA_WORD + 8, .reply_words = 8 };
+
+	while (!raw->word)
+		(void)perform_in(header, &yield);
+	kill.target = (uint32_t)raw->word;
+	raw->status = 0;
+	raw->status = 1 + perform_in(header, &kill);
+	return 5;
+}
+
+/* --- What tests do with them ------------------------------------------------------------------ */
+
+static status_t spawn_at(uint64_t entry, uint64_t stack, uint64_t argument, uint64_t tls_base, struct capnp_text name,
+		struct thread_handle_ref *handle)
+{
+	return thread_spawner_spawn(world.threads, entry, stack, argument, tls_base, name, handle);
+}
+
+static status_t spawn_try(struct raw *raw, uint64_t tls_base)
+{
+	/* As if it had been called. */
+	return spawn_at((uint64_t)(uintptr_t)begin, (uint64_t)(uintptr_t)&raw->stack[STACK_WORDS - 1],
+			(uint64_t)(uintptr_t)raw, tls_base, capnp_text("raw"), &raw->handle);
+}
+
+static struct raw *spawn(uint32_t number, int64_t (*run)(struct ring_header *header, struct raw *raw))
+{
+	struct raw *raw = &raws[number];
+
+	memset(raw, 0, sizeof(*raw));
+	raw->run = run;
+	return raw;
+}
+
+static struct raw *go(struct raw *raw)
+{
+	CHECK_EQUAL(spawn_try(raw, 0), STATUS_OK);
+	return raw;
+}
+
+static struct raw *go_entry(uint32_t number, struct ring_entry entry)
+{
+	struct raw *raw = spawn(number, run_entry);
+
+	raw->entry = entry;
+	return go(raw);
+}
+
+struct thread_info {
+	uint32_t thread_id;
+	uint32_t process_id;
+	uint64_t cpu_ns;
+	enum thread_condition condition;
+	bool is_worker;         /* that is its name */
+};
+
+static struct thread_info info_of(struct thread_handle_ref handle)
+{
+	struct thread_handle_info_params_builder params;
+	struct thread_handle_info_call call = thread_handle_info_begin(handle, &params);
+	struct thread_info info = { 0 };
+
+	thread_handle_info_send(&call);
+	CHECK_EQUAL(thread_handle_info_wait(&call), STATUS_OK);
+	info.thread_id = thread_handle_info_results_get_thread_id(thread_handle_info_results(&call));
+	info.process_id = thread_handle_info_results_get_process_id(thread_handle_info_results(&call));
+	info.cpu_ns = thread_handle_info_results_get_cpu_ns(thread_handle_info_results(&call));
+	info.condition = thread_handle_info_results_get_condition(thread_handle_info_results(&call));
+	info.is_worker = capnp_text_equals(thread_handle_info_results_get_name(thread_handle_info_results(&call)),
+			"worker");
+	thread_handle_info_done(&call);
+	return info;
+}
+
+static enum thread_condition condition_of(struct thread_handle_ref handle)
+{
+	return info_of(handle).condition;
+}
+
+static void await_condition(struct thread_handle_ref handle, enum thread_condition condition)
+{
+	for (uint32_t i = 0; i < 2000 && condition_of(handle) != condition; i++)
+		sleep_ns(MILLISECOND / 10);
+	CHECK_EQUAL(condition_of(handle), condition);
+}
+
+static status_t join_start_and_wait(struct thread_handle_ref handle, struct child_end *end)
+{
+	struct thread_handle_join_params_builder params;
+	struct thread_handle_join_call call = thread_handle_join_begin(handle, &params);
+	status_t status;
+
+	thread_handle_join_send(&call);
+	status = thread_handle_join_wait(&call);
+	if (status == STATUS_OK) {
+		struct exit_status_reader exit = thread_handle_join_results_get_exit(thread_handle_join_results(&call));
+
+		*end = (struct child_end){ exit_status_get_state(exit), exit_status_get_status(exit) };
+	}
+	thread_handle_join_done(&call);
+	return status;
+}
+
+static struct child_end join(struct raw *raw)
+{
+	struct child_end end = { PROCESS_STATE_NONE, TIMED_OUT };
+
+	CHECK_EQUAL(join_start_and_wait(raw->handle, &end), STATUS_OK);
+	client_release(raw->handle.ref);
+	return end;
+}
+
+static void kill_and_join(struct raw *raw)
+{
+	struct child_end end;
+
+	CHECK_EQUAL(thread_handle_kill(raw->handle, -3), STATUS_OK);
+	end = join(raw);
+	CHECK_EQUAL(end.state, PROCESS_STATE_KILLED);
+	CHECK_EQUAL(end.status, -3);
+}
+
+/* A call of join that stays on a seat. */
+static struct ring_entry entry_join(struct thread_handle_ref handle, uint16_t question)
+{
+	struct ring_entry entry = entry_call(rt_id(handle.ref), question);
+
+	entry.interface = THREAD_HANDLE_INTERFACE_ID;
+	entry.method = THREAD_HANDLE_METHOD_JOIN;
+	entry.msg_off = world.message_off;
+	entry.msg_words = 1;
+	message()[0] = 0;
+	return entry;
+}
+
+static struct thread_handle_ref own_handle(void)
+{
+	struct thread_handle_ref handle = { 0 };
+	bool found = false;
+
+	CHECK_EQUAL(thread_spawner_open(world.threads, ring_self()->header->thread_id, &found, &handle), STATUS_OK);
+	CHECK(found);
+	return handle;
+}
+
+/* --- Life ------------------------------------------------------------------------------------- */
+
+static void a_thread_runs_with_its_own_ring_and_tls(void)
+{
+	struct raw *raw = spawn(0, run_identity);
+	struct child_end end;
+
+	REQUIRE_OK(spawn_try(raw, 0x123456789000ull));
+	end = join(raw);
+	CHECK_EQUAL(end.state, PROCESS_STATE_EXITED);
+	CHECK_EQUAL(end.status, -7);
+	CHECK_EQUAL(raw->word, 0x123456789000ull);
+	CHECK_EQUAL(raw->status, 1);
+	CHECK(raw->thread_id != ring_self()->header->thread_id);
+}
+
+static void a_thread_tells_about_itself(void)
+{
+	struct raw *raw = go_entry(0, (struct ring_entry){ .op = CAP_OP_YIELD });
+	struct thread_handle_ref none = { 0 };
+	struct thread_info info;
+	bool found = true;
+
+	await_condition(raw->handle, THREAD_CONDITION_ENDED);
+	CHECK_EQUAL(thread_handle_rename(raw->handle, capnp_text("worker")), STATUS_OK);
+	CHECK_EQUAL(thread_handle_rename(raw->handle, capnp_text("a b")), STATUS_INVALID_ARGUMENT);
+	CHECK_EQUAL(thread_handle_rename(raw->handle, capnp_text("0123456789012345678901234567890x")),
+			STATUS_INVALID_ARGUMENT);
+	info = info_of(raw->handle);
+	CHECK(info.is_worker);
+	CHECK_EQUAL(info.thread_id, raw->thread_id);
+	CHECK_EQUAL(info.process_id, world.process_id);
+	CHECK_EQUAL(thread_spawner_open(world.threads, info.thread_id, &found, &none), STATUS_OK);
+	CHECK(!found);
+	(void)join(raw);
+}
+
+static void many_may_join(void)
+{
+	uint32_t notification = notification_new();
+	struct ring_entry wait = { .op = CAP_OP_WAIT, .target = notification, .interface = 1 };
+	struct raw *raw = go_entry(0, wait);
+	struct ring_entry death = entry_of(CAP_OP_WAIT, rt_id(raw->handle.ref));
+
+	death.flags = ENTRY_DEATH;
+	death.question = Q0 + 3;
+	await_condition(raw->handle, THREAD_CONDITION_WAITING);
+	for (uint16_t i = 0; i < 3; i++)
+		start(entry_join(raw->handle, (uint16_t)(Q0 + i)));
+	start(death);
+	CHECK(!is_done(Q0) && !is_done(Q0 + 3));
+	CHECK_EQUAL(perform(entry_cancel(Q0 + 1)).status, STATUS_OK);
+	CHECK_EQUAL(finish(Q0 + 1).status, STATUS_CANCELLED);
+	CHECK_EQUAL(rt_signal(notification, 1), STATUS_OK);
+	CHECK_EQUAL(finish(Q0).status, STATUS_OK);
+	CHECK_EQUAL(finish(Q0 + 2).status, STATUS_OK);
+	CHECK_EQUAL(finish(Q0 + 3).status, STATUS_OK);
+	CHECK_EQUAL(raw->status, STATUS_OK);
+	CHECK_EQUAL(join(raw).status, 5);      /* again, when it is gone */
+	CHECK_EQUAL(release(notification), STATUS_OK);
+}
+
+static void a_notification_hears_of_the_end(void)
+{
+	struct notification_ref notification = { rt_ref(notification_new()) };
+	struct raw *raw = go(spawn(0, run_sleep));
+	struct binding_ref binding = { 0 };
+	uint64_t bits = 0;
+
+	REQUIRE_OK(signal_bind_end(notification_as_signal(notification), 4, raw->handle.ref, &binding));
+	CHECK_EQUAL(thread_handle_kill(raw->handle, 0), STATUS_OK);
+	CHECK_EQUAL(rt_wait_bits(rt_id(notification.ref), 4, &bits), STATUS_OK);
+	CHECK_EQUAL(bits, 4);
+	(void)join(raw);
+	client_release(binding.ref);
+	client_release(notification.ref);
+}
+
+static void a_thread_cannot_join_itself(void)
+{
+	struct thread_handle_ref self = own_handle();
+	struct child_end end;
+	struct raw *raw = spawn(0, run_entry);
+
+	CHECK_EQUAL(join_start_and_wait(self, &end), STATUS_WOULD_DEADLOCK);
+	/* Another thread of the process may. */
+	raw->entry = entry_join(self, 0);
+	raw->entry.reply_off = raw->entry.msg_off = RING_ARENA_WORD;
+	(void)go(raw);
+	await_condition(raw->handle, THREAD_CONDITION_WAITING);
+	kill_and_join(raw);
+	client_release(self.ref);
+}
+
+static void a_detached_thread_is_not_joined(void)
+{
+	struct raw *raw = go(spawn(0, run_sleep));
+	struct child_end end;
+
+	await_condition(raw->handle, THREAD_CONDITION_WAITING);
+	start(entry_join(raw->handle, Q0));
+	CHECK(!is_done(Q0));
+	CHECK_EQUAL(thread_handle_detach(raw->handle), STATUS_OK);
+	CHECK_EQUAL(finish(Q0).status, STATUS_FAILED);
+	CHECK_EQUAL(thread_handle_detach(raw->handle), STATUS_FAILED);
+	CHECK_EQUAL(reason_of(rt_detail()), REASON_STATE);
+	CHECK_EQUAL(join_start_and_wait(raw->handle, &end), STATUS_FAILED);
+	CHECK_EQUAL(thread_handle_kill(raw->handle, 0), STATUS_OK);
+	CHECK_EQUAL(thread_handle_kill(raw->handle, 0), STATUS_OK);
+	CHECK_EQUAL(rt_wait_end(rt_id(raw->handle.ref)), STATUS_OK);
+	client_release(raw->handle.ref);
+}
+
+static void an_unwatched_thread_leaves_nothing(void)
+{
+	struct raw *raw = spawn(0, run_entry);
+
+	raw->entry = (struct ring_entry){ .op = CAP_OP_YIELD };
+	(void)go(raw);
+	client_release(raw->handle.ref);
+	for (uint32_t i = 0; i < 1000 && !raw->word; i++)
+		sleep_ns(MILLISECOND / 10);
+	CHECK_EQUAL(raw->word, 1);
+}
+
+/* --- Killed wherever it is -------------------------------------------------------------------- */
+
+static void a_thread_is_killed_while_it_runs(void)
+{
+	struct raw *raw = go(spawn(0, run_spin));
+
+	for (uint32_t i = 0; i < 1000 && !raw->word; i++)
+		sleep_ns(MILLISECOND);
+	CHECK(raw->word > 0);
+	CHECK_EQUAL(condition_of(raw->handle), THREAD_CONDITION_RUNNABLE);
+	CHECK(info_of(raw->handle).cpu_ns > 0);
+	kill_and_join(raw);
+}
+
+static void a_thread_is_killed_in_every_wait(void)
+{
+	uint32_t notification = notification_new();
+	struct ring_entry wait = { .op = CAP_OP_WAIT, .target = notification, .interface = 1 };
+	struct ring_entry sleep = { .op = CAP_OP_CALL, .target = rt_id(world.timer.ref),
+		.interface = TIMER_INTERFACE_ID, .method = TIMER_METHOD_SLEEP_UNTIL, .msg_off = RING_ARENA_WORD,
+		.reply_off = RING_ARENA_WORD + 8, .reply_words = 8, .msg_words = 1 };
+	struct raw *in_bits = go_entry(0, wait), *in_completions = go(spawn(1, run_sleep));
+	struct raw *in_sleep = go_entry(2, sleep);
+
+	await_condition(in_bits->handle, THREAD_CONDITION_WAITING);
+	await_condition(in_completions->handle, THREAD_CONDITION_WAITING);
+	kernel_check();
+	kill_and_join(in_bits);
+	kill_and_join(in_completions);
+	(void)join(in_sleep);      /* until time 0, which has passed */
+	CHECK_EQUAL(release(notification), STATUS_OK);
+}
+
+static void a_thread_is_killed_while_it_waits_for_a_page(void)
+{
+	struct memory_object_ref object = { 0 };
+	struct pager_ref pager = { 0 };
+	uint64_t address = 0;
+	struct raw *raw = spawn(0, run_touch);
+
+	REQUIRE_OK(object_factory_paged_memory(world.factory, PAGE, 4000 * MILLISECOND, &object, &pager));
+	REQUIRE_OK(virtual_memory_map(world.memory, memory_object_as_memory_view(object), 0, PAGE, 0, ACCESS_READ,
+			&address));
+	raw->page = (volatile uint64_t *)(uintptr_t)address;
+	(void)go(raw);
+	await_condition(raw->handle, THREAD_CONDITION_WAITING);
+	kill_and_join(raw);
+	CHECK_EQUAL(virtual_memory_unmap(world.memory, address, PAGE), STATUS_OK);
+	client_release(object.ref);
+	client_release(pager.ref);
+}
+
+static void a_thread_kills_itself(void)
+{
+	struct raw *raw = spawn(0, run_kill_self);
+	struct child_end end;
+
+	(void)go(raw);
+	raw->word = rt_id(raw->handle.ref);
+	end = join(raw);
+	CHECK_EQUAL(end.state, PROCESS_STATE_KILLED);
+	CHECK_EQUAL(raw->status, 0);
+}
+
+/* --- In calls --------------------------------------------------------------------------------- */
+
+static struct ring_entry raw_call(uint32_t export)
+{
+	return (struct ring_entry){ .op = CAP_OP_CALL, .target = export, .interface = TEST_INTERFACE,
+		.reply_off = RING_ARENA_WORD, .reply_words = 1 };
+}
+
+static struct ring_entry raw_recv(uint32_t endpoint)
+{
+	return (struct ring_entry){ .op = CAP_OP_RECV, .target = endpoint, .reply_off = RING_ARENA_WORD,
+		.reply_words = MESSAGE_WORDS, .reply_caps = MESSAGE_CAPS };
+}
+
+static void a_client_thread_dies_in_its_call(void)
+{
+	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, false), id;
+	struct raw *raw;
+
+	start(entry_recv(endpoint, Q0));
+	raw = go_entry(0, raw_call(export));
+	id = finish(Q0).id;
+	start(entry_recv(endpoint, Q0));
+	kill_and_join(raw);
+	CHECK_EQUAL(finish(Q0).id, id);
+	CHECK_EQUAL(seat_header(Q0)->kind, RECV_KIND_CANCELLED);
+	CHECK_EQUAL(perform(entry_return(endpoint, id)).status, STATUS_GONE);
+	/* And one that waits in the queue. */
+	raw = go_entry(0, raw_call(export));
+	await_condition(raw->handle, THREAD_CONDITION_WAITING);
+	CHECK_EQUAL(info_pending(endpoint), 1);
+	kill_and_join(raw);
+	CHECK_EQUAL(info_pending(endpoint), 0);
+	CHECK_EQUAL(release(export), STATUS_OK);
+	CHECK_EQUAL(release(endpoint), STATUS_OK);
+}
+
+/* Its calls stay with the process: any thread may return them. */
+static void a_server_thread_dies_with_a_call_in_service(void)
+{
+	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, false);
+	struct raw *server = spawn(0, run_entry);
+
+	server->entry = raw_recv(endpoint);
+	(void)go(server);
+	await_condition(server->handle, THREAD_CONDITION_WAITING);
+	start(entry_call(export, Q0));
+	CHECK_EQUAL(join(server).status, 5);
+	CHECK_EQUAL(server->status, STATUS_OK);
+	CHECK_EQUAL(info_in_service(endpoint), 1);
+	CHECK(!is_done(Q0));
+	/* The first call's id: slot 1 of a new endpoint. */
+	CHECK_EQUAL(perform(entry_return(endpoint, 1)).status, STATUS_OK);
+	CHECK_EQUAL(finish(Q0).status, STATUS_OK);
+	CHECK_EQUAL(release(export), STATUS_OK);
+	CHECK_EQUAL(release(endpoint), STATUS_OK);
+}
+
+static void a_receiving_thread_dies_and_another_receives(void)
+{
+	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, false), id;
+	struct raw *server = go_entry(0, raw_recv(endpoint));
+
+	await_condition(server->handle, THREAD_CONDITION_WAITING);
+	kill_and_join(server);
+	start(entry_call(export, Q0));
+	CHECK_EQUAL(info_pending(endpoint), 1);
+	start(entry_recv(endpoint, Q0 + 1));
+	id = finish(Q0 + 1).id;
+	CHECK_EQUAL(perform(entry_return(endpoint, id)).status, STATUS_OK);
+	CHECK_EQUAL(finish(Q0).status, STATUS_OK);
+	CHECK_EQUAL(release(export), STATUS_OK);
+	CHECK_EQUAL(release(endpoint), STATUS_OK);
+}
+
+/* A synchronous call to the own process is no deadlock where another thread can serve it. */
+static void a_thread_calls_another_of_its_process(void)
+{
+	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, false);
+	struct raw *client;
+	uint32_t id;
+
+	client = go_entry(0, raw_call(export));
+	await_condition(client->handle, THREAD_CONDITION_WAITING);
+	start(entry_recv(endpoint, Q0));
+	id = finish(Q0).id;
+	CHECK_EQUAL(perform(entry_return(endpoint, id)).status, STATUS_OK);
+	CHECK_EQUAL(join(client).status, 5);
+	CHECK_EQUAL(client->status, STATUS_OK);
+	CHECK_EQUAL(release(export), STATUS_OK);
+	CHECK_EQUAL(release(endpoint), STATUS_OK);
+}
+
+/* --- Refusals --------------------------------------------------------------------------------- */
+
+static void a_bad_start_is_refused(void)
+{
+	const uint64_t code = (uint64_t)(uintptr_t)begin, stack = (uint64_t)(uintptr_t)&raws[0].stack[8];
+	const uint64_t kernel = 0xffffffff80000000ull, odd = 0x800000000000ull;
+	struct thread_handle_ref handle;
+
+	CHECK_EQUAL(spawn_at(kernel, stack, 0, 0, capnp_text("x"), &handle), STATUS_INVALID_ARGUMENT);
+	CHECK_EQUAL(spawn_at(0, stack, 0, 0, capnp_text("x"), &handle), STATUS_INVALID_ARGUMENT);
+	CHECK_EQUAL(spawn_at(code, kernel, 0, 0, capnp_text("x"), &handle), STATUS_INVALID_ARGUMENT);
+	CHECK_EQUAL(spawn_at(code, odd + 1, 0, 0, capnp_text("x"), &handle), STATUS_INVALID_ARGUMENT);
+	CHECK_EQUAL(spawn_at(code, stack, 0, kernel, capnp_text("x"), &handle), STATUS_INVALID_ARGUMENT);
+	CHECK_EQUAL(spawn_at(code, stack, 0, odd, capnp_text("x"), &handle), STATUS_INVALID_ARGUMENT);
+	CHECK_EQUAL(class_of(rt_detail()), 3);
+	CHECK_EQUAL(spawn_at(code, stack, 0, 0, capnp_text("a\nb"), &handle), STATUS_INVALID_ARGUMENT);
+}
+
+static void tls_is_each_threads_own(void)
+{
+	struct raw *low = spawn(0, run_bases), *high = spawn(1, run_bases);
+
+	low->word = 0x7000;
+	high->word = 0xffffffff80001000ull;      /* a kernel address, which the processor lets it hold */
+	(void)go(low);
+	(void)go(high);
+	CHECK_EQUAL(join(low).status, 0);
+	CHECK_EQUAL(join(high).status, 0);
+}
+
+/* --- Processes of several threads ------------------------------------------------------------- */
+
+static struct child_spec threads_spec(const char *arg, uint32_t endpoint, struct launch_limit *limit)
+{
+	*limit = (struct launch_limit){ RESOURCE_CLASS_THREADS, 6 };
+	return (struct child_spec){ .role = "threads", .arg = arg, .limits = limit, .limit_count = 1,
+		.grants = { { "threads", OWN_THREADS }, { "endpoint", endpoint }, { "timer", rt_id(world.timer.ref) },
+				{ "memory", 0 } } };
+}
+
+static struct child_end run_child(const char *arg)
+{
+	uint32_t endpoint = endpoint_new();
+	struct launch_limit limit;
+	struct child_spec spec = threads_spec(arg, endpoint, &limit);
+	struct child_end end = child_finish(child_start(&spec));
+
+	CHECK_EQUAL(release(endpoint), STATUS_OK);
+	return end;
+}
+
+/* The children's part: no checks, only a status. */
+int threads_role(const char *arg)
+{
+	uint32_t endpoint = grant_id("endpoint"), count = 0;
+
+	if (strcmp(arg, "last") == 0) {
+		struct raw *raw = spawn(0, run_entry);
+
+		/* The second thread waits for the end of the first. */
+		raw->entry = entry_of(CAP_OP_WAIT, rt_id(own_handle().ref));
+		raw->entry.flags = ENTRY_DEATH;
+		if (spawn_try(raw, 0) != STATUS_OK)
+			return 1;
+		thread_exit_now(77);
+	}
+	if (strcmp(arg, "alone") == 0)
+		thread_exit_now(78);
+	if (strcmp(arg, "crash") == 0) {
+		struct raw *raw = spawn(0, run_touch);
+
+		return spawn_try(raw, 0) == STATUS_OK ? (int)cap_enter(0, 1, 0) : 1;
+	}
+	if (strcmp(arg, "limit") == 0) {
+		while (count < RAWS && spawn_try(spawn(count, run_sleep), 0) == STATUS_OK)
+			count++;
+		if (count != 5 || reason_of(rt_detail()) != REASON_LEDGER || class_of(rt_detail()) != RESOURCE_CLASS_THREADS)
+			return 2;
+		for (uint32_t i = 0; i < count; i++) {
+			if (thread_handle_kill(raws[i].handle, 0) != STATUS_OK ||
+					rt_wait_end(rt_id(raws[i].handle.ref)) != STATUS_OK)
+				return 3;
+			client_release(raws[i].handle.ref);
+		}
+		/* All of it came back. */
+		for (uint32_t i = 0; i < count; i++) {
+			if (spawn_try(spawn(i, run_sleep), 0) != STATUS_OK)
+				return 4;
+		}
+		return 0;
+	}
+	/* "everywhere": one that runs, and one in each kind of wait; then it waits to be killed. */
+	(void)spawn_try(spawn(0, run_spin), 0);
+	(void)spawn_try(spawn(1, run_sleep), 0);
+	for (uint32_t i = 2; i < 5; i++) {
+		struct raw *raw = spawn(i, run_entry);
+
+		raw->entry = raw_recv(endpoint);
+		(void)spawn_try(raw, 0);
+	}
+	return (int)cap_enter(0, 1, 0);
+}
+
+static void the_last_threads_end_is_the_process_end(void)
+{
+	struct child_end end = run_child("last");
+
+	CHECK_EQUAL(end.state, PROCESS_STATE_EXITED);
+	CHECK_EQUAL(end.status, 5);
+	end = run_child("alone");
+	CHECK_EQUAL(end.state, PROCESS_STATE_EXITED);
+	CHECK_EQUAL(end.status, 78);
+}
+
+static void a_threads_fault_is_the_process_crash(void)
+{
+	CHECK_EQUAL(run_child("crash").state, PROCESS_STATE_CRASHED);
+}
+
+static void threads_end_with_their_ledger(void)
+{
+	CHECK_EQUAL(run_child("limit").status, 0);
+}
+
+static void a_process_ends_with_threads_everywhere(void)
+{
+	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, false);
+	struct launch_limit limit;
+	struct child_spec spec = threads_spec("everywhere", endpoint, &limit);
+	struct process_handle_ref child = child_start(&spec);
+	struct ring_completion ended;
+
+	for (uint16_t i = 0; i < 2; i++)
+		start(entry_call(export, (uint16_t)(Q0 + i)));
+	for (uint32_t i = 0; i < 1000 && info_in_service(endpoint) != 2; i++)
+		sleep_ns(MILLISECOND);
+	CHECK_EQUAL(info_in_service(endpoint), 2);
+	/* One more thread receives; two have ended, and their calls are the process'. */
+	kernel_check();
+	CHECK(!is_done(Q0) && !is_done(Q0 + 1));
+	child_kill(child);
+	for (uint16_t i = 0; i < 2; i++) {
+		ended = finish((uint16_t)(Q0 + i));
+		CHECK_EQUAL(ended.status, STATUS_DISCONNECTED);
+		CHECK_EQUAL(reason_of(ended.detail), REASON_DIED);
+	}
+	CHECK_EQUAL(release(export), STATUS_OK);
+	CHECK_EQUAL(release(endpoint), STATUS_OK);
+}
+
+static const struct test tests[] = {
+	{ "a thread runs with its own ring and TLS base", a_thread_runs_with_its_own_ring_and_tls },
+	{ "a thread tells about itself", a_thread_tells_about_itself },
+	{ "many may join", many_may_join },
+	{ "a notification hears of a thread's end", a_notification_hears_of_the_end },
+	{ "a thread cannot join itself", a_thread_cannot_join_itself },
+	{ "a detached thread is not joined", a_detached_thread_is_not_joined },
+	{ "an unwatched thread leaves nothing", an_unwatched_thread_leaves_nothing },
+	{ "a thread is killed while it runs", a_thread_is_killed_while_it_runs },
+	{ "a thread is killed in every wait", a_thread_is_killed_in_every_wait },
+	{ "a thread is killed while it waits for a page", a_thread_is_killed_while_it_waits_for_a_page },
+	{ "a thread kills itself", a_thread_kills_itself },
+	{ "a client thread dies in its call", a_client_thread_dies_in_its_call },
+	{ "a server thread dies with a call in service", a_server_thread_dies_with_a_call_in_service },
+	{ "a receiving thread dies and another receives", a_receiving_thread_dies_and_another_receives },
+	{ "a thread calls another of its process", a_thread_calls_another_of_its_process },
+	{ "a bad start is refused", a_bad_start_is_refused },
+	{ "TLS is each thread's own", tls_is_each_threads_own },
+	{ "the last thread's end is the process' end", the_last_threads_end_is_the_process_end },
+	{ "a thread's fault is the process' crash", a_threads_fault_is_the_process_crash },
+	{ "threads end with their ledger", threads_end_with_their_ledger },
+	{ "a process ends with threads everywhere", a_process_ends_with_threads_everywhere },
+};
+TEST_LIST(thread_tests, tests);

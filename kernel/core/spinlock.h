@@ -19,6 +19,7 @@ enum lock_rank {
 	LOCK_RANK_BINDING,
 	LOCK_RANK_OBJECT,      /* notification, interrupt, process waiters, memory object */
 	LOCK_RANK_SHARING,     /* pages of several memory objects */
+	LOCK_RANK_PARK,        /* who parks for words of one address space or memory object */
 	LOCK_RANK_ENDPOINT,
 	LOCK_RANK_CAP_TABLE,
 	LOCK_RANK_GRANT,

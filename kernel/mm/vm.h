@@ -13,6 +13,7 @@
 #include "kernel/arch/arch.h"
 #include "kernel/core/spinlock.h"
 #include "kernel/object/object.h"
+#include "kernel/object/park.h"
 
 struct grant;
 struct memory_object;
@@ -37,6 +38,7 @@ struct vm {
 	uint64_t           mapped_pages;     /* v */
 	uint64_t           last_mapping;     /* v, the number of the last mapping of an object */
 	bool               ended;            /* v, its process is gone: everything is refused */
+	struct park_lot    parked[PARK_LOTS]; /* who sleeps for words at its addresses */
 };
 
 extern const struct object_type vm_type;   /* object/virtual_memory.c */
@@ -83,6 +85,11 @@ enum vm_fault { VM_FAULT_RESOLVED, VM_FAULT_MISSING, VM_FAULT_CRASH };
 /* A page fault in user mode at `address`. MISSING: *miss says which page has to be waited for; its
  * object is counted. */
 enum vm_fault vm_fault(struct vm *vm, uint64_t address, enum access wanted, struct page_miss *miss);
+
+/* The word at a user address, a multiple of four, in the direct map, and made if it was not touched yet.
+ * INVALID_ARGUMENT: it is not in memory that was committed or mapped from an object with RAM, or may not be read; FAILED
+ * (state): its pager has not supplied it. It stays there as long as nothing is mapped otherwise. */
+status_t vm_word_find(struct vm *vm, uint64_t address, const uint32_t **word, uint64_t *detail) MUST_USE;
 
 /* Gives back up to `budget` pages of everything mapped; true when nothing is left. Sets `ended`. */
 bool vm_teardown(struct vm *vm, uint32_t budget);

@@ -180,6 +180,62 @@ void vm_show_page(struct memory_object *object, uint64_t index)
 	}
 }
 
+/* --- Words ------------------------------------------------------------------------------------ */
+
+/* The page of a mapped object. Its object is locked. */
+static status_t mapped_page(const struct vm_region *region, uint64_t address, uint64_t *physical, uint64_t *detail)
+{
+	struct memory_object *object = region->object;
+
+	if (object->backing == MEMORY_DEVICE)
+		return refuse(detail, REASON_WRONG_TYPE);
+	if (!page_is_there(region, address)) {
+		*detail = reason_detail(REASON_STATE, 0, 0, 0);
+		return STATUS_FAILED;
+	}
+	*physical = memory_object_page(object, region_page_index(region, address));
+	return STATUS_OK;
+}
+
+static status_t region_page(struct vm *vm, const struct vm_region *region, uint64_t page, uint64_t *physical,
+		uint64_t *detail)
+{
+	status_t status;
+
+	switch (region->kind) {
+	case REGION_RESERVED:
+	case REGION_FIXED:
+		return refuse_argument(detail, 0, 0);
+	case REGION_COMMITTED:
+		*physical = committed_page(vm, region, page);
+		return STATUS_OK;
+	case REGION_MAPPED:
+		region_lock(region);
+		status = mapped_page(region, page, physical, detail);
+		region_unlock(region);
+		return status;
+	}
+	panic("a word in a region of kind %d", (int)region->kind);
+}
+
+status_t vm_word_find(struct vm *vm, uint64_t address, const uint32_t **word, uint64_t *detail)
+{
+	uint64_t page = ALIGN_DOWN(address, (uint64_t)PAGE_SIZE), physical;
+	const struct vm_region *region;
+	status_t status;
+
+	spin_lock(&vm->lock);
+	region = region_tree_from(vm->regions, address);
+	if (region && region->start <= address && region->access != ACCESS_NONE)
+		status = region_page(vm, region, page, &physical, detail);
+	else
+		status = refuse_argument(detail, 0, 0);
+	spin_unlock(&vm->lock);
+	if (status == STATUS_OK)
+		*word = arch_direct(physical + (address - page));
+	return status;
+}
+
 /* --- Revocation ------------------------------------------------------------------------------- */
 
 static struct vm_region *cut_region_locked(void) REQUIRES(grant_lock)

@@ -227,6 +227,41 @@ static void paged_memory_is_mapped_as_it_comes(void **state)
 	assert_model();
 }
 
+/* Words that can be slept for are those of memory that a program has and may read. */
+static void words_are_found_where_memory_is(void **state)
+{
+	uint64_t address = page_address(0), detail;
+	struct memory_object *device;
+	const uint32_t *word = NULL;
+
+	(void)state;
+	assert_int_equal(vm_map(vm, objects[0], NULL, true, PAGE_SIZE, 2 * PAGE_SIZE, &address, ACCESS_READ, &detail),
+			STATUS_OK);
+	assert_int_equal(vm_word_find(vm, address + PAGE_SIZE + 8, &word, &detail), STATUS_OK);
+	assert_ptr_equal(word, (uint8_t *)arch_direct(memory_object_page(objects[0], 2)) + 8);
+	assert_int_equal(vm_word_find(vm, address + 2 * PAGE_SIZE, &word, &detail), STATUS_INVALID_ARGUMENT);
+	objects[0]->backing = MEMORY_PAGER;
+	assert_int_equal(vm_word_find(vm, address, &word, &detail), STATUS_FAILED);
+	assert_int_equal(detail & 0xff, REASON_STATE);
+	objects[0]->backing = MEMORY_ANONYMOUS;
+	assert_int_equal(vm_unmap(vm, address, 2 * PAGE_SIZE, &detail), STATUS_OK);
+	assert_int_equal(memory_object_create_device(ledger, 0, PAGE_SIZE, &device, &detail), STATUS_OK);
+	assert_int_equal(vm_map(vm, device, NULL, true, 0, PAGE_SIZE, &address, ACCESS_READ, &detail), STATUS_OK);
+	assert_int_equal(vm_word_find(vm, address, &word, &detail), STATUS_INVALID_ARGUMENT);
+	assert_int_equal(detail & 0xff, REASON_WRONG_TYPE);
+	assert_int_equal(vm_unmap(vm, address, PAGE_SIZE, &detail), STATUS_OK);
+	object_put(&device->object);
+	/* One that was not touched is made. */
+	assert_int_equal(vm_commit_new(vm, address, 2 * PAGE_SIZE, ACCESS_READ_WRITE, &detail), STATUS_OK);
+	assert_int_equal(vm_protect(vm, address + PAGE_SIZE, PAGE_SIZE, ACCESS_NONE, &detail), STATUS_OK);
+	assert_int_equal(vm_word_find(vm, address + 4, &word, &detail), STATUS_OK);
+	assert_int_equal(*word, 0);
+	assert_int_equal(vm_word_find(vm, address + PAGE_SIZE, &word, &detail), STATUS_INVALID_ARGUMENT);
+	vm_check(vm);
+	assert_int_equal(vm_unmap(vm, address, 2 * PAGE_SIZE, &detail), STATUS_OK);
+	assert_model();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -238,6 +273,7 @@ int main(void)
 		TEST_IN_SPACE(device_memory_is_neither_cloned_nor_sealed),
 		TEST_IN_SPACE(a_clone_is_charged_in_full),
 		TEST_IN_SPACE(paged_memory_is_mapped_as_it_comes),
+		TEST_IN_SPACE(words_are_found_where_memory_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

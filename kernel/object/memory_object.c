@@ -50,6 +50,7 @@ static status_t object_make(struct ledger *ledger, enum memory_backing backing, 
 	object_init(&made->object, &memory_object_type, ledger);
 	spin_init(&made->lock, LOCK_RANK_OBJECT, "memory object");
 	list_init(&made->mappings);
+	park_lot_init(&made->parked);
 	ledger_get(ledger);
 	made->payer = ledger;
 	made->backing = backing;
@@ -137,6 +138,7 @@ void memory_object_destroy(struct object *base)
 	struct ledger *payer = object->payer;
 
 	ASSERT(list_empty(&object->mappings) && object->writable_pages == 0);
+	ASSERT(list_empty(&object->parked.waiters));
 	if (object->backing != MEMORY_DEVICE) {
 		uint64_t pages = object->pages;
 

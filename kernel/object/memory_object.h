@@ -13,6 +13,7 @@
 #include "kernel/core/list.h"
 #include "kernel/object/ledger.h"
 #include "kernel/object/object.h"
+#include "kernel/object/park.h"
 
 enum memory_backing {
 	MEMORY_ANONYMOUS,
@@ -38,6 +39,7 @@ struct memory_object {
 	struct paging      *paging;          /* I, PAGER: object/pager.c */
 	size_t              paging_bytes;    /* I */
 	struct ledger      *payer;           /* I, counted: frames */
+	struct park_lot     parked;          /* who sleeps for words of it */
 };
 
 /* The largest object, in bytes: all of it is zeroed in one call. */

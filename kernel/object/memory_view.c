@@ -137,4 +137,5 @@ const struct object_type memory_object_type = {
 	.name = "memory object",
 	.call = memory_object_call,
 	.destroy = memory_object_destroy,
+	.cancel = park_cancel,
 };

@@ -114,4 +114,9 @@ static status_t vm_call(
 			interface_id, method);
 }
 
-const struct object_type vm_type = { .name = "vm", .call = vm_call, .destroy = vm_destroy };
+const struct object_type vm_type = {
+	.name = "vm",
+	.call = vm_call,
+	.destroy = vm_destroy,
+	.cancel = park_cancel,
+};

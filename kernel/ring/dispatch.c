@@ -13,6 +13,7 @@
 #include "kernel/object/endpoint.h"
 #include "kernel/object/ledger.h"
 #include "kernel/object/notification.h"
+#include "kernel/object/park.h"
 #include "kernel/object/process.h"
 #include "kernel/object/promise.h"
 #include "kernel/object/thread.h"
@@ -504,6 +505,33 @@ NO_BUFFER static void yield_perform(struct ring *ring, const struct ring_entry *
 	complete(ring, entry, STATUS_OK, 0);
 }
 
+static void park_perform(struct ring *ring, const struct ring_entry *entry)
+{
+	struct park_place place;
+	uint64_t detail = 0;
+	status_t status = question_free(ring, entry->question);
+
+	if (status == STATUS_OK)
+		status = park_place_find(ring->process, entry, &place, &detail);
+	if (status == STATUS_OK)
+		status = park(ring, entry, &place, &detail);
+	if (status != STATUS_OK)
+		complete(ring, entry, status, detail);
+	else if (entry->deadline_ns)
+		question_arm_deadline(&ring->questions[entry->question]);
+}
+
+static void unpark_perform(struct ring *ring, const struct ring_entry *entry)
+{
+	struct park_place place;
+	uint64_t detail = 0;
+	status_t status = park_place_find(ring->process, entry, &place, &detail);
+
+	if (status == STATUS_OK)
+		detail = unpark(&place, entry->msg_off);
+	complete(ring, entry, status, detail);
+}
+
 static void retire_perform(struct ring *ring, const struct ring_entry *entry)
 {
 	struct endpoint *endpoint;
@@ -552,8 +580,11 @@ static const struct ring_op ring_ops[] = {
 		{ .target = ALL32, .interface = ALL64, .question = ALL16 }, wait_perform },
 	[CAP_OP_SIGNAL] = { "signal", ENTRY_SYNC | ENTRY_QUIET, { .target = ALL32, .interface = ALL64 },
 		signal_perform },
-	[CAP_OP_PARK] = { "park", ALL8, { .target = ALL32 }, unimplemented_perform },
-	[CAP_OP_UNPARK] = { "unpark", ALL8, { .target = ALL32 }, unimplemented_perform },
+	[CAP_OP_PARK] = { "park", ENTRY_SYNC,
+		{ .target = ALL32, .interface = ALL64, .deadline_ns = ALL64, .msg_off = ALL32, .question = ALL16 },
+		park_perform },
+	[CAP_OP_UNPARK] = { "unpark", ENTRY_SYNC | ENTRY_QUIET,
+		{ .target = ALL32, .interface = ALL64, .msg_off = ALL32 }, unpark_perform },
 	[CAP_OP_YIELD] = { "yield", ENTRY_SYNC | ENTRY_QUIET, {}, yield_perform },
 	[CAP_OP_RETIRE] = { "retire", ENTRY_SYNC | ENTRY_QUIET,
 		{ .target = ALL32, .interface = ALL64, .deadline_ns = ALL64 }, retire_perform },

@@ -29,8 +29,8 @@ enum CapOp {
   cancel @9;     # Cancels the call or wait of `question`.
   wait @10;      # Waits for bits of a notification, or with flag death for the end of an object.
   signal @11;    # Sets bits (`interface` field) of a notification.
-  park @12;      # Not built yet.
-  unpark @13;    # Not built yet.
+  park @12;      # Sleeps for a word (`interface`) as long as it has the value `msgOff`; target: its memory object, 0: own.
+  unpark @13;    # Wakes up to `msgOff` of those who sleep for a word (`interface`, target as with park).
   yield @14;     # Gives up the processor.
   retire @15;    # Ends an export that has no holders (tag in `interface`, sequence in `deadlineNs`).
 }
@@ -42,16 +42,17 @@ struct RingEntry $abi(64) {
   method @2 :UInt16 $at(2);
   target @3 :UInt32 $at(4);           # capability
   userData @4 :UInt64 $at(8);         # comes back in the completion
-  interface @5 :UInt64 $at(16);       # call, narrow: interface id; return: call id; signal: bits; wait: mask; retire: tag
+  interface @5 :UInt64 $at(16);       # call, narrow: interface id; return: call id; signal: bits; wait: mask; retire: tag;
+                                      # park, unpark: address, or offset in the memory object
   deadlineNs @6 :UInt64 $at(24);      # absolute, monotonic; 0 none; retire: sequence; forward: endpoint << 32 | call id
-  msgOff @7 :UInt32 $at(32);          # words from the start of the ring
+  msgOff @7 :UInt32 $at(32);          # words from the start of the ring; park: value expected; unpark: how many
   replyOff @8 :UInt32 $at(36);
   msgWords @9 :UInt16 $at(40);
   replyWords @10 :UInt16 $at(42);     # size of the message that fits, without the records before it
   replyCaps @11 :UInt8 $at(44);       # capability records that fit
   reserved @12 :UInt8 $at(45) $times(3);
   capsOff @13 :UInt32 $at(48);        # transfer descriptors
-  question @14 :UInt16 $at(52);         # call, recv, wait, forward, return with re-arm, cancel, finish
+  question @14 :UInt16 $at(52);         # call, recv, wait, park, forward, return with re-arm, cancel, finish
   capCount @15 :UInt8 $at(54);
   pathLen @16 :UInt8 $at(55);
   path @17 :UInt16 $at(56) $times(4);
@@ -74,8 +75,12 @@ struct RingCompletion $abi(32) {
   capCount @3 :UInt16 $at(14);        # capability records delivered
   msgWords @4 :UInt32 $at(16);        # message words delivered
   id @5 :UInt32 $at(20);              # recv: call id; copy, narrow: the new capability; call: its question
-  detail @6 :UInt64 $at(24);          # exception: see Reason; wait: the bits; recv: the tag
+  detail @6 :UInt64 $at(24);          # exception: see Reason; wait: the bits; recv: the tag; park: parkChanged or 0;
+                                      # unpark: how many were woken
 }
+
+const parkChanged :UInt8 = 1;      # Park: nobody woke it; the word had another value.
+const unparkMax :UInt32 = 128;     # One unpark wakes at most so many.
 
 const enterSync :UInt8 = 1;        # cap_enter: the header's syncEntry is the last one, after those of the queue.
 

@@ -26,6 +26,7 @@ GUEST_TEST_SRCS := \
 	share_test.c \
 	pager_test.c \
 	thread_test.c \
+	park_test.c \
 	object_test.c \
 	knot_test.c \
 	trace_test.c

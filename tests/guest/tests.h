@@ -33,10 +33,12 @@ extern const struct test_list
 		pager_tests,
 		object_tests,
 		thread_tests,
+		park_tests,
 		knot_tests,
 		trace_tests;
 int trace_role(const char *arg);
 int threads_role(const char *arg);
+int park_role(const char *arg);
 int register_serve_role(const char *arg);
 int register_spin_role(const char *arg);
 extern const struct test_list notification_tests;

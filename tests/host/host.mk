@@ -48,7 +48,7 @@ $(eval $(call machine_test,cycle,tests/host/cycle_test.c))
 $(HOST)/machine/tests/host/cycle_test.o: MACHINE_CFLAGS += -DCYCLES=1000000u
 
 RING_FUZZ := $(addprefix tests/host/,ring_fuzz.c ring_journal.c ring_model.c ring_oracle.c ring_entries.c \
-        ring_objects.c ring_effects.c ring_pipeline.c) tests/ring/actor.c tests/ring/actor_objects.c
+        ring_objects.c ring_effects.c ring_pipeline.c ring_park.c) tests/ring/actor.c tests/ring/actor_objects.c
 $(eval $(call machine_test,ring_fuzz,$(RING_FUZZ)))
 $(HOST)/machine/tests/host/ring_fuzz.o: MACHINE_CFLAGS += -DENTRIES=5000000u
 $(HOST)/machine-safe/tests/host/ring_fuzz.o: MACHINE_CFLAGS += -DENTRIES=500000u

@@ -84,7 +84,7 @@ bool played_accepted(struct played *played)
 
 /* The end of an entry without a question: nothing for one that is quiet, its completion for others.
  */
-static struct ring_completion played_end(struct played *played)
+struct ring_completion played_end(struct played *played)
 {
 	struct ring_completion completion = { .status = STATUS_OK };
 
@@ -108,7 +108,7 @@ status_t mcap_lookup(struct mproc *process, uint32_t id, struct mcap **cap)
 }
 
 /* The target of the entry, or NULL with the refusal noted. */
-static struct mcap *target_find(struct played *played)
+struct mcap *target_find(struct played *played)
 {
 	struct mcap *cap;
 	status_t status = mcap_lookup(played->process, played->entry->target, &cap);
@@ -135,7 +135,7 @@ static struct mobj *endpoint_find(struct played *played)
 	return endpoint_named(played, played->entry->target);
 }
 
-static void question_check(struct played *played)
+void question_check(struct played *played)
 {
 	uint32_t number = played->entry->question;
 
@@ -218,7 +218,7 @@ static const struct question *kernel_question(
 
 /* Names of grants that are in use by something other than an entry of a table, for who revokes them
  * by name. */
-static void grants_name(struct mquestion *question)
+void grants_name(struct mquestion *question)
 {
 	const struct question *kernel = kernel_question(question->process, &question->entry);
 
@@ -312,12 +312,6 @@ static void play_nop(struct played *played)
 {
 	if (played_accepted(played))
 		(void)played_end(played);
-}
-
-static void play_unimplemented(struct played *played)
-{
-	refuse_if(played, true, STATUS_UNIMPLEMENTED);
-	(void)played_accepted(played);
 }
 
 /* True if the answer would have to come from the thread that sleeps for it. */
@@ -997,8 +991,18 @@ static const struct {
 			{ .flags = ENTRY_SYNC | ENTRY_QUIET,
 					.target = UINT32_MAX,
 					.interface = UINT64_MAX } },
-	[CAP_OP_PARK] = { play_unimplemented, { .flags = UINT8_MAX, .target = UINT32_MAX } },
-	[CAP_OP_UNPARK] = { play_unimplemented, { .flags = UINT8_MAX, .target = UINT32_MAX } },
+	[CAP_OP_PARK] = { park_play,
+			{ .flags = ENTRY_SYNC,
+					.target = UINT32_MAX,
+					.interface = UINT64_MAX,
+					.deadline_ns = UINT64_MAX,
+					.msg_off = UINT32_MAX,
+					.question = UINT16_MAX } },
+	[CAP_OP_UNPARK] = { unpark_play,
+			{ .flags = ENTRY_SYNC | ENTRY_QUIET,
+					.target = UINT32_MAX,
+					.interface = UINT64_MAX,
+					.msg_off = UINT32_MAX } },
 	[CAP_OP_YIELD] = { play_nop, { .flags = ENTRY_SYNC | ENTRY_QUIET } },
 	[CAP_OP_RETIRE] = { play_retire,
 			{ .flags = ENTRY_SYNC | ENTRY_QUIET,

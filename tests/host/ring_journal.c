@@ -56,38 +56,44 @@ static uint32_t service_id_of(const struct question *call)
 	return endpoint->services[call->service].id;
 }
 
-/* The call of this process that has just been delivered with this id, or NULL. */
+/* The call of this process that has just been delivered with this id, or NULL. What is known of deliveries that are
+ * over is forgotten: a call that is given on may come back with an id that it had. */
 static struct mquestion *delivered_of(const struct ring *ring, struct mproc *process, uint32_t id)
 {
+	struct mquestion *found = NULL;
+
 	for (uint32_t i = 0; i < ring_questions(ring); i++) {
 		const struct question *question = &ring->questions[i];
 		struct mdelivered *seen = &process->delivered[i];
 
 		if (question->kind != QUESTION_CALL || question->call_state != CALL_DELIVERED ||
-				service_id_of(question) != id)
-			continue;
-		if (seen->user_data == question->entry.user_data && seen->id == id &&
-				seen->endpoint == question->object)
+				seen->user_data != question->entry.user_data ||
+				seen->id != service_id_of(question) || seen->endpoint != question->object)
+			*seen = (struct mdelivered){ 0 };
+		if (question->kind != QUESTION_CALL || question->call_state != CALL_DELIVERED ||
+				service_id_of(question) != id || seen->endpoint || found)
 			continue;
 		*seen = (struct mdelivered){ question->entry.user_data, id, question->object };
-		return &process->q[i];
+		found = &process->q[i];
 	}
-	return NULL;
+	return found;
 }
 
 /* The call that has just been delivered with this id: each delivery is written down at once. */
 static struct mquestion *delivered(uint32_t id)
 {
-	struct mquestion *call = NULL;
+	struct mquestion *call = NULL, *found = NULL;
 
-	for (struct list *link = process_tree.next; link != &process_tree && !call;
-			link = link->next) {
+	for (struct list *link = process_tree.next; link != &process_tree; link = link->next) {
 		const struct process *kernel = container_of(link, struct process, tree_link);
 		const struct thread *thread = process_next_thread(kernel, NULL);
 		struct mproc *process = process_of(kernel);
 
+		/* Slot 0 has no call: once it is found, the others only forget. */
 		if (process && thread)
-			call = delivered_of(thread->ring, process, id);
+			found = delivered_of(thread->ring, process, call ? 0 : id);
+		if (found)
+			call = found;
 	}
 	return call;
 }

@@ -82,7 +82,7 @@ struct mobj {
 	uint32_t        holds;
 	uint32_t        refs;             /* all holds together are one */
 	struct mledger *payer;
-	uint64_t        pages;            /* memory */
+	uint64_t        pages, bytes;     /* memory */
 	struct mproc   *process;          /* process, builder, space */
 	/* notification */
 	uint64_t        bits;
@@ -153,6 +153,7 @@ enum mstate {
 	MQ_DEATH,
 	MQ_SLEEP,
 	MQ_PROCESS,
+	MQ_PARK,
 };
 
 struct mitem {

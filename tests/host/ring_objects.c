@@ -170,6 +170,7 @@ static void factory_memory_play(struct method_call *call)
 		return;
 	memory = object_new(call, M_MEMORY);
 	memory->pages = pages;
+	memory->bytes = bytes;
 	mledger_charge(call->process->ledger, RESOURCE_CLASS_FRAMES, pages);
 	object_give(call, memory, MEMORY_OBJECT_INTERFACE_ID);
 	method_end(call, 1);

@@ -225,11 +225,17 @@ static bool fails_with_revoked(const struct mquestion *call, const struct mevent
 			carries_revoked(call);
 }
 
-/* Its deadline has ended the call, and brought about what stands before its completion. */
+/* Whose deadline is their end. */
+static bool has_deadline(const struct mquestion *question)
+{
+	return (question->entry.op == CAP_OP_CALL || question->entry.op == CAP_OP_PARK) && question->entry.deadline_ns;
+}
+
+/* Its deadline has ended the call or park, and brought about what stands before its completion. */
 static bool is_too_late(const struct mquestion *call, const struct mevent *event)
 {
 	return call->state > MQ_KEPT && call->state != MQ_RETURNING &&
-			call->entry.op == CAP_OP_CALL && call->entry.deadline_ns &&
+			has_deadline(call) &&
 			event->completion.status == STATUS_DEADLINE_EXCEEDED &&
 			event->now_ns >= call->entry.deadline_ns;
 }
@@ -360,6 +366,8 @@ static void waits_check_met(const struct mproc *process)
 			MODEL_ASSERT(!(question->object->bits & question->entry.interface) &&
 							!revoked(question),
 					"a wait for bits that are there goes on");
+		else if (question->state == MQ_PARK)
+			MODEL_ASSERT(!revoked(question), "a park for revoked memory goes on");
 		else if (question->state == MQ_DEATH || question->state == MQ_PROCESS)
 			MODEL_ASSERT(!object_has_ended(question->object) && !revoked(question),
 					"a wait for the dead goes on");
@@ -464,9 +472,7 @@ static void times_check(void)
 			link = link->next) {
 		for (uint32_t i = 0; i < RING_QUESTIONS; i++) {
 			const struct mquestion *question = &PROCESS(link)->q[i];
-			uint64_t end_ns = question->entry.op == CAP_OP_CALL
-					? question->entry.deadline_ns
-					: 0;
+			uint64_t end_ns = has_deadline(question) ? question->entry.deadline_ns : 0;
 
 			if (question->state == MQ_SLEEP &&
 					(!end_ns || question->deadline_ns < end_ns))

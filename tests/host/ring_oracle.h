@@ -76,6 +76,18 @@ void call_wait(struct mquestion *call, struct mobj *export, bool patterned);
 /* Looks for the completion of the entry. */
 void outcome_find(struct played *played);
 
+/* What plays of operations share: the target, or NULL with the refusal noted; whether the question is free; the end of
+ * an entry without a question. */
+struct mcap *target_find(struct played *played);
+void question_check(struct played *played);
+struct ring_completion played_end(struct played *played);
+/* Notes the names of the grants that a new question hangs on. */
+void grants_name(struct mquestion *question);
+
+/* Operations that stand in ring_park.c. */
+void park_play(struct played *played);
+void unpark_play(struct played *played);
+
 /* The question of the entry begins. `reserved` slots are charged. */
 struct mquestion *question_start(struct played *played, enum mstate state, struct mobj *object);
 

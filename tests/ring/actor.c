@@ -539,6 +539,29 @@ static bool fill_wait(struct actor *actor, struct fill *fill)
 	return fill->entry.target && actor_block_take(actor, fill);
 }
 
+/* A few words of memory objects, whose value is 0. */
+static bool fill_word(struct actor *actor, struct fill *fill)
+{
+	fill->entry.target = actor_target(actor, KIND(MEMORY) | KIND(VIEW));
+	fill->entry.interface = 4 * actor_below(actor, 2);
+	return fill->entry.target;
+}
+
+static bool fill_park(struct actor *actor, struct fill *fill)
+{
+	fill->entry.msg_off = actor_one_in(actor, 8);
+	if (actor_one_in(actor, 2))
+		fill->entry.deadline_ns = actor->now_ns + actor_below(actor, 1000000);
+	fill->may_sleep = true;
+	return fill_word(actor, fill) && actor_block_take(actor, fill);
+}
+
+static bool fill_unpark(struct actor *actor, struct fill *fill)
+{
+	fill->entry.msg_off = actor_below(actor, 4);
+	return fill_word(actor, fill);
+}
+
 static bool fill_wait_death(struct actor *actor, struct fill *fill)
 {
 	fill->entry.target = actor_target(actor, KIND(ENDPOINT) | KIND(EXPORT) | KIND(EXPORT_NARROW) | KIND(HANDLE) |
@@ -602,13 +625,15 @@ static const struct actor_op {
 	{ "wait", CAP_OP_WAIT, 25, fill_wait },
 	{ "wait for death", CAP_OP_WAIT, 15, fill_wait_death },
 	{ "signal", CAP_OP_SIGNAL, 30, fill_signal },
+	{ "park", CAP_OP_PARK, 17, fill_park },
+	{ "unpark", CAP_OP_UNPARK, 11, fill_unpark },
 	{ "yield", CAP_OP_YIELD, 20, fill_yield },
 	{ "retire", CAP_OP_RETIRE, 40, fill_retire },
 	{ "timer.now", CAP_OP_CALL, 10, fill_now },
 	{ "timer.sleep", CAP_OP_CALL, 15, fill_sleep },
 	{ "factory.endpoint", CAP_OP_CALL, 20, fill_new_endpoint },
 	{ "factory.notification", CAP_OP_CALL, 12, fill_new_notification },
-	{ "factory.memory", CAP_OP_CALL, 3, fill_new_memory },
+	{ "factory.memory", CAP_OP_CALL, 6, fill_new_memory },
 	{ "endpoint.export", CAP_OP_CALL, 60, fill_export },
 	{ "endpoint.reset", CAP_OP_CALL, 4, fill_reset },
 	{ "endpoint.close", CAP_OP_CALL, 2, fill_close },

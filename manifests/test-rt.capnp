@@ -22,6 +22,7 @@ const manifest :Manifest.Manifest = (
       (name = "timer", source = (kernel = timer)),
       (name = "info", source = (kernel = info)),
       (name = "memory", source = (kernel = memory)),
+      (name = "threads", source = (kernel = threads)),
       (name = "factory", source = (kernel = factory)),
       (name = "spawner", source = (kernel = spawner)),
       (name = "package", source = (kernel = package)),

@@ -5,19 +5,16 @@
 #include "rt/capability.h"
 
 #include "rt/panic.h"
-#include "rt/ring.h"
-#include "rt/transport.h"
-
-static uint64_t last_detail;
+#include "rt/self.h"
 
 void detail_note(uint64_t detail)
 {
-	last_detail = detail;
+	thread_self()->detail = detail;
 }
 
 uint64_t rt_detail(void)
 {
-	return last_detail;
+	return thread_self()->detail;
 }
 
 struct client_ref rt_ref(uint32_t capability)

@@ -1,6 +1,6 @@
 /*
  * malloc: the heap of lib/rt/heap.c over the process' own address space, or over a few static
- * bytes for a process that was not granted it.
+ * bytes for a process that was not granted it. All threads share it, with one lock.
  *
  * Address space is reserved once, which costs no memory; memory is committed as the heap grows.
  */
@@ -9,6 +9,7 @@
 
 #include "capos/kernel.client.h"
 #include "rt/heap.h"
+#include "rt/mutex.h"
 #include "rt/panic.h"
 #include "rt/program.h"
 
@@ -17,6 +18,7 @@
 #define COMMIT_BYTES ((size_t)16 << 20)      /* a call: VirtualMemory's limit */
 #define STATIC_BYTES (16u * 1024)
 
+static struct mutex heap_lock = MUTEX_INIT;
 static struct heap heap;
 static bool ready;
 static uint8_t *limit;
@@ -82,9 +84,7 @@ static void heap_open(void)
 
 void *malloc(size_t bytes)
 {
-	if (unlikely(!ready))
-		heap_open();
-	return heap_take(&heap, bytes);
+	return realloc(NULL, bytes);
 }
 
 void *calloc(size_t count, size_t bytes)
@@ -102,12 +102,17 @@ void *calloc(size_t count, size_t bytes)
 
 void *realloc(void *block, size_t bytes)
 {
+	mutex_lock(&heap_lock);
 	if (unlikely(!ready))
 		heap_open();
-	return heap_resize(&heap, block, bytes);
+	block = heap_resize(&heap, block, bytes);
+	mutex_unlock(&heap_lock);
+	return block;
 }
 
 void free(void *block)
 {
+	mutex_lock(&heap_lock);
 	heap_give(&heap, block);
+	mutex_unlock(&heap_lock);
 }

@@ -33,7 +33,7 @@ struct server_object *server_object_of_tag(uint64_t tag)
 
 	if ((tag & TAG_OBJECT) != 0)
 		return object_at(tag);
-	for (object = roots; object != NULL; object = object->next_root) {
+	for (object = LOAD_ACQUIRE(&roots); object != NULL; object = object->next_root) {
 		if (object->tag == tag)
 			return object;
 	}
@@ -46,7 +46,7 @@ struct server_object *server_object_find(const struct server *server, uint64_t t
 
 	if ((tag & TAG_OBJECT) != 0)
 		return object_at(tag);
-	for (object = roots; object != NULL; object = object->next_root) {
+	for (object = LOAD_ACQUIRE(&roots); object != NULL; object = object->next_root) {
 		if (object->tag == tag && object->server == server)
 			return object;
 	}
@@ -60,8 +60,11 @@ void server_root(struct server *server, struct server_object *object, uint64_t t
 	*object = (struct server_object){
 		.class = class, .self = self, .server = server, .tag = tag, .mark = OBJECT_MARK
 	};
-	object->next_root = roots;
-	roots = object;
+	/* Others may look through the list meanwhile, or add to it; nothing is ever taken out. */
+	object->next_root = __atomic_load_n(&roots, __ATOMIC_ACQUIRE);
+	while (!__atomic_compare_exchange_n(&roots, &object->next_root, object, false, __ATOMIC_RELEASE,
+			__ATOMIC_ACQUIRE))
+		;
 }
 
 static uint16_t ancestor_bits(const struct capnp_interface *interface,

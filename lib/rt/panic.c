@@ -20,8 +20,7 @@ void panic(const char *format, ...)
 	struct capnp_text name;
 	va_list args;
 
-	if (!panicking) {
-		panicking = true;
+	if (!__atomic_exchange_n(&panicking, true, __ATOMIC_RELAXED)) {
 		va_start(args, format);
 		(void)format_into_va(sentence, sizeof(sentence), format, args);
 		va_end(args);

@@ -9,7 +9,7 @@ USER_CFLAGS += -isystem lib/rt/include
 
 RT_SOURCES := entry.S start.c program.c panic.c string.c format.c reason.c arena.c ring.c transport.c slots.c \
               capability.c object.c call.c server.c server_stream.c server_forward.c loop.c heap.c malloc.c \
-              layout.c launch.c clock.c
+              layout.c launch.c clock.c park.c mutex.c thread.c
 RT_OBJECTS := $(addprefix $(B)/user/lib/rt/,$(addsuffix .o,$(basename $(RT_SOURCES)))) \
               $(B)/user/lib/elf/elf.o
 
@@ -52,4 +52,4 @@ HOST_TEST_rt-layout := lib/rt/layout_test.c lib/rt/layout.c lib/elf/elf.c
 TEST_PROGRAMS += rt-test
 GUEST_TESTS   += rt:test-rt
 GEN_SCHEMAS   += tests/rt/flow.capnp
-$(eval $(call program,rt-test,$(addprefix tests/rt/,main.c peer.c stream_test.c flow_peer.c front.c)))
+$(eval $(call program,rt-test,$(addprefix tests/rt/,main.c peer.c stream_test.c thread_test.c flow_peer.c front.c)))

@@ -11,12 +11,11 @@
 #include "abi/syscall.h"
 #include "rt/panic.h"
 #include "rt/program.h"
-#include "rt/ring.h"
-#include "rt/transport.h"
+#include "rt/self.h"
 
 uintptr_t __stack_chk_guard = 0x5bd1e995a1b2c300u;
 
-static struct ring main_ring;
+static struct thread_self main_self;
 static char *args[PROGRAM_ARGS_MAX + 1];
 
 /* Unpredictable only as far as the processor's counter is. The low byte is zero, so that a string
@@ -34,17 +33,26 @@ __attribute__((no_stack_protector))
 void rt_start(struct ring_header *header, const uint64_t *parameters)
 {
 	__stack_chk_guard = guard_make(header);
-	ring_init(&main_ring, header);
-	ring_transport_init(&main_ring);
+	thread_self_init(&main_self, header);
 	program_parameters_open(parameters);
 	rt_exit(main(program_args_fill(args, PROGRAM_ARGS_MAX), args));
 }
 
-/* Entries that were filled but not handed over, releases and returns above all, still count. */
+void thread_self_init(struct thread_self *self, struct ring_header *header)
+{
+	ring_init(&self->ring, header);
+	ring_transport_init(&self->transport, &self->ring);
+	self->park_question = ring_question_take(&self->ring);
+	ASSERT(self->park_question != RING_NO_QUESTION);
+}
+
+/* Entries that the thread has filled but not handed over, releases and returns above all, still count. */
 void rt_exit(int64_t status)
 {
-	if (main_ring.header != NULL)
-		ring_submit(&main_ring);
+	struct ring *ring = ring_self();
+
+	if (ring != NULL)
+		ring_submit(ring);
 	process_exit(status);
 }
 

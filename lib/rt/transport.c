@@ -20,6 +20,7 @@
 
 #include "rt/capability.h"
 #include "rt/panic.h"
+#include "rt/self.h"
 #include "rt/slots.h"
 
 /* Spans up to this size stay with their question. */
@@ -28,13 +29,11 @@
 #define SCALARS_WORDS ((uint32_t)(sizeof(struct client_scalars) / 8))
 #define RECORD_WORDS ((uint32_t)(sizeof(struct cap_record) / 8))
 
-static struct ring_transport main_transport;
-
 static void question_ready(struct ring_operation *operation);
 
 struct transport *transport_self(void)
 {
-	return &main_transport.transport;
+	return &thread_self()->transport.transport;
 }
 
 static struct ring_transport *transport_of(struct transport *transport)
@@ -110,6 +109,8 @@ static status_t transport_begin(struct transport *transport, const struct client
 	uint32_t reply_caps = (what->flags & CLIENT_PLAIN_RESULTS) != 0 ? 0 : TRANSPORT_REPLY_CAPS;
 	uint32_t reply_at = what->params_words + caps_words;
 
+	/* References of another thread's go through its ring. */
+	DEBUG_ASSERT(ring == ring_self());
 	if (unlikely(taken == RING_NO_QUESTION))
 		return STATUS_OVERLOADED;
 	question = &self->questions[taken];
@@ -475,15 +476,16 @@ static status_t transport_take(struct transport *transport, uint32_t number, str
 static void question_ready(struct ring_operation *operation)
 {
 	struct question *question = container_of(operation, struct question, operation);
+	struct ring_transport *self = &thread_self()->transport;
 	client_then_fn *then = question->then;
 	struct client_call call = {
-		.transport = &main_transport.transport,
-		.question = (uint32_t)(question - main_transport.questions),
+		.transport = &self->transport,
+		.question = (uint32_t)(question - self->questions),
 	};
 
 	question->then = NULL;
 	if (question->state == QUESTION_SENT)
-		question_answer(&main_transport, question, &operation->completion);
+		question_answer(self, question, &operation->completion);
 	call.status = question->status;
 	then(question->then_arg, &call);
 }
@@ -592,9 +594,9 @@ static const struct transport_ops ring_transport_ops = {
 	.release = transport_release,
 };
 
-void ring_transport_init(struct ring *ring)
+void ring_transport_init(struct ring_transport *self, struct ring *ring)
 {
-	main_transport.transport.ops = &ring_transport_ops;
-	main_transport.ring = ring;
-	scalar_calls_prepare(&main_transport, ring);
+	self->transport.ops = &ring_transport_ops;
+	self->ring = ring;
+	scalar_calls_prepare(self, ring);
 }

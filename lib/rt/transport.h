@@ -49,10 +49,11 @@ struct ring_transport {
 	struct question questions[RING_QUESTIONS_MAX];
 };
 
-/* The calling thread's, ready once ring_transport_init has run. */
+/* The calling thread's (self.h). */
 struct transport *transport_self(void);
 
-void ring_transport_init(struct ring *ring);
+/* A transport over a ring that has been taken over. Zeroed memory. */
+void ring_transport_init(struct ring_transport *self, struct ring *ring);
 
 /* Keeps `detail` for rt_detail (capability.c). */
 void detail_note(uint64_t detail);

@@ -852,6 +852,7 @@ static void run_tests(void)
 	test_watch_under_flood();
 	test_deaths();
 	test_streams();
+	test_threads();
 	rt_print("TAP 1..%d", tap_count);
 }
 

@@ -24,6 +24,9 @@ void tap(int right, const char *name);
 /* stream_test.c */
 void test_streams(void);
 
+/* thread_test.c */
+void test_threads(void);
+
 /* Mints the capability to a root of a server that is launched later. */
 MUST_USE status_t export_root(struct endpoint_ref at, uint64_t tag,
 		const struct capnp_interface *interface, struct client_ref *capability);

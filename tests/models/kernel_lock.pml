@@ -62,8 +62,10 @@ inline enter_shared(p)
 #ifndef MUTANT_LOOKS_FIRST
 	announced[p] = true;      /* and nothing later is read before this can be seen */
 #endif
+	/* two loads; of all exclusive entries that began before the first, the last has ended at the second if they agree */
+	ticket = next_ticket;
 	if
-	:: atomic { serving == next_ticket -> inside[p] = true }
+	:: atomic { serving == ticket -> ticket = 0; inside[p] = true }
 #ifdef MUTANT_LOOKS_FIRST
 		announced[p] = true
 #endif

@@ -1,7 +1,8 @@
 /*
- * TLB shootdown: a page is unmapped by who is alone in the kernel; processors that run a thread in that address space are
- * stopped at the door, and all that have it loaded flush before they run anything in user mode again, idle ones included.
- * README.md says which name is which; kernel_lock.pml is about the lock, here it is one step.
+ * TLB shootdown: a page is unmapped by who is alone in the kernel. Processors that run a thread in that address space are
+ * stopped: they wait at the door, in the kernel's own space. One that idles keeps the space; all are told that they missed a flush,
+ * since one that idled may be on its way in.
+ * README.md says which name is which; kernel_lock.pml is about the lock, here taking a ticket is one step.
  *
  * One page of one address space, mapped to one frame or another. Two processors run its threads, other spaces' threads, or
  * idle; a third maps and unmaps.
@@ -13,121 +14,128 @@
 
 /* Safety */
 #define STALE    1               /* no thread reaches a frame through a mapping that was taken away and answered for */
-#define STOPPED  2               /* while the space is changed, no thread of it runs */
 
-mtype = { USER, DOOR, INSIDE, IDLE };
+mtype = { OUT, IDLE, WAITING, SHARED };
 
-mtype mode[RUNNERS] = INSIDE;
+mtype door[RUNNERS] = SHARED;
+bool runs[RUNNERS];              /* the current thread is of the space */
 bool loaded[RUNNERS];            /* CR3 names the space; an idle processor keeps what it had */
 byte cached[RUNNERS];            /* the frame that the processor's TLB has for the page, 0: none */
-bool flush_due[RUNNERS];         /* the count of flushes wanted is ahead of that of those done */
+bool flush_due[RUNNERS];         /* flushes_wanted is ahead of flushes_done */
 bool stop_sent[RUNNERS];
-bool alone;                      /* the third processor is inside exclusively */
+bool ticket_out;                 /* the third processor is inside exclusively, or waits for the others to leave */
 
 byte mapped = 1;                 /* the page table's entry: a frame, 0: none */
 bool given[FRAMES + 1];          /* the frame belongs to somebody else by now */
-bool changing, stopping;
+bool stopping;
 
-/* What the processor does before it leaves the kernel to user mode */
-inline flush_if_wanted(p)
+/* arch_space_load: writing CR3 drops all translations */
+inline space_load(p, what)
 {
-	if
-	:: flush_due[p] ->
-		cached[p] = 0;
-		flush_due[p] = false
-	:: else
-	fi
+	d_step {
+		if
+		:: loaded[p] != (what) -> loaded[p] = (what); cached[p] = 0
+		:: else
+		fi }
 }
 
-inline to_user(p)
+inline refresh(p)
 {
-	atomic { mode[p] = USER; ALWAYS(STOPPED, !changing || !loaded[p]) }
+	d_step {
+		if
+		:: flush_due[p] -> cached[p] = 0; flush_due[p] = false
+		:: else
+		fi }
+}
+
+/* kernel_enter_shared; the door's word is written before the tickets are read */
+inline enter(p)
+{
+	d_step { door[p] = SHARED; stop_sent[p] = false };
+	if
+	:: ticket_out ->
+#ifndef MUTANT_KEEPS_SPACE
+		space_load(p, false);
+#endif
+		door[p] = WAITING;
+		atomic { !ticket_out -> door[p] = SHARED };
+		space_load(p, runs[p])
+	:: else
+	fi
 }
 
 proctype runner(byte p)
 {
 end:	do
-	:: mode[p] == USER ->
+	:: door[p] == OUT ->
 		if
 		/* a load or store of the page: through the TLB, or by a walk that fills it */
-		:: atomic {
-			mode[p] == USER && loaded[p] && cached[p] != 0 ->
-			ALWAYS(STALE, !given[cached[p]]) }
+		:: atomic { loaded[p] && cached[p] != 0 -> ALWAYS(STALE, !given[cached[p]]) }
 		:: atomic { loaded[p] && cached[p] == 0 -> cached[p] = mapped }
-		/* a system call, or the interrupt */
-		:: atomic { mode[p] = DOOR; stop_sent[p] = false }
+		:: enter(p)
 		:: skip
 		fi;
 		if
-		:: atomic { stop_sent[p] && mode[p] == USER -> mode[p] = DOOR; stop_sent[p] = false }
+		:: stop_sent[p] && door[p] == OUT -> enter(p)
 		:: else
 		fi
-	:: mode[p] == DOOR ->
-#ifdef MUTANT_FLUSHES_AT_DOOR
-		atomic { flush_if_wanted(p) };
-#endif
-		atomic { !alone -> mode[p] = INSIDE }
-	:: mode[p] == INSIDE ->
+	:: door[p] == SHARED ->
 		if
-		/* another space is loaded: that flushes all there is */
-		:: atomic { loaded[p] = !loaded[p]; cached[p] = 0; flush_due[p] = false }
+		:: atomic { runs[p] = !runs[p] };
+			space_load(p, runs[p])
 		:: skip
 		fi;
 		if
-#ifndef MUTANT_FLUSHES_AT_DOOR
-		:: atomic { flush_if_wanted(p) };
-			to_user(p)
-#else
-		:: to_user(p)
-#endif
-		:: mode[p] = IDLE
+		:: door[p] = OUT
+		:: door[p] = IDLE
 		fi
-	:: mode[p] == IDLE ->
+	:: door[p] == IDLE ->
 		if
-		:: mode[p] = DOOR
 		:: skip
+#ifdef MUTANT_REFRESHES_FIRST
+		:: refresh(p);
+			enter(p)
+#else
+		:: enter(p);
+			refresh(p)
+#endif
 		fi
 	od
 }
 
-/* Before it answers for what it took away */
-inline stop_all()
+/* processor_stop, and what it was for */
+inline flush_elsewhere(p)
 {
 	stopping = true;
+#ifndef MUTANT_STOPS_NOBODY
 	do
-	:: p < RUNNERS ->
-		if
 #ifdef MUTANT_STOPS_IDLE
-		:: loaded[p] && (mode[p] == USER || mode[p] == IDLE) ->
-			stop_sent[p] = true;
-			mode[p] != USER && mode[p] != IDLE
+	:: door[p] == WAITING -> break
 #else
-		:: loaded[p] && mode[p] == USER ->
+	:: door[p] == WAITING || door[p] == IDLE -> break
+#endif
 #ifndef MUTANT_UNSENT
-			stop_sent[p] = true;
+	:: atomic { door[p] == OUT && !stop_sent[p] -> stop_sent[p] = true }
 #endif
-			mode[p] != USER
-#endif
-		:: else
-		fi;
-		p++
-	:: else -> break
 	od;
-	p = 0;
-	stopping = false
+#endif
+	stopping = false;
+#ifdef MUTANT_LOOKS_AGAIN
+	if
+	:: door[p] == IDLE -> flush_due[p] = true
+	:: else
+	fi
+#elif !defined(MUTANT_IDLE_UNCOUNTED)
+	flush_due[p] = true
+#endif
 }
 
-inline count_all()
+inline leaf_flush()
 {
 	do
 	:: p < RUNNERS ->
 		if
-#ifdef MUTANT_IDLE_UNCOUNTED
-		:: loaded[p] && mode[p] != IDLE ->
-#else
-		:: loaded[p] ->
-#endif
-			flush_due[p] = true
+		:: loaded[p] -> flush_elsewhere(p)
 		:: else
 		fi;
 		p++
@@ -141,28 +149,20 @@ active proctype changer()
 	byte p, frame;
 
 end:	do
-	:: atomic { mode[0] != INSIDE && mode[1] != INSIDE -> alone = true };
+	:: ticket_out = true;
+		door[0] != SHARED;
+		door[1] != SHARED;
 		if
 		:: mapped != 0 ->
-#ifndef MUTANT_STOPS_NOBODY
-			stop_all();
-#endif
-			atomic {
-				changing = true;
-				ALWAYS(STOPPED, (mode[0] != USER || !loaded[0]) && (mode[1] != USER || !loaded[1])) };
 			frame = mapped;
 			mapped = 0;
-#ifndef MUTANT_COUNTS_NOBODY
-			count_all();
-#endif
-			given[frame] = true;
-			frame = 0;
-			changing = false
+			leaf_flush();
+			atomic { given[frame] = true; frame = 0 }
 		:: mapped == 0 ->      /* nothing that is not there is in a TLB: nobody is asked */
 			if :: frame = 1 :: frame = 2 fi;
 			atomic { given[frame] = false; mapped = frame; frame = 0 }
 		fi;
-		alone = false
+		ticket_out = false
 	od
 }
 

@@ -223,12 +223,12 @@ static inline status_t leaf_prepare(struct arch_space *space, uint64_t address, 
 }
 
 /* Another processor that has the space loaded is brought out of user mode, where it loads the
- * kernel's own before it waits; one that idles will refresh. */
+ * kernel's own before it waits; one that idles will refresh. One that idled may be on its way in and
+ * find nobody there by then: so whoever it is, it is counted. */
 static void flush_elsewhere(struct cpu *cpu)
 {
 	processor_stop(cpu);
-	if (cpu->door == DOOR_IDLE)
-		cpu->arch.flushes_wanted++;
+	cpu->arch.flushes_wanted++;
 }
 
 static void leaf_flush(const struct arch_space *space, uint64_t address)

@@ -7,10 +7,10 @@
 #include "bench/guest/bench.client.h"
 #include "bench/guest/bench.h"
 #include "bench/guest/buffers.h"
+#include "bench/guest/party.h"
 #include "capos/kernel.client.h"
 #include "rt/capability.h"
 #include "rt/clock.h"
-#include "rt/launch.h"
 #include "rt/program.h"
 #include "rt/server.h"
 
@@ -18,7 +18,6 @@
 
 static struct timer_ref timer;
 static struct virtual_memory_ref memory;
-static struct launch_authority authority;
 static struct launch_image image, nothing;
 static struct bench_target_ref target;
 static struct memory_object_ref page;
@@ -214,67 +213,13 @@ static bool signal_pingpong(uint32_t count)
 
 /* --- Processes -------------------------------------------------------------------------------- */
 
-#define GRANTS_MAX 4u
-
-struct peer_grant {
-	const char *name;
-	uint32_t id; /* 0: the peer's own address space */
-	const struct capnp_interface *interface;
-};
-
-static bool start(const struct launch_image *program, const char *role,
-		const struct peer_grant *peer_grants, uint32_t grant_count,
-		struct process_handle_ref *process)
-{
-	static struct launch_row rows[GRANTS_MAX][LAUNCH_ROWS_MAX];
-	struct launch_grant grants[GRANTS_MAX] = { 0 };
-	struct capnp_text args[2] = { capnp_text("bench"),
-		capnp_text_of(role, (uint32_t)strlen(role)) };
-	struct launch_request request = { .opened = program,
-		.name = args[0],
-		.args = args,
-		.arg_count = 2,
-		.grants = grants,
-		.grant_count = grant_count };
-	struct launch_result result;
-
-	for (uint32_t i = 0; i < grant_count; i++) {
-		const struct peer_grant *grant = &peer_grants[i];
-
-		grants[i] = (struct launch_grant){ .capability = grant->id,
-			.own_memory = grant->id == 0,
-			.rows = rows[i],
-			.name = capnp_text_of(grant->name, (uint32_t)strlen(grant->name)),
-			.row_count = launch_rows(grant->interface, rows[i], LAUNCH_ROWS_MAX) };
-	}
-	if (launch(&authority, &request, &result) != STATUS_OK) {
-		rt_print("bench: %s", launch_sentence(&result));
-		return false;
-	}
-	*process = result.process;
-	return true;
-}
-
-static bool await_end(struct process_handle_ref process)
-{
-	struct process_observer_wait_params_builder params;
-	struct process_observer_wait_call call = process_observer_wait_begin(
-			process_handle_as_process_observer(process), &params);
-	status_t status;
-
-	process_observer_wait_send(&call);
-	status = process_observer_wait_wait(&call);
-	process_observer_wait_done(&call);
-	client_release(process.ref);
-	return status == STATUS_OK;
-}
-
 static bool process_cycle(uint32_t count)
 {
 	while (count-- > 0) {
 		struct process_handle_ref process;
+		int64_t status;
 
-		if (!start(&nothing, "", NULL, 0, &process) || !await_end(process))
+		if (!party_start(&nothing, "", NULL, 0, &process) || !party_await(process, &status))
 			return false;
 	}
 	return true;
@@ -283,7 +228,7 @@ static bool process_cycle(uint32_t count)
 /* Two switches a time: there and back. The other one runs from here on, so this row is the last. */
 static bool yield(uint32_t count)
 {
-	if (client_ref_is_null(yielder.ref) && !start(&image, "yield", NULL, 0, &yielder))
+	if (client_ref_is_null(yielder.ref) && !party_start(&image, "yield", NULL, 0, &yielder))
 		return false;
 	while (count-- > 0)
 		rt_yield();
@@ -294,38 +239,20 @@ static bool yield(uint32_t count)
 
 static bool start_server(void)
 {
-	struct object_factory_ref factory = authority.factory;
-	struct endpoint_export_params_builder params;
-	struct endpoint_export_call call;
 	struct process_handle_ref process;
-	struct capnp_list_builder rows;
 	struct endpoint_ref endpoint;
-	status_t status;
 
-	if (object_factory_endpoint(factory, SERVER_MESSAGE_WORDS, SERVER_MESSAGE_CAPS,
-			    SERVER_CALLS, &endpoint) != STATUS_OK)
-		return false;
-	call = endpoint_export_begin(endpoint, &params);
-	rows = endpoint_export_params_init_interfaces(params, 1);
-	interface_row_set_id(interface_row_builder_at(rows, 0), BENCH_TARGET_INTERFACE_ID);
-	interface_row_set_methods(interface_row_builder_at(rows, 0), BENCH_TARGET_METHOD_COUNT);
-	endpoint_export_send(&call);
-	status = endpoint_export_wait(&call);
-	if (status == STATUS_OK)
-		status = endpoint_export_take_capability(&call, &target.ref);
-	endpoint_export_done(&call);
-	return status == STATUS_OK &&
-			start(&image, "serve",
-					&(struct peer_grant){ "serve", rt_id(endpoint.ref),
-							&endpoint_interface },
-					1, &process);
+	return party_target(&endpoint, &target) &&
+			party_start(&image, "serve",
+					&(struct party_grant){ "serve", rt_id(endpoint.ref), &endpoint_interface }, 1,
+					&process);
 }
 
 static bool start_signals(void)
 {
 	struct notification_ref there, back, third;
 	struct process_handle_ref process;
-	struct object_factory_ref factory = authority.factory;
+	struct object_factory_ref factory = party_authority.factory;
 
 	if (object_factory_notification(factory, &there) != STATUS_OK ||
 			object_factory_notification(factory, &back) != STATUS_OK ||
@@ -334,9 +261,9 @@ static bool start_signals(void)
 	ping = rt_id(there.ref);
 	pong = rt_id(back.ref);
 	unheard = rt_id(third.ref);
-	const struct peer_grant grants[] = { { "ping", ping, &notification_interface },
+	const struct party_grant grants[] = { { "ping", ping, &notification_interface },
 		{ "pong", pong, &notification_interface } };
-	return start(&image, "signals", grants, 2, &process);
+	return party_start(&image, "signals", grants, 2, &process);
 }
 
 static bool start_bulk(void)
@@ -346,27 +273,17 @@ static bool start_bulk(void)
 	struct memory_object_ref shared;
 	uint64_t bytes = buffers_bulk_bytes(), address = 0;
 
-	if (object_factory_notification(authority.factory, &there) != STATUS_OK ||
-			object_factory_notification(authority.factory, &back) != STATUS_OK ||
-			object_factory_memory(authority.factory, bytes, &shared) != STATUS_OK ||
+	if (object_factory_notification(party_authority.factory, &there) != STATUS_OK ||
+			object_factory_notification(party_authority.factory, &back) != STATUS_OK ||
+			object_factory_memory(party_authority.factory, bytes, &shared) != STATUS_OK ||
 			virtual_memory_map(memory, memory_object_as_memory_view(shared), 0, bytes, 0, ACCESS_READ_WRITE,
 					&address) != STATUS_OK)
 		return false;
-	const struct peer_grant grants[] = { { "ping", rt_id(there.ref), &notification_interface },
+	const struct party_grant grants[] = { { "ping", rt_id(there.ref), &notification_interface },
 		{ "pong", rt_id(back.ref), &notification_interface }, { "shared", rt_id(shared.ref), &memory_object_interface },
 		{ "memory", 0, &virtual_memory_interface } };
 	return buffers_bulk_open((void *)(uintptr_t)address, rt_id(there.ref), rt_id(back.ref)) &&
-			start(&image, "bulk", grants, 4, &process);
-}
-
-/* Of a file that stays mapped. */
-static bool open_program(struct boot_package_ref package, const char *name, struct launch_image *program)
-{
-	struct launch_file file;
-	struct launch_result result;
-
-	return launch_file_open(package, memory, capnp_text_of(name, (uint32_t)strlen(name)), &file) == STATUS_OK &&
-			launch_image_open(&authority, file.bytes, file.count, program, &result) == STATUS_OK;
+			party_start(&image, "bulk", grants, 4, &process);
 }
 
 uint32_t rows_prepare(const struct row **rows)
@@ -391,15 +308,11 @@ uint32_t rows_prepare(const struct row **rows)
 		{ "buffer_1000", 20, BUFFERS_ACTIVE, buffers_streams_1000, true },
 		{ "buffer_mebibyte", 4, 1, buffers_bulk_mebibyte, true },
 	};
-	struct boot_package_ref package = RT_GRANT(boot_package, "package");
-
 	timer = RT_GRANT(timer, "timer");
 	memory = RT_GRANT(virtual_memory, "memory");
-	authority = (struct launch_authority){ RT_GRANT(process_spawner, "spawner"),
-		RT_GRANT(object_factory, "factory"), memory };
 	*rows = all;
-	if (!open_program(package, "bin/init", &image) || !open_program(package, "bin/nothing", &nothing) ||
-			object_factory_memory(authority.factory, PAGE_BYTES, &page) != STATUS_OK)
+	if (!party_program_open("bin/init", &image) || !party_program_open("bin/nothing", &nothing) ||
+			object_factory_memory(party_authority.factory, PAGE_BYTES, &page) != STATUS_OK)
 		return 0;
 	return start_server() && start_signals() && start_bulk() ? (uint32_t)ARRAY_LEN(all) : 0;
 }

@@ -1,7 +1,7 @@
-"""Linux's figures for the rows of bench/rows.json: fetches Debian's kernel, packs bench/linux/ as its first
-process, boots it as capOS is booted, and reads the same lines.
+"""Linux under the same QEMU as capOS: fetches Debian's kernel, packs a program of bench/ as its first process,
+boots it, and hands on what it prints.
 
-bench.py asks for them with `--vs linux`. Always true: nothing is installed; everything lies below the
+bench.py (`--vs linux`) and bench_smp.py ask for it. Always true: nothing is installed; everything lies below the
 output directory, and a second run fetches nothing.
 """
 
@@ -53,19 +53,12 @@ def entry(name, mode, data=b"", device=(0, 0), inode=1):
     return head + b"\0" * (-len(head) % 4) + data + b"\0" * (-len(data) % 4)
 
 
-def initramfs(directory):
-    """An archive with the two programs and a console for the first."""
-    build = ["clang", "-O2", "-Wall", "-Wextra", "-Werror", "-static"]
-    run([*build, f"{SOURCE}/counterparts.c", "-o", f"{directory}/init"], "bench/linux does not build")
-    run(
-        [*build, "-nostdlib", f"{SOURCE}/nothing.S", "-o", f"{directory}/nothing"],
-        "bench/linux does not build",
-    )
+def initramfs(path, programs):
+    """An archive with these programs (name: file) and a console for the first."""
     files = []
-    for inode, name in enumerate(("init", "nothing"), 3):
-        with open(f"{directory}/{name}", "rb") as file:
+    for inode, (name, program) in enumerate(programs.items(), 3):
+        with open(program, "rb") as file:
             files.append(entry(name, 0o100755, file.read(), inode=inode))
-    path = f"{directory}/initramfs"
     with open(path, "wb") as archive:
         archive.write(entry("dev", 0o040755, inode=1))
         archive.write(entry("dev/console", 0o020600, device=(5, 1), inode=2))
@@ -74,13 +67,29 @@ def initramfs(directory):
 
 
 def boot():
-    """What the counterparts printed, and on which kernel."""
+    """What the counterparts of `./capos bench` printed, and on which kernel."""
     directory = os.path.join(project.OUTPUT, "linux")
     kernel, version = kernel_fetch(directory)
-    command = ["qemu-system-x86_64", "-machine", "q35", "-m", "512", "-smp", "1", "-accel", "tcg", "-cpu", "max"]
-    command += ["-display", "none", "-nodefaults", "-no-reboot", "-serial", "stdio"]
-    command += ["-device", "isa-debug-exit,iobase=0x501,iosize=2", "-icount", "shift=0,sleep=off"]
-    command += ["-kernel", kernel, "-initrd", initramfs(directory), "-append", "console=ttyS0 quiet panic=-1"]
+    build = ["clang", "-O2", "-Wall", "-Wextra", "-Werror", "-static"]
+    programs = {"init": f"{directory}/init", "nothing": f"{directory}/nothing"}
+    run([*build, f"{SOURCE}/counterparts.c", "-o", programs["init"]], "bench/linux does not build")
+    run(
+        [*build, "-nostdlib", f"{SOURCE}/nothing.S", "-o", programs["nothing"]],
+        "bench/linux does not build",
+    )
+    archive = initramfs(f"{directory}/initramfs", programs)
+    return boot_programs(kernel, archive, "BENCH process_cycle", icount=True), version
+
+
+def boot_programs(kernel, archive, last, icount=False, processors=1, arguments=""):
+    """What the first process printed, up to a line that has `last` in it."""
+    tcg = "tcg" if processors == 1 else "tcg,thread=multi"
+    command = ["qemu-system-x86_64", "-machine", "q35", "-m", "512", "-smp", str(processors)]
+    command += ["-accel", tcg, "-cpu", "max", "-display", "none", "-nodefaults", "-no-reboot", "-serial", "stdio"]
+    command += ["-device", "isa-debug-exit,iobase=0x501,iosize=2"]
+    command += ["-icount", "shift=0,sleep=off"] if icount else []
+    append = f"console=ttyS0 quiet panic=-1 -- {arguments}".removesuffix(" -- ")
+    command += ["-kernel", kernel, "-initrd", archive, "-append", append]
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT_S, check=False
@@ -88,6 +97,6 @@ def boot():
     except subprocess.TimeoutExpired as error:
         raise LinuxError(f"Linux did not end within {TIMEOUT_S} s") from error
     output = done.stdout.decode("utf-8", "replace").replace("\r", "")
-    if "FAILED" in output or "BENCH process_cycle" not in output:
+    if "FAILED" in output or last not in output:
         raise LinuxError(f"Linux did not measure everything:\n{output[-600:]}")
-    return output, version
+    return output

@@ -13,6 +13,7 @@
 #include "rt/clock.h"
 #include "rt/program.h"
 #include "rt/server.h"
+#include "rt/thread.h"
 
 #define PAGE_BYTES 4096u
 
@@ -225,6 +226,23 @@ static bool process_cycle(uint32_t count)
 	return true;
 }
 
+static int64_t thread_nothing(void *argument)
+{
+	return 0;
+}
+
+static bool thread_cycle(uint32_t count)
+{
+	while (count-- > 0) {
+		struct thread *thread;
+
+		if (thread_start(&(struct thread_request){ .run = thread_nothing }, &thread) != STATUS_OK ||
+				thread_join(thread, NULL) != STATUS_OK)
+			return false;
+	}
+	return true;
+}
+
 /* Two switches a time: there and back. The other one runs from here on, so this row is the last. */
 static bool yield(uint32_t count)
 {
@@ -303,6 +321,7 @@ uint32_t rows_prepare(const struct row **rows)
 		{ "cap_copy_release", 100, 1, cap_copy_release, true },
 		{ "map_touch_unmap", 50, 1, map_touch_unmap, false },
 		{ "process_cycle", 2, 1, process_cycle, false },
+		{ "thread_cycle", 10, 1, thread_cycle, false },
 		{ "yield", 100, 2, yield, true },
 		{ "buffer_10", 20, BUFFERS_ACTIVE, buffers_streams_10, true },
 		{ "buffer_1000", 20, BUFFERS_ACTIVE, buffers_streams_1000, true },

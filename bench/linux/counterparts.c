@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/io_uring.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -328,6 +329,19 @@ static void process_cycle(void)
 	require(waitpid(child, &status, 0) == child && status == 0, "a process");
 }
 
+static void *thread_nothing(void *argument)
+{
+	return argument;
+}
+
+static void thread_cycle(void)
+{
+	pthread_t thread;
+
+	require(pthread_create(&thread, NULL, thread_nothing, NULL) == 0 && pthread_join(thread, NULL) == 0,
+			"pthread_create");
+}
+
 static void objects(void)
 {
 	page_file = memfd_create("page", 0);
@@ -335,6 +349,7 @@ static void objects(void)
 	map_touch_unmap();
 	measure("cap_copy_release", copy_and_close, 200, 1);
 	measure("map_touch_unmap", map_touch_unmap, 200, 1);
+	measure("thread_cycle", thread_cycle, 10, 1);
 	measure("process_cycle", process_cycle, 5, 1);
 }
 

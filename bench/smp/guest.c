@@ -15,7 +15,9 @@
 #include "rt/capability.h"
 #include "rt/clock.h"
 #include "rt/format.h"
+#include "rt/park.h"
 #include "rt/program.h"
+#include "rt/thread.h"
 
 #define PAIRS_MAX 2u
 #define FAILED    UINT64_MAX
@@ -106,18 +108,88 @@ static uint64_t expected(uint32_t workers)
 	return sum;
 }
 
-/* One and two in turns, so that whatever else the host does meets both. */
-static bool measure_processes(void)
+/* --- The block, by threads ---------------------------------------------------------------------- */
+
+static struct worker {
+	uint32_t index, workers;
+	uint64_t ended_ns;
+} workers_of_threads[WORK_WORKERS_MAX];
+static uint32_t threads_here, gate;      /* how many stand at the gate; 1: it is open */
+
+static int64_t thread_work(void *argument)
 {
-	uint64_t values[WORK_WORKERS_MAX][WORK_REPEATS];
+	struct worker *worker = argument;
+	uint64_t sum;
+
+	__atomic_add_fetch(&threads_here, 1, __ATOMIC_ACQ_REL);
+	unpark(&threads_here, PARK_ALL);
+	while (!__atomic_load_n(&gate, __ATOMIC_ACQUIRE))
+		(void)!park(&gate, 0, 0);
+	sum = work_part(words, worker->index, worker->workers, rounds);
+	worker->ended_ns = now();
+	return (int64_t)sum;
+}
+
+static void await_threads(uint32_t workers)
+{
+	uint32_t here;
+
+	while ((here = __atomic_load_n(&threads_here, __ATOMIC_ACQUIRE)) != workers)
+		(void)!park(&threads_here, here, 0);
+}
+
+/* From starting the first to having joined the last; *work_ns from opening the gate to the last result. */
+static uint64_t by_threads(uint32_t workers, uint64_t right, uint64_t *work_ns)
+{
+	struct thread *threads[WORK_WORKERS_MAX];
+	uint64_t started = now(), opened, last = 0, sum = 0;
+	bool good = true;
+
+	threads_here = 0;
+	gate = 0;
+	for (uint32_t i = 0; i < workers; i++) {
+		workers_of_threads[i] = (struct worker){ .index = i, .workers = workers };
+		if (thread_start(&(struct thread_request){ .run = thread_work, .argument = &workers_of_threads[i] },
+				    &threads[i]) != STATUS_OK)
+			return *work_ns = FAILED;
+	}
+	await_threads(workers);
+	opened = now();
+	__atomic_store_n(&gate, 1, __ATOMIC_RELEASE);
+	unpark(&gate, PARK_ALL);
+	for (uint32_t i = 0; i < workers; i++) {
+		struct thread_end end = { 0 };
+
+		good = thread_join(threads[i], &end) == STATUS_OK && end.state == PROCESS_STATE_EXITED && good;
+		sum ^= (uint64_t)end.status;
+		last = MAX(last, workers_of_threads[i].ended_ns);
+	}
+	good = good && sum == right;
+	*work_ns = good ? last - opened : FAILED;
+	return good ? now() - started : FAILED;
+}
+
+/* One and two in turns, threads and processes, so that whatever else the host does meets all. */
+static bool measure_block(void)
+{
+	static uint64_t processes[WORK_WORKERS_MAX][WORK_REPEATS], total[WORK_WORKERS_MAX][WORK_REPEATS],
+			work_only[WORK_WORKERS_MAX][WORK_REPEATS];
 	const uint64_t right[WORK_WORKERS_MAX] = { expected(1), expected(2) };
 
 	for (uint32_t i = 0; i < WORK_REPEATS; i++) {
-		values[0][i] = by_processes(1, right[0]);
-		values[1][i] = by_processes(2, right[1]);
+		for (uint32_t workers = 1; workers <= WORK_WORKERS_MAX; workers++) {
+			uint32_t at = workers - 1;
+
+			processes[at][i] = by_processes(workers, right[at]);
+			total[at][i] = by_threads(workers, right[at], &work_only[at][i]);
+		}
 	}
-	return report("processes_total_1", "ns", values[0], WORK_REPEATS) &&
-			report("processes_total_2", "ns", values[1], WORK_REPEATS);
+	return report("processes_total_1", "ns", processes[0], WORK_REPEATS) &&
+			report("processes_total_2", "ns", processes[1], WORK_REPEATS) &&
+			report("threads_work_1", "ns", work_only[0], WORK_REPEATS) &&
+			report("threads_work_2", "ns", work_only[1], WORK_REPEATS) &&
+			report("threads_total_1", "ns", total[0], WORK_REPEATS) &&
+			report("threads_total_2", "ns", total[1], WORK_REPEATS);
 }
 
 /* --- Calls, by pairs of processes --------------------------------------------------------------- */
@@ -266,7 +338,7 @@ int main(int argc, char **argv)
 		return strncmp(role, "calls", 5) == 0 ? call_away(role) : peer_serve();
 	}
 	good = prepare(role);
-	good = good && measure_processes();
+	good = good && measure_block();
 	good = good && measure_pairs();
 	good = good && measure_wakes();
 	(void)!system_control_power_off(system, good ? 0 : 1);

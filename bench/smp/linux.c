@@ -171,18 +171,16 @@ static void measure_block(void)
 {
 	uint64_t processes[2][WORK_REPEATS], total[2][WORK_REPEATS], work[2][WORK_REPEATS];
 
-	for (uint32_t workers = 1; workers <= 2; workers++) {
-		uint64_t right = expected(workers);
+	const uint64_t right[] = { expected(1), expected(2) };
 
-		(void)by_processes(workers);
-		require(sum_of(workers) == right, "the sum of processes");
-		(void)by_threads(workers, &work[0][0]);
-		require(sum_of(workers) == right, "the sum of threads");
-	}
 	for (uint32_t i = 0; i < WORK_REPEATS; i++) {
 		for (uint32_t workers = 1; workers <= 2; workers++) {
-			processes[workers - 1][i] = by_processes(workers);
-			total[workers - 1][i] = by_threads(workers, &work[workers - 1][i]);
+			uint32_t at = workers - 1;
+
+			processes[at][i] = by_processes(workers);
+			require(sum_of(workers) == right[at], "the sum of processes");
+			total[at][i] = by_threads(workers, &work[at][i]);
+			require(sum_of(workers) == right[at], "the sum of threads");
 		}
 	}
 	report("processes_total_1", "ns", processes[0], WORK_REPEATS);

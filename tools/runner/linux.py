@@ -70,7 +70,7 @@ def boot():
     """What the counterparts of `./capos bench` printed, and on which kernel."""
     directory = os.path.join(project.OUTPUT, "linux")
     kernel, version = kernel_fetch(directory)
-    build = ["clang", "-O2", "-Wall", "-Wextra", "-Werror", "-static"]
+    build = ["clang", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-pthread"]
     programs = {"init": f"{directory}/init", "nothing": f"{directory}/nothing"}
     run([*build, f"{SOURCE}/counterparts.c", "-o", programs["init"]], "bench/linux does not build")
     run(

@@ -203,6 +203,7 @@ void kernel_start(const struct boot_info *boot)
 
 	ring_ops_init();
 	roots_init(boot, root);
+	sched_init();
 	start_init(root, boot);
 	arch_processors_start();
 	processor_enter(arch_cpu());

@@ -338,5 +338,5 @@ NO_BUFFER NOINLINE struct arch_context *return_enter(
 			cap_table_keep(caps, slots);
 		return enter_generally();
 	}
-	return sched_pass(ring->thread, caller);
+	return sched_pass_back(ring->thread, caller);
 }

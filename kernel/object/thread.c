@@ -45,7 +45,7 @@ static void thread_fill(struct thread *thread, struct process *process, const st
 	thread->process = process;
 	thread->payer = process->ledger;
 	memcpy(thread->name, start->name, start->name_bytes);
-	list_init(&thread->run_link);
+	sched_thread_init(thread);
 	list_init(&thread->page_wait.link);
 	list_init(&thread->process_link);
 	list_init(&thread->waiters);

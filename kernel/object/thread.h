@@ -18,6 +18,7 @@
 #include "kernel/object/object.h"
 #include "kernel/object/pager.h"
 #include "kernel/object/reaper.h"
+#include "kernel/sched/run_queue.h"
 #include "kernel/time/timer_queue.h"
 
 struct cpu;
@@ -43,7 +44,7 @@ enum thread_phase {
 	THREAD_GONE,             /* everything given back; only the record remains */
 };
 
-/*  I fixed after creation   s under a run queue's lock   r under ring.lock   t under lock
+/*  I fixed after creation   s under its run queue's lock   r under ring.lock   t under lock
  *  p under process.lock   a atomic  */
 struct thread {
 	struct arch_context context;
@@ -51,10 +52,8 @@ struct thread {
 	struct ring        *ring;           /* I until it is GONE, then NULL */
 	enum thread_state   state;          /* r for waits, s otherwise */
 	uint32_t            min_complete;   /* r */
-	struct list         run_link;       /* s */
-	struct cpu         *queue;          /* s, where `run_link` is or was last */
+	struct sched_entity entity;         /* s; see sched/run_queue.h */
 	struct cpu         *cpu;            /* a, whose registers it has; NULL: none, and they are in `context` */
-	struct cpu         *last;           /* where it ran last; NULL: nowhere yet */
 	struct timer_node   deadline;       /* of a wait for completions or a page */
 	struct page_wait    page_wait;      /* see object/pager.h */
 	uint64_t            ticks;          /* processor time used */

@@ -86,7 +86,10 @@ HOT_INLINE static inline void complete_sync(struct question *question, const str
 	reply_slot_write(ring, question->entry.user_data, outcome);
 	if (thread->state == THREAD_WAIT_SYNC) {
 		arch_context_set_result(&thread->context, outcome->status);
-		sched_wake(thread, handoff);
+		if (handoff && question->entry.op == CAP_OP_CALL)
+			sched_wake_back(thread);
+		else
+			sched_wake(thread, handoff);
 	}
 }
 

@@ -6,16 +6,18 @@
 #include "kernel/core/panic.h"
 
 struct cpu *processors[PROCESSORS_MAX];
+struct run_queue *run_queues[PROCESSORS_MAX];
 uint32_t processor_count;
 
 void cpu_add(struct cpu *cpu)
 {
 	ASSERT(processor_count < PROCESSORS_MAX);
 	spin_init(&cpu->queue_lock, LOCK_RANK_RUN_QUEUE, "run queue");
-	list_init(&cpu->queue);
+	run_queue_init(&cpu->queue, processor_count);
 	timer_queue_init(&cpu->timers);
 	cpu->number = processor_count;
 	processors[cpu->number] = cpu;
+	run_queues[cpu->number] = &cpu->queue;
 	STORE_RELEASE(&processor_count, cpu->number + 1);
 }
 

@@ -9,8 +9,8 @@
 
 #include "arch/arch.h"
 #include "kernel/core/counters.h"
-#include "kernel/core/list.h"
 #include "kernel/core/spinlock.h"
+#include "kernel/sched/run_queue.h"
 #include "kernel/time/timer_queue.h"
 
 #define CPU_HELD_LOCKS_MAX 8
@@ -28,6 +28,8 @@ enum door {
 #define CHORE_TURN 1u      /* the current thread's turn is over: another one is to run */
 #define CHORE_REAP 2u      /* processes have ended and are to be taken apart */
 #define CHORE_WOKEN 4u     /* `handoff` was set; it may have been taken meanwhile */
+#define CHORE_YIELD 8u     /* with CHORE_TURN: the current thread asks for it */
+#define CHORE_BACK 16u     /* with CHORE_WOKEN: `handoff` has been answered; see sched_pass_back */
 
 struct endpoint;
 struct object;
@@ -42,6 +44,7 @@ struct cpu {
 	uint32_t         number;            /* from 0 */
 	struct thread   *current;           /* whose registers are live; NULL while idle */
 	struct thread *handoff; /* runs next if the current one goes to sleep */
+	struct thread   *payer;             /* on whose account the queue last began a turn; only compared */
 	uint64_t         switch_ticks;      /* until then processor time has been charged */
 	uint8_t          chores;            /* CHORE_*, before the processor leaves the kernel */
 	bool             closing;           /* closes the objects in `ending`: object/object.c */
@@ -54,14 +57,15 @@ struct cpu {
 	struct promise  *settling_promises; /* counted; what they lead to is known, calls on them wait */
 	struct counters  counters;
 	struct timer_node slice;            /* the current thread's turn ends; queued while others wait */
+	uint64_t         slice_ticks;       /* when that fires */
 #if CONFIG_DEBUG
 	struct spinlock *held[CPU_HELD_LOCKS_MAX];   /* in order of acquisition */
 	uint32_t         held_count;
 #endif
 	/* What other processors write stands apart from what this one writes on each call. */
 	struct spinlock  queue_lock __attribute__((aligned(CACHE_LINE_BYTES)));
-	struct list      queue;             /* q, runnable threads in order */
-	uint32_t         queued;            /* q, how many; read by all */
+	struct run_queue queue;             /* q; count and load are read by all */
+	bool             has_better;        /* q, somebody who waits should run instead of the runner */
 	struct timer_queue timers __attribute__((aligned(CACHE_LINE_BYTES)));
 };
 
@@ -69,6 +73,7 @@ STATIC_ASSERT(sizeof(struct cpu) <= PAGE_SIZE);
 
 /* Those that run, by number. Fixed once the first process has started. */
 extern struct cpu *processors[PROCESSORS_MAX];
+extern struct run_queue *run_queues[PROCESSORS_MAX];
 extern uint32_t processor_count;
 
 /* Makes a processor known, with nothing to do; its `arch` is the port's. Boot only. */

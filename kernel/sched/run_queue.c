@@ -13,19 +13,17 @@
  * could interrupt it. */
 #define CHARGE_MAX_TICKS (1ull << 38)
 #define SLICE_MAX_TICKS  (1u << 30)
+/* Nor does anybody take more along, or less than its negative. */
+#define LAG_MAX          ((int64_t)SLICE_MAX_TICKS << SCHED_FRACTION_BITS)
 
-void run_queue_init(struct run_queue *queue, uint32_t processor, uint32_t slice_max_ticks)
+void run_queue_init(struct run_queue *queue, uint32_t processor)
 {
-	ASSERT(slice_max_ticks <= SLICE_MAX_TICKS);
-	*queue = (struct run_queue){
-		.processor = processor,
-		.lag_max = (int64_t)((uint64_t)slice_max_ticks << SCHED_FRACTION_BITS),
-	};
+	*queue = (struct run_queue){ .processor = processor };
 }
 
 static void shape_set(struct sched_entity *entity, uint32_t weight, uint32_t slice_ticks)
 {
-	ASSERT(weight >= SCHED_WEIGHT_MIN && weight <= SCHED_WEIGHT_MAX);
+	ASSERT(weight >= SCHED_WEIGHT_MIN && weight <= SCHED_WEIGHT_MAX && slice_ticks < SLICE_MAX_TICKS);
 	entity->weight = weight;
 	entity->slice_ticks = slice_ticks;
 	entity->request = ((uint64_t)slice_ticks << SCHED_FRACTION_BITS) / weight;
@@ -105,7 +103,7 @@ void run_queue_leave(struct sched_entity *entity)
 		clock_move(queue, lag);
 	else
 		DEBUG_ASSERT(queue->rest == 0 && lag == 0);
-	entity->lag = MAX(MIN(lag, queue->lag_max), -queue->lag_max);
+	entity->lag = MAX(MIN(lag, LAG_MAX), -LAG_MAX);
 }
 
 /* Whoever slept until the clock had reached it, or would have, begins anew. */
@@ -160,6 +158,17 @@ static void make_ready(struct run_queue *queue)
 	}
 }
 
+/* Whether the clock has reached somebody asleep: others must not pay for it any longer. */
+static bool is_sleeper_due(const struct run_queue *queue)
+{
+	const struct sched_entity *entity;
+
+	if (!queue->early.first)
+		return false;
+	entity = container_of(queue->early.first, struct sched_entity, link);
+	return entity->place == SCHED_ASLEEP && is_eligible(queue, entity);
+}
+
 void run_queue_charge(struct run_queue *queue, uint64_t now_ticks)
 {
 	uint64_t ticks = now_ticks - queue->time_ticks;
@@ -174,7 +183,8 @@ void run_queue_charge(struct run_queue *queue, uint64_t now_ticks)
 	virtual = (MIN(ticks, CHARGE_MAX_TICKS) << SCHED_FRACTION_BITS) / runner->weight;
 	runner->virtual_time += virtual;
 	clock_move(queue, (int64_t)(virtual * runner->weight));
-	make_ready(queue);
+	if (unlikely(is_sleeper_due(queue)))
+		make_ready(queue);
 }
 
 /*
@@ -235,6 +245,13 @@ static void run(struct run_queue *queue, struct sched_entity *entity)
 	queue->runner = entity;
 }
 
+void run_queue_enter(struct run_queue *queue, struct sched_entity *entity)
+{
+	DEBUG_ASSERT(!queue->runner);
+	run_queue_join(queue, entity);
+	run(queue, entity);
+}
+
 void sched_entity_change(struct sched_entity *entity, uint32_t weight, uint32_t slice_ticks)
 {
 	struct run_queue *queue = entity->queue;
@@ -245,9 +262,10 @@ void sched_entity_change(struct sched_entity *entity, uint32_t weight, uint32_t 
 	shape_set(entity, weight, slice_ticks);
 	if (place == SCHED_OUT || place == SCHED_ASLEEP)
 		return;
-	run_queue_join(queue, entity);
 	if (place == SCHED_RUNNER)
-		run(queue, entity);
+		run_queue_enter(queue, entity);
+	else
+		run_queue_join(queue, entity);
 }
 
 /* Nobody is eligible: everybody is asleep, and the processor has time for all; or who is has just yielded. */
@@ -299,21 +317,45 @@ struct sched_entity *run_queue_turn(struct run_queue *queue)
 	return run_queue_pick(queue);
 }
 
-/* A member is owed nothing and owes nothing any more. */
-static void settle(struct run_queue *queue, struct sched_entity *entity)
+/* A member begins anew at the clock. Answers by how much the sum of all distances changes. */
+static int64_t settle(const struct run_queue *queue, struct sched_entity *entity)
 {
 	uint64_t behind = queue->clock - entity->virtual_time;
 
 	entity->virtual_time = queue->clock;
 	entity->deadline = queue->clock + entity->request;
-	clock_move(queue, (int64_t)(behind * entity->weight));
+	return (int64_t)(behind * entity->weight);
+}
+
+/* The same as below, where it is most frequent: of two alone, if one is ahead, the other is owed as much. */
+static struct sched_entity *other_of_two(struct run_queue *queue)
+{
+	struct sched_entity *runner = queue->runner;
+	struct heap *heap = queue->ready.first ? &queue->ready : &queue->early;
+	struct sched_entity *next = container_of(heap->first, struct sched_entity, link);
+
+	heap->first = NULL;
+	if (!is_eligible(queue, next)) {
+		queue->rest = 0;
+		runner->virtual_time = queue->clock;
+		next->virtual_time = queue->clock;
+		next->deadline = queue->clock + next->request;
+	}
+	next->place = SCHED_RUNNER;
+	queue->runner = next;
+	runner->deadline = runner->virtual_time + runner->request;
+	wait(queue, runner);
+	return next;
 }
 
 struct sched_entity *run_queue_yield(struct run_queue *queue)
 {
 	struct sched_entity *runner = queue->runner;
 	struct sched_entity *next;
+	int64_t moved = 0;
 
+	if (likely(queue->count == 2 && queue->weight == queue->load))
+		return other_of_two(queue);
 	queue->runner = NULL;
 	next = run_queue_pick(queue);
 	if (!next) {
@@ -321,9 +363,10 @@ struct sched_entity *run_queue_yield(struct run_queue *queue)
 		return runner;
 	}
 	if (!is_eligible(queue, next))
-		settle(queue, next);
+		moved += settle(queue, next);
 	if (is_eligible(queue, runner))
-		settle(queue, runner);
+		moved += settle(queue, runner);
+	clock_move(queue, moved);
 	runner->deadline = runner->virtual_time + runner->request;     /* the next turn is another request */
 	runner_wait(queue, runner);
 	return next;

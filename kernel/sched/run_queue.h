@@ -70,7 +70,6 @@ struct run_queue {
 	uint32_t             count;        /* of members that are not asleep; the runner is one */
 	uint64_t             load;         /* and their weight */
 	uint32_t             processor;    /* its number */
-	int64_t              lag_max;      /* nobody leaves with more than this, nor with less than its negative */
 };
 
 /* The queue's processor in an affinity. */
@@ -79,8 +78,14 @@ static inline uint64_t run_queue_bit(const struct run_queue *queue)
 	return 1ull << queue->processor;
 }
 
-/* `slice_max_ticks`: the longest slice there is. Up to 2^30 ticks. */
-void run_queue_init(struct run_queue *queue, uint32_t processor, uint32_t slice_max_ticks);
+/* Whether there is anybody besides the runner. */
+static inline bool run_queue_has_waiting(const struct run_queue *queue)
+{
+	return READ_ONCE(queue->count) > (queue->runner ? 1u : 0u);
+}
+
+void run_queue_init(struct run_queue *queue, uint32_t processor);
+/* `slice_ticks`: below 2^30. */
 void sched_entity_init(
 		struct sched_entity *entity, uint32_t weight, uint32_t slice_ticks, uint64_t affinity);
 
@@ -91,6 +96,8 @@ void run_queue_charge(struct run_queue *queue, uint64_t now_ticks);
 /* An entity that is OUT, or asleep in this queue, waits for its turn. It has the lag that it left its last
  * queue with. */
 void run_queue_join(struct run_queue *queue, struct sched_entity *entity);
+/* The same, and it is its turn at once. There must be no runner. */
+void run_queue_enter(struct run_queue *queue, struct sched_entity *entity);
 /* The runner goes to sleep. */
 void run_queue_sleep(struct run_queue *queue);
 /* A member is OUT from now on, and keeps its lag. */

@@ -1,14 +1,20 @@
 /*
  * The scheduler; see sched.h. Called by core/entry.c on every way out, woken through by
- * ring/completion.c.
+ * ring/completion.c. Whose turn it is in a queue is run_queue.c's to say.
  *
  * A processor saves its thread's registers, and then lets go of the thread (`thread->cpu`), before
  * it takes another, sleeps, or waits for anybody. Whoever takes a thread waits for that: it can be
  * woken, and claimed, as soon as it is said to wait, when its processor is still on its way out.
  *
- * Always true: a RUNNABLE thread is in one queue or in one handoff place; the RUNNING one is
- * cpu->current; the slice timer is armed when a thread is queued behind a running one, so an idle
- * processor gets no tick.
+ * Who runs and who pays are two: a thread that passes the processor on directly waits, but its entity
+ * stays the runner of the queue, and all that follows, call upon call, is on its account until somebody
+ * is chosen again. So a direct switch touches no queue. A thread that then goes on by itself moves to its own
+ * account (`account_own`) when its turn is over, or when who paid is woken; and an answer brings its
+ * caller back to its own, if the service had begun on its own (`sched_pass_back`).
+ *
+ * Always true: a RUNNABLE thread waits in one queue or is in one handoff place; the RUNNING one is
+ * cpu->current; the slice timer is armed while somebody waits behind a running one, no later than at the
+ * end of the runner's slice, so an idle processor and a thread alone get no tick. No two queues are locked at once.
  */
 #include "kernel/sched/sched.h"
 
@@ -17,104 +23,250 @@
 #include "kernel/core/spinlock.h"
 #include "kernel/object/process.h"
 #include "kernel/object/thread.h"
+#include "kernel/sched/balance.h"
 #include "kernel/sched/cpu.h"
 #include "kernel/time/timer_queue.h"
 #include "kernel/trace/trace.h"
 
-#define SLICE_NS 5000000ull
+/* Done with whoever runs next. */
+#define CHORES_OF_TURN (CHORE_TURN | CHORE_YIELD | CHORE_WOKEN | CHORE_BACK)
 
-static void slice_arm(struct cpu *cpu);
+/* A processor gives away one of those who wait at most so often. */
+#define BALANCE_NS 16000000ull
 
-static void slice_over(struct timer_node *node)
+static const uint64_t slice_ns[SCHED_CLASSES] = {
+	[SCHED_INTERACTIVE] = 500000,
+	[SCHED_NORMAL] = 4000000,
+	[SCHED_BATCH] = 16000000,
+};
+
+/* Fixed once the first thread has been made. */
+static uint32_t slice_ticks[SCHED_CLASSES];
+static uint64_t balance_ticks;
+
+static uint64_t ns_to_ticks(uint64_t ns)
 {
-	struct cpu *cpu = container_of(node, struct cpu, slice);
-
-	cpu->chores |= CHORE_TURN;
-	/* On an idle processor there is no running thread to queue and arm again for those that have just been woken. */
-	if (cpu->queued)
-		slice_arm(cpu);
+	return (ns << 20) / arch_ticks_to_ns(1u << 20);
 }
 
-/* This processor's. */
-static void slice_arm(struct cpu *cpu)
+void sched_init(void)
 {
-	if (!cpu->slice.queue)
-		timer_queue_add(&cpu->slice, arch_time_ns() + SLICE_NS, slice_over);
+	for (uint32_t i = 0; i < SCHED_CLASSES; i++)
+		slice_ticks[i] = (uint32_t)ns_to_ticks(slice_ns[i]);
+	balance_ticks = ns_to_ticks(BALANCE_NS);
 }
 
 /* --- Queues --------------------------------------------------------------------------------- */
 
-static void queue_append(struct cpu *cpu, struct thread *thread)
+static struct thread *thread_of(struct sched_entity *entity)
+{
+	return entity ? container_of(entity, struct thread, entity) : NULL;
+}
+
+static struct cpu *cpu_of(struct run_queue *queue)
+{
+	return container_of(queue, struct cpu, queue);
+}
+
+/* A bit for each processor that takes threads. */
+static uint64_t usable(void)
+{
+	return (1ull << processor_count) - 1;
+}
+
+/* Takes the queue as it is at this moment. */
+static inline struct run_queue *queue_lock(struct cpu *cpu) NO_LOCK_ANALYSIS
 {
 	spin_lock(&cpu->queue_lock);
-	list_append(&cpu->queue, &thread->run_link);
-	thread->queue = cpu;
-	WRITE_ONCE(cpu->queued, cpu->queued + 1);
+	run_queue_charge(&cpu->queue, arch_ticks());
+	return &cpu->queue;
+}
+
+static inline void queue_unlock(struct cpu *cpu) NO_LOCK_ANALYSIS
+{
 	spin_unlock(&cpu->queue_lock);
 }
 
-static struct thread *queue_take(struct cpu *cpu)
-{
-	struct list *link;
+static void slice_over(struct timer_node *node);
 
-	spin_lock(&cpu->queue_lock);
-	link = list_take(&cpu->queue);
-	if (link)
-		WRITE_ONCE(cpu->queued, cpu->queued - 1);
-	spin_unlock(&cpu->queue_lock);
-	return link ? container_of(link, struct thread, run_link) : NULL;
+/* The slice timer of this processor fires at `at_ticks`, or before; early, it is armed again. */
+static COLD void slice_arm(struct cpu *cpu, uint64_t at_ticks)
+{
+	uint64_t now_ticks = arch_ticks();
+
+	if (cpu->slice.queue)
+		(void)timer_queue_remove(&cpu->slice);
+	cpu->slice_ticks = at_ticks;
+	timer_queue_add(&cpu->slice, arch_time_ns() + arch_ticks_to_ns(MAX(at_ticks, now_ticks) - now_ticks), slice_over);
 }
 
-/* Of whoever has some, beginning with the next processor. */
-static struct thread *queue_steal(const struct cpu *cpu)
+/* Of a queue that is locked: when its runner's turn is over; UINT64_MAX if nobody waits for that. */
+static inline uint64_t turn_end_ticks(const struct run_queue *queue)
 {
-	struct thread *thread = NULL;
+	if (!run_queue_has_waiting(queue))
+		return UINT64_MAX;
+	return queue->time_ticks + (queue->runner ? run_queue_left_ticks(queue) : 0);
+}
 
-	for (uint32_t i = 1; i < processor_count && !thread; i++) {
-		struct cpu *other = processors[(cpu->number + i) % processor_count];
+/* On this processor. */
+static inline void queue_unlock_and_arm(struct cpu *cpu)
+{
+	uint64_t end_ticks = turn_end_ticks(&cpu->queue);
 
-		if (READ_ONCE(other->queued))
-			thread = queue_take(other);
+	queue_unlock(cpu);
+	if (unlikely(end_ticks != UINT64_MAX && (!cpu->slice.queue || end_ticks < cpu->slice_ticks)))
+		slice_arm(cpu, end_ticks);
+}
+
+static COLD void leave_queue(struct sched_entity *entity)
+{
+	struct cpu *cpu = cpu_of(entity->queue);
+
+	(void)queue_lock(cpu);
+	if (entity->place == SCHED_ASLEEP || entity->place == SCHED_RUNNER)
+		run_queue_leave(entity);
+	queue_unlock(cpu);
+}
+
+/* Leaves the queue of another processor, where it is asleep or pays for who runs there. */
+static inline void leave_home(struct sched_entity *entity, const struct run_queue *but)
+{
+	if (unlikely(entity->queue != but && entity->queue))
+		leave_queue(entity);
+}
+
+/* From now on what passes is on the account of the thread that runs here; the queue is locked. It has left all
+ * others. */
+static void account_own(struct cpu *cpu, struct thread *thread)
+{
+	struct run_queue *queue = &cpu->queue;
+
+	cpu->payer = thread;
+	if (likely(queue->runner == &thread->entity))
+		return;
+	if (queue->runner)
+		run_queue_sleep(queue);
+	run_queue_enter(queue, &thread->entity);
+}
+
+/* It paid for another thread, which goes on. */
+static COLD void payer_leave(struct cpu *cpu, struct sched_entity *entity)
+{
+	struct thread *current = cpu->current;
+
+	run_queue_leave(entity);
+	if (cpu == arch_cpu() && current && current->state == THREAD_RUNNING
+			&& (!current->entity.queue || current->entity.queue == &cpu->queue))
+		account_own(cpu, current);
+}
+
+/* Queues an entity on a processor, which gets to know of it. */
+static void place(struct cpu *cpu, struct sched_entity *entity)
+{
+	struct cpu *here = arch_cpu();
+	struct run_queue *queue;
+	bool is_better, is_first;
+
+	leave_home(entity, &cpu->queue);
+	queue = queue_lock(cpu);
+	if (unlikely(entity->place == SCHED_RUNNER))
+		payer_leave(cpu, entity);
+	run_queue_join(queue, entity);
+	is_better = queue->runner && run_queue_preempts(queue, entity);
+	if (cpu == here) {
+		if (is_better)
+			here->chores |= CHORE_TURN;
+		queue_unlock_and_arm(here);
+		return;
 	}
-	return thread;
-}
-
-static bool has_nothing(struct cpu *cpu)
-{
-	return LOAD_ACQUIRE(&cpu->door) == DOOR_IDLE && !READ_ONCE(cpu->queued);
-}
-
-/* Where a thread that can run is queued: where it ran last if that processor idles, on another that
- * does, or here. */
-static struct cpu *place_for(const struct thread *thread, struct cpu *here)
-{
-	if (processor_count == 1)
-		return here;
-	if (thread->last && thread->last != here && has_nothing(thread->last))
-		return thread->last;
-	for (uint32_t i = 1; i < processor_count; i++) {
-		struct cpu *other = processors[(here->number + i) % processor_count];
-
-		if (has_nothing(other))
-			return other;
+	if (is_better)
+		cpu->has_better = true;
+	is_first = queue->count <= 2;
+	queue_unlock(cpu);
+	/* Else it has armed its timer already. */
+	if (is_better || is_first) {
+		/* Before its last look at the queue an idle processor says that it is idle. */
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		here->counters.wakes++;
+		arch_processor_interrupt(cpu);
 	}
-	return here;
 }
 
 /* Queues a runnable thread; the slice timer sees to it that it gets its turn. */
 static COLD void enqueue(struct thread *thread)
 {
-	struct cpu *here = arch_cpu(), *cpu = place_for(thread, here);
+	struct run_queue *queue = NULL;
 
-	if (cpu == here)
-		slice_arm(here);
-	queue_append(cpu, thread);
-	if (cpu == here)
+	if (processor_count > 1)
+		queue = run_queue_choose(run_queues, usable(), &thread->entity);
+	place(queue ? cpu_of(queue) : arch_cpu(), &thread->entity);
+}
+
+/* --- Several processors --------------------------------------------------------------------- */
+
+/* One of those who wait here may move to a processor that has less to do. */
+static COLD void balance(struct cpu *cpu)
+{
+	uint64_t candidates = usable() & ~run_queue_bit(&cpu->queue);
+	struct run_queue *to;
+
+	if (!run_queue_balance_due(&cpu->queue, arch_ticks()))
 		return;
-	/* Before its last look at the queue an idle processor says that it is idle. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	here->counters.wakes++;
-	arch_processor_interrupt(cpu);
+	while ((to = run_queue_lightest(run_queues, &candidates, &cpu->queue)) != NULL) {
+		struct run_queue *queue = queue_lock(cpu);
+		struct sched_entity *entity = run_queue_give(queue, to, queue->time_ticks, balance_ticks);
+
+		queue_unlock(cpu);
+		if (entity) {
+			place(cpu_of(to), entity);
+			return;
+		}
+	}
+}
+
+/* For a processor that has nothing to do: one who waits for another. */
+static struct thread *queue_steal(struct cpu *cpu)
+{
+	uint64_t candidates = usable() & ~run_queue_bit(&cpu->queue);
+	struct run_queue *from;
+
+	while ((from = run_queue_busiest(run_queues, &candidates)) != NULL) {
+		struct run_queue *queue = queue_lock(cpu_of(from));
+		struct sched_entity *entity = run_queue_give(queue, &cpu->queue, queue->time_ticks, balance_ticks);
+
+		queue_unlock(cpu_of(from));
+		if (!entity)
+			continue;
+		queue = queue_lock(cpu);
+		if (!queue->runner) {
+			run_queue_enter(queue, entity);
+			cpu->payer = thread_of(entity);
+		} else {
+			run_queue_join(queue, entity);
+			entity = NULL;
+		}
+		queue_unlock_and_arm(cpu);
+		return thread_of(entity);
+	}
+	return NULL;
+}
+
+/* The runner's slice has ended, or has been cut short because the timer was armed for another one. */
+static void slice_over(struct timer_node *node)
+{
+	struct cpu *cpu = container_of(node, struct cpu, slice);
+	uint64_t end_ticks, now_ticks;
+
+	now_ticks = queue_lock(cpu)->time_ticks;
+	end_ticks = turn_end_ticks(&cpu->queue);
+	queue_unlock(cpu);
+	if (end_ticks == UINT64_MAX)
+		return;
+	if (end_ticks > now_ticks)
+		slice_arm(cpu, end_ticks);
+	else
+		cpu->chores |= CHORE_TURN;
+	balance(cpu);
 }
 
 NO_BUFFER HOT_INLINE void sched_wake(struct thread *thread, bool handoff)
@@ -128,6 +280,15 @@ NO_BUFFER HOT_INLINE void sched_wake(struct thread *thread, bool handoff)
 	} else {
 		enqueue(thread);
 	}
+}
+
+void sched_wake_back(struct thread *thread)
+{
+	struct cpu *cpu = arch_cpu();
+
+	sched_wake(thread, true);
+	if (cpu->handoff == thread)
+		cpu->chores |= CHORE_BACK;
 }
 
 /* Processor time up to now was the running thread's; from now on it is the next one's. */
@@ -157,7 +318,7 @@ static void unplace(struct thread *thread)
 
 void sched_remove(struct thread *thread)
 {
-	struct cpu *queue = thread->queue;
+	struct sched_entity *entity = &thread->entity;
 
 	DEBUG_ASSERT(kernel_is_exclusive());
 	unplace(thread);
@@ -165,18 +326,19 @@ void sched_remove(struct thread *thread)
 		if (processors[i]->handoff == thread)
 			processors[i]->handoff = NULL;
 	}
-	if (queue && !list_empty(&thread->run_link)) {
-		spin_lock(&queue->queue_lock);
-		list_remove(&thread->run_link);
-		queue->queued--;
-		spin_unlock(&queue->queue_lock);
+	if (entity->queue) {
+		struct cpu *cpu = cpu_of(entity->queue);
+
+		(void)queue_lock(cpu);
+		run_queue_end(entity);
+		queue_unlock(cpu);
 	}
 	thread->state = THREAD_ENDED;
 }
 
 void sched_yield(void)
 {
-	arch_cpu()->chores |= CHORE_TURN;
+	arch_cpu()->chores |= CHORE_TURN | CHORE_YIELD;
 }
 
 void sched_reap(void)
@@ -205,7 +367,6 @@ HOT_INLINE static inline void claim(struct cpu *cpu, struct thread *thread)
 	while (unlikely(LOAD_ACQUIRE(&thread->cpu) != NULL))
 		arch_relax();
 	thread->cpu = cpu;
-	thread->last = cpu;
 	thread->state = THREAD_RUNNING;
 	cpu->current = thread;
 	cpu->counters.switches++;
@@ -242,6 +403,30 @@ static COLD void reap(struct cpu *cpu)
 		cpu->chores &= (uint8_t)~CHORE_REAP;
 }
 
+/* The processor's thread waits or has ended: whose turn it is. NULL: nobody's. */
+static struct thread *queue_next(struct cpu *cpu)
+{
+	struct run_queue *queue = queue_lock(cpu);
+	struct thread *next;
+
+	if (queue->runner)
+		run_queue_sleep(queue);
+	next = thread_of(run_queue_pick(queue));
+	cpu->payer = next;
+	cpu->has_better = false;
+	queue_unlock_and_arm(cpu);
+	return next;
+}
+
+/* A service that began on its own account answers: who is answered goes on on its own. */
+static COLD void account_back(struct cpu *cpu, struct thread *next)
+{
+	leave_home(&next->entity, &cpu->queue);
+	(void)queue_lock(cpu);
+	account_own(cpu, next);
+	queue_unlock_and_arm(cpu);
+}
+
 NO_BUFFER HOT_INLINE static inline struct thread *take_next(struct cpu *cpu)
 {
 	struct thread *next = cpu->handoff;
@@ -250,14 +435,32 @@ NO_BUFFER HOT_INLINE static inline struct thread *take_next(struct cpu *cpu)
 		cpu->handoff = NULL;
 		return next;
 	}
-	return queue_take(cpu);
+	return queue_next(cpu);
+}
+
+/* The running thread's turn is over, or it asks for another's: whose turn it is, perhaps its own. It can be taken
+ * by another processor from now on, so it has been said to be RUNNABLE. */
+static struct thread *queue_turn(struct cpu *cpu, struct thread *current)
+{
+	bool yields = cpu->chores & CHORE_YIELD;
+	struct run_queue *queue;
+	struct thread *next;
+
+	leave_home(&current->entity, &cpu->queue);
+	queue = queue_lock(cpu);
+	account_own(cpu, current);
+	next = thread_of(yields ? run_queue_yield(queue) : run_queue_turn(queue));
+	cpu->payer = next;
+	cpu->has_better = false;
+	queue_unlock_and_arm(cpu);
+	return next;
 }
 
 /* Out of the kernel until an interrupt, or just to let those in that wait. */
 static void pause(struct cpu *cpu, bool sleep)
 {
 	kernel_leave_idle(cpu);
-	if (sleep && !READ_ONCE(cpu->queued))
+	if (sleep && !READ_ONCE(cpu->queue.count))
 		arch_idle();
 	else
 		arch_take_interrupts();
@@ -285,19 +488,41 @@ static struct thread *idle(struct cpu *cpu)
 	}
 }
 
-/* Another thread than the running one, which waits, ended, or has had its turn. */
+/* Another thread than the running one, which waits or has ended. */
 NO_BUFFER HOT_INLINE static inline struct arch_context *resume_next(struct cpu *cpu)
 {
 	struct thread *previous = cpu->current, *next;
 
-	cpu->chores &= (uint8_t)~(CHORE_TURN | CHORE_WOKEN);
 	put_down(cpu);
+	if ((cpu->chores & CHORE_BACK) && cpu->handoff && cpu->payer == previous)
+		account_back(cpu, cpu->handoff);
+	cpu->chores &= (uint8_t)~CHORES_OF_TURN;
 	next = take_next(cpu);
 	if (unlikely(!next)) {
 		previous = NULL;
 		next = idle(cpu);
 	}
 	trace_switch(previous, next);
+	run(cpu, next);
+	return &next->context;
+}
+
+/* The running thread has had its turn, or yields. */
+NO_BUFFER static NOINLINE struct arch_context *resume_turn(struct cpu *cpu, struct thread *current)
+{
+	struct thread *next = current;
+
+	if (run_queue_has_waiting(&cpu->queue)) {      /* else nobody waits for the turn */
+		current->state = THREAD_RUNNABLE;
+		next = queue_turn(cpu, current);
+	}
+	cpu->chores &= (uint8_t)~(CHORE_TURN | CHORE_YIELD);
+	if (next == current) {
+		current->state = THREAD_RUNNING;
+		return &current->context;
+	}
+	put_down(cpu);
+	trace_switch(current, next);
 	run(cpu, next);
 	return &next->context;
 }
@@ -314,20 +539,14 @@ NO_BUFFER HOT_INLINE struct arch_context *sched_resume(void)
 		return resume_next(cpu);
 	/* Whom a call woke gets its turn in the queue, since the caller goes on. */
 	if (unlikely(cpu->chores & CHORE_WOKEN)) {
-		cpu->chores &= (uint8_t)~CHORE_WOKEN;
+		cpu->chores &= (uint8_t)~(CHORE_WOKEN | CHORE_BACK);
 		if (cpu->handoff)
 			enqueue(cpu->handoff);
 		cpu->handoff = NULL;
 	}
 	if (likely(!(cpu->chores & CHORE_TURN)))
 		return &current->context;
-	if (!cpu->queued) {      /* nobody waits for the turn; an arrival arms the slice anew */
-		cpu->chores &= (uint8_t)~CHORE_TURN;
-		return &current->context;
-	}
-	current->state = THREAD_RUNNABLE;
-	enqueue(current);
-	return resume_next(cpu);
+	return resume_turn(cpu, current);
 }
 
 NO_BUFFER struct arch_context *sched_leave(void)
@@ -359,6 +578,15 @@ NO_BUFFER HOT_INLINE struct arch_context *sched_pass(struct thread *running, str
 	return arch_context_leave(&next->context);
 }
 
+NO_BUFFER HOT_INLINE struct arch_context *sched_pass_back(struct thread *running, struct thread *next)
+{
+	struct cpu *cpu = arch_cpu();
+
+	if (unlikely(cpu->payer == running))
+		account_back(cpu, next);
+	return sched_pass(running, next);
+}
+
 NO_BUFFER HOT_INLINE struct arch_context *sched_sleep(struct thread *running)
 {
 	struct cpu *cpu = arch_cpu();
@@ -368,8 +596,28 @@ NO_BUFFER HOT_INLINE struct arch_context *sched_sleep(struct thread *running)
 	if (unlikely(!next))
 		return sched_leave();
 	cpu->handoff = NULL;
-	cpu->chores &= (uint8_t)~(CHORE_TURN | CHORE_WOKEN);
+	cpu->chores &= (uint8_t)~CHORES_OF_TURN;
 	return sched_pass(running, next);
+}
+
+/* --- Policies ------------------------------------------------------------------------------- */
+
+void sched_thread_init(struct thread *thread)
+{
+	sched_entity_init(&thread->entity, SCHED_WEIGHT_DEFAULT, slice_ticks[SCHED_NORMAL], SCHED_ANYWHERE);
+}
+
+struct sched_policy sched_policy_of(const struct thread *thread)
+{
+	struct sched_policy policy = {
+		.affinity = thread->entity.affinity,
+		.weight = thread->entity.weight,
+		.class = SCHED_INTERACTIVE,
+	};
+
+	while (policy.class < SCHED_BATCH && slice_ticks[policy.class] != thread->entity.slice_ticks)
+		policy.class++;
+	return policy;
 }
 
 uint64_t sched_ticks(const struct thread *thread)
@@ -389,6 +637,8 @@ void sched_woken(void)
 {
 	struct cpu *cpu = arch_cpu();
 
-	if (cpu->queued)
-		slice_arm(cpu);
+	(void)queue_lock(cpu);
+	if (cpu->has_better)
+		cpu->chores |= CHORE_TURN;
+	queue_unlock_and_arm(cpu);
 }

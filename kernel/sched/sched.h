@@ -1,5 +1,5 @@
 /*
- * The scheduler: one run queue per processor, first come first served with a time slice, and the
+ * The scheduler: a fair queue per processor (run_queue.h), moves between them (balance.h), and the
  * handoff of a direct switch. It decides whose context the processor leaves the kernel with;
  * nothing ever sleeps inside. All of it may be called shared (core/kernel_lock.h) but for what says
  * otherwise.
@@ -11,10 +11,37 @@
 
 struct thread;
 
+enum sched_class {
+	SCHED_INTERACTIVE,      /* wakes often for little */
+	SCHED_NORMAL,
+	SCHED_BATCH,            /* computes; is interrupted rarely */
+	SCHED_CLASSES,
+};
+
+/* What the owner of a policy decides for a thread. */
+struct sched_policy {
+	uint64_t         affinity;     /* bit n: may run on processor n; one that exists */
+	uint32_t         weight;       /* SCHED_WEIGHT_MIN to _MAX */
+	enum sched_class class;
+};
+
+/* Before the first thread, when time can be told. */
+void sched_init(void);
+
+/* A new thread, which is in no queue. */
+void sched_thread_init(struct thread *thread);
+
+/* Exclusive. It keeps what it is owed; a thread that may not stay where it is moves. */
+void sched_set_policy(struct thread *thread, const struct sched_policy *policy);
+struct sched_policy sched_policy_of(const struct thread *thread);
+
 /* Makes a new or waiting thread runnable. `handoff`: if the running thread now goes to sleep, this
  * one is next, before the queue (it was waited for by a synchronous call). Caller holds the lock
  * that guards its waiting state. */
 void sched_wake(struct thread *thread, bool handoff);
+
+/* The same with handoff for a thread that the running one has answered; see sched_pass_back. */
+void sched_wake_back(struct thread *thread);
 
 /* Takes a thread out for good; it may be running, here or elsewhere, runnable or waiting. Exclusive. */
 void sched_remove(struct thread *thread);
@@ -37,6 +64,10 @@ struct arch_context *sched_leave(void);
  * which waited likewise, has its answer and is nobody else's, runs at once: the context to leave
  * with. Shared; leaves the kernel. */
 struct arch_context *sched_pass(struct thread *running, struct thread *next);
+
+/* The same for an answer: if the service began to run on its own account, who is answered goes on on its
+ * own and not on the service's. */
+struct arch_context *sched_pass_back(struct thread *running, struct thread *next);
 
 /* The same for whoever is next: of a direct switch or of the queue. */
 struct arch_context *sched_sleep(struct thread *running);

@@ -1,8 +1,7 @@
 /*
- * The queue of deadlines; see timer_queue.h. A pairing heap: adding is one comparison, taking the
- * first is logarithmic on average. Callers are sleeps and waits with a deadline; kernel_interrupt
- * runs it. Always true: no node has an earlier deadline than its parent; the hardware fires no
- * later than the root's deadline.
+ * The queue of deadlines; see timer_queue.h. Callers are sleeps and waits with a deadline, and the
+ * scheduler's slices; kernel_interrupt runs it. Always true: the hardware fires no later than the
+ * first deadline.
  */
 #include "kernel/time/timer_queue.h"
 
@@ -10,82 +9,31 @@
 #include "kernel/core/panic.h"
 #include "kernel/sched/cpu.h"
 
+/* Heaps compare distances: deadlines that nobody will see are equally far. */
+#define KEY_MAX ((uint64_t)INT64_MAX)
+
 void timer_queue_init(struct timer_queue *queue)
 {
 	spin_init(&queue->lock, LOCK_RANK_TIMER, "timer queue");
-	queue->root = NULL;
+	queue->heap.first = NULL;
 	queue->armed_ns = UINT64_MAX;
 }
 
-/* Joins two heaps; neither root has siblings. Either may be NULL. */
-static struct timer_node *heap_meld(struct timer_node *a, struct timer_node *b)
+static struct timer_node *first_node(const struct timer_queue *queue)
 {
-	struct timer_node *top = a;
-	struct timer_node *under = b;
+	struct heap_node *first = queue->heap.first;
 
-	if (!a || !b)
-		return a ? a : b;
-	if (b->deadline_ns < a->deadline_ns) {
-		top = b;
-		under = a;
-	}
-	under->next = top->child;
-	if (under->next)
-		under->next->prev = under;
-	under->prev = top;
-	top->child = under;
-	return top;
+	return first ? container_of(first, struct timer_node, link) : NULL;
 }
 
-/* Joins a list of siblings into one heap: in pairs from the left, then those from the right. */
-static struct timer_node *heap_gather(struct timer_node *sibling)
+static uint64_t first_deadline(const struct timer_queue *queue)
 {
-	struct timer_node *pairs = NULL;
-	struct timer_node *heap = NULL;
-
-	while (sibling) {
-		struct timer_node *a = sibling;
-		struct timer_node *b = a->next;
-
-		sibling = b ? b->next : NULL;
-		a->next = NULL;
-		a->prev = NULL;
-		if (b) {
-			b->next = NULL;
-			b->prev = NULL;
-		}
-		a = heap_meld(a, b);
-		a->next = pairs;
-		pairs = a;
-	}
-	while (pairs) {
-		struct timer_node *rest = pairs->next;
-
-		pairs->next = NULL;
-		heap = heap_meld(heap, pairs);
-		pairs = rest;
-	}
-	return heap;
+	return queue->heap.first ? queue->heap.first->key : UINT64_MAX;
 }
 
-static void heap_remove(struct timer_queue *queue, struct timer_node *node)
+static void node_remove(struct timer_queue *queue, struct timer_node *node)
 {
-	struct timer_node *children = heap_gather(node->child);
-
-	if (node == queue->root) {
-		queue->root = children;
-	} else {
-		if (node->prev->child == node)
-			node->prev->child = node->next;
-		else
-			node->prev->next = node->next;
-		if (node->next)
-			node->next->prev = node->prev;
-		queue->root = heap_meld(queue->root, children);
-	}
-	node->child = NULL;
-	node->next = NULL;
-	node->prev = NULL;
+	heap_remove(&queue->heap, &node->link);
 	WRITE_ONCE(node->queue, NULL);
 }
 
@@ -102,15 +50,12 @@ void timer_queue_add(
 {
 	struct timer_queue *queue = &arch_cpu()->timers;
 
+	deadline_ns = MIN(deadline_ns, KEY_MAX);
 	spin_lock(&queue->lock);
 	ASSERT(!node->queue);
-	node->deadline_ns = deadline_ns;
 	node->fire = fire;
-	node->child = NULL;
-	node->next = NULL;
-	node->prev = NULL;
 	node->queue = queue;
-	queue->root = heap_meld(queue->root, node);
+	heap_add(&queue->heap, &node->link, deadline_ns);
 	if (deadline_ns < queue->armed_ns)
 		hardware_arm(queue, deadline_ns);
 	spin_unlock(&queue->lock);
@@ -126,7 +71,7 @@ bool timer_queue_remove(struct timer_node *node)
 	spin_lock(&queue->lock);
 	queued = node->queue == queue;
 	if (queued)
-		heap_remove(queue, node);
+		node_remove(queue, node);
 	spin_unlock(&queue->lock);
 	return queued;
 }
@@ -137,9 +82,9 @@ static struct timer_node *queue_take_due(struct timer_queue *queue, uint64_t now
 	struct timer_node *node;
 
 	spin_lock(&queue->lock);
-	node = queue->root;
+	node = first_node(queue);
 	if (node && node->deadline_ns <= now_ns)
-		heap_remove(queue, node);
+		node_remove(queue, node);
 	else
 		node = NULL;
 	spin_unlock(&queue->lock);
@@ -156,7 +101,7 @@ uint64_t timer_queue_run(uint64_t now_ns)
 		node->fire(node);
 	/* Set again even if nothing was due: the shot that brought us here is spent. */
 	spin_lock(&queue->lock);
-	next = queue->root ? queue->root->deadline_ns : UINT64_MAX;
+	next = first_deadline(queue);
 	hardware_arm(queue, next);
 	spin_unlock(&queue->lock);
 	return next;
@@ -168,42 +113,18 @@ uint64_t timer_queue_next(void)
 	uint64_t next;
 
 	spin_lock(&queue->lock);
-	next = queue->root ? queue->root->deadline_ns : UINT64_MAX;
+	next = first_deadline(queue);
 	spin_unlock(&queue->lock);
 	return next;
 }
 
-/* The node after `node` in a walk of the whole heap, without a stack. */
-static const struct timer_node *heap_walk(const struct timer_node *node)
-{
-	if (node->child)
-		return node->child;
-	while (node && !node->next) {
-		/* Up: over the left siblings to the parent. */
-		while (node->prev && node->prev->child != node)
-			node = node->prev;
-		node = node->prev;
-	}
-	return node ? node->next : NULL;
-}
-
 static void queue_check(struct timer_queue *queue)
 {
-	const struct timer_node *root;
-
 	spin_lock(&queue->lock);
-	root = queue->root;
-	if (root)
-		ASSERT(!root->prev && !root->next && queue->armed_ns <= root->deadline_ns);
-	for (const struct timer_node *node = root; node; node = heap_walk(node)) {
-		ASSERT(node->queue == queue);
-		if (node->child)
-			ASSERT(node->child->prev == node);
-		if (node->next)
-			ASSERT(node->next->prev == node);
-		for (const struct timer_node *child = node->child; child; child = child->next)
-			ASSERT(child->deadline_ns >= node->deadline_ns);
-	}
+	heap_check(&queue->heap);
+	ASSERT(queue->armed_ns <= first_deadline(queue));
+	for (struct heap_node *link = queue->heap.first; link; link = heap_walk(link))
+		ASSERT(container_of(link, struct timer_node, link)->queue == queue);
 	spin_unlock(&queue->lock);
 }
 

@@ -394,6 +394,7 @@ void machine_boot(uint64_t pages)
 	processor.arch.self = &processor;
 	processor.door = DOOR_EXCLUSIVE;
 	cpu_add(&processor);
+	sched_init();
 	frame_init(&boot);
 	for (uint32_t i = 0; i < LEDGER_CLASSES; i++)
 		limit[i] = i == RESOURCE_CLASS_FRAMES ? frame_free_pages() / 8 * 7 : 1u << 20;

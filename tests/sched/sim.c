@@ -156,24 +156,23 @@ static void model_join(struct sim_thread *thread)
 static void model_leave(struct sim_thread *thread)
 {
 	struct sim_processor *processor = processor_of(thread);
-	double limit = sim_slices[SIM_BATCH];
 
 	processor->weight -= thread->weight;
 	model_spread(processor, thread, thread->lag);
-	thread->lag = fmax(fmin(thread->lag, limit), -limit);
 	thread->state = AWAY;
 	model_window(processor);
 }
 
-/* It is owed nothing and owes nothing any more. */
-static void model_settle(struct sim_thread *thread)
+/* A processor is passed on of one's own will: who is next owes nothing, who gives it away is owed nothing. */
+static void model_yield(struct sim_processor *processor, struct sim_thread *from, struct sim_thread *to)
 {
-	struct sim_processor *processor = processor_of(thread);
-	double lag = thread->lag;
+	double given = fmax(from->lag, 0) + fmin(to->lag, 0);
 
-	thread->lag = 0;
+	from->lag = fmin(from->lag, 0);
+	to->lag = fmax(to->lag, 0);
 	FOR_MEMBERS(member, processor)
-		member->lag += lag * member->weight / processor->weight;
+		member->lag += given * member->weight / processor->weight;
+	model_window(processor);
 }
 
 /* Of those who were asleep and whom the queue has forgotten, the one that is owed most for its weight. */
@@ -489,16 +488,12 @@ static void yield(struct sim_thread *thread)
 {
 	struct sim_processor *processor = processor_of(thread);
 	struct sched_entity *following = run_queue_yield(&processor->queue);
-	bool gets_gift = container_of(following, struct sim_thread, own)->lag < 0;
+	struct sim_thread *next = container_of(following, struct sim_thread, own);
 
 	model_forget(processor, true);
 	if (following == thread->entity)
 		return;
-	if (gets_gift)
-		model_settle(container_of(following, struct sim_thread, own));
-	if (thread->lag > 0)
-		model_settle(thread);
-	model_window(processor);
+	model_yield(processor, thread, next);
 	turn_begins(processor);
 }
 
@@ -628,7 +623,7 @@ static void begin(void)
 	memset(processors, 0, sizeof(processors));
 	memset(threads, 0, sizeof(threads));
 	for (uint32_t i = 0; i < setup->processors; i++) {
-		run_queue_init(&processors[i].queue, i, sim_slices[SIM_BATCH]);
+		run_queue_init(&processors[i].queue, i);
 		queues[i] = &processors[i].queue;
 		processors[i].timer_at = SIM_NEVER;
 		processors[i].idle_beside = SIM_NEVER;

@@ -8,9 +8,8 @@
 
 #define WAKE_TICKS 1000000ull
 
-void run_queue_init(struct run_queue *queue, uint32_t processor, uint32_t slice_max_ticks)
+void run_queue_init(struct run_queue *queue, uint32_t processor)
 {
-	(void)slice_max_ticks;
 	*queue = (struct run_queue){ .processor = processor };
 }
 

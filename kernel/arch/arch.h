@@ -149,6 +149,9 @@ void arch_processors_halt(void);
 void arch_idle(void);                              /* interrupts on, sleep, interrupts off */
 void arch_take_interrupts(void);                   /* the same without sleep: those that wait */
 static inline void arch_relax(void);               /* in a spin loop */
+/* Sleeps until another processor interrupts this one (arch_processor_interrupt), or for a shorter
+ * time. That interrupt is only told of when interrupts are taken again, and so are all others. */
+void arch_sleep_until_called(void);
 NORETURN void arch_halt(void);                     /* stop for good */
 /* Ends the machine: QEMU's debug-exit device at port 0x501 (status + 0x10, so that QEMU exits with
  * twice that plus 1), else ACPI, else a halt. A panic writes 0x0e and does not try ACPI. */
@@ -181,7 +184,7 @@ void arch_timer_set(uint64_t deadline_ns);
 
 #define ARCH_IRQ_LINES 24
 #define ARCH_VECTOR_WAKE  0xfd
-#define ARCH_VECTOR_TIMER 0xfe
+#define ARCH_VECTOR_TIMER 0xee
 /* The line (0..ARCH_IRQ_LINES-1, ISA numbering) behind a vector, or -1. */
 int arch_irq_line(uint32_t vector);
 void arch_irq_enable(uint32_t line);               /* unmask */

@@ -179,11 +179,15 @@ static void take_interrupt(struct cpu *cpu, uint32_t vector)
 {
 	int line = arch_irq_line(vector);
 
+	/* A line has to be masked first; others would keep out who calls this processor in. */
+	if (line < 0)
+		arch_irq_end(vector);
 	kernel_enter_exclusive(cpu);
 	cpu->counters.interrupts++;
-	if (line >= 0)
+	if (line >= 0) {
 		kernel_irq((uint32_t)line);
-	arch_irq_end(vector);
+		arch_irq_end(vector);
+	}
 	if (vector == ARCH_VECTOR_TIMER)
 		sched_timer();
 	if (vector == ARCH_VECTOR_WAKE)

@@ -31,12 +31,41 @@ static void wait_end(struct cpu *cpu)
 		arch_space_load(&cpu->current->process->vm->space);
 }
 
-static void ticket_wait(void)
+static bool is_served(uint32_t ticket)
+{
+	return LOAD_ACQUIRE(&kernel_lock.serving) == ticket;
+}
+
+/* Longer than nearly all exclusive entries. Where processors are shared out by a hypervisor, the one
+ * whose turn it is may not be running: whoever spins then only keeps it from it. */
+#define PATIENCE_TICKS 100000u
+
+static void ticket_wait(struct cpu *cpu)
 {
 	uint32_t ticket = __atomic_fetch_add(&kernel_lock.next, 1, __ATOMIC_SEQ_CST);
+	uint64_t start = arch_ticks();
 
-	while (LOAD_ACQUIRE(&kernel_lock.serving) != ticket)
-		arch_relax();
+	while (!is_served(ticket)) {
+		if (arch_ticks() - start < PATIENCE_TICKS) {
+			arch_relax();
+			continue;
+		}
+		cpu->ticket = ticket;
+		door_set(cpu, DOOR_ASLEEP);
+		if (!is_served(ticket))
+			arch_sleep_until_called();
+		door_set(cpu, DOOR_WAITING);
+	}
+}
+
+COLD void kernel_call(uint32_t ticket)
+{
+	for (uint32_t i = 0; i < processor_count; i++) {
+		struct cpu *cpu = processors[i];
+
+		if (LOAD_ACQUIRE(&cpu->door) == DOOR_ASLEEP && cpu->ticket == ticket)
+			arch_processor_interrupt(cpu);
+	}
 }
 
 /* Takes a ticket if it is served at once. */
@@ -63,10 +92,10 @@ COLD bool kernel_enter_shared_late(struct cpu *cpu)
 	const struct thread *thread = cpu->current;
 
 	wait_begin(cpu);
-	ticket_wait();
+	ticket_wait(cpu);
 	door_set(cpu, DOOR_SHARED);
 	wait_end(cpu);
-	STORE_RELEASE(&kernel_lock.serving, kernel_lock.serving + 1);
+	kernel_pass_on();
 	return cpu->current && cpu->current == thread && thread->state == THREAD_RUNNING;
 }
 
@@ -78,7 +107,7 @@ void kernel_enter_exclusive(struct cpu *cpu)
 		return;
 	}
 	wait_begin(cpu);
-	ticket_wait();
+	ticket_wait(cpu);
 	exclusive_begin(cpu);
 	wait_end(cpu);
 }
@@ -108,7 +137,7 @@ void processor_stop(struct cpu *cpu)
 	for (;;) {
 		enum door door = LOAD_ACQUIRE(&cpu->door);
 
-		if (door == DOOR_WAITING || door == DOOR_IDLE)
+		if (door == DOOR_WAITING || door == DOOR_ASLEEP || door == DOOR_IDLE)
 			return;
 		if (door == DOOR_OUT && !interrupted) {
 			arch_processor_interrupt(cpu);

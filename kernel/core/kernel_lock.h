@@ -49,11 +49,25 @@ void kernel_enter_exclusive(struct cpu *cpu);
  * and still shared: another entry comes first. */
 bool kernel_upgrade(struct cpu *cpu) MUST_USE;
 
+/* Calls the processor that sleeps until this ticket is served, if one does. */
+void kernel_call(uint32_t ticket);
+
+/* Whoever has the next ticket may come in. */
+static inline void kernel_pass_on(void)
+{
+	uint32_t ticket = kernel_lock.serving + 1;
+
+	/* A full barrier: who takes a ticket from here on sees this, who had one is seen. */
+	(void)__atomic_exchange_n(&kernel_lock.serving, ticket, __ATOMIC_SEQ_CST);
+	if (unlikely(LOAD_ACQUIRE(&kernel_lock.next) != ticket))
+		kernel_call(ticket);
+}
+
 /* Ends an exclusive entry. */
 static inline void kernel_exclusive_end(struct cpu *cpu, enum door door)
 {
 	WRITE_ONCE(cpu->door, door);
-	STORE_RELEASE(&kernel_lock.serving, kernel_lock.serving + 1);
+	kernel_pass_on();
 }
 
 /* To user mode, from shared. What is left of the way out only reads the context that it leaves

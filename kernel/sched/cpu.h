@@ -21,6 +21,7 @@ enum door {
 	DOOR_OUT,                /* in user mode, or on the last instructions to it */
 	DOOR_IDLE,               /* sleeps until an interrupt; runs no thread */
 	DOOR_WAITING,            /* waits to be let in; runs nothing of its thread */
+	DOOR_ASLEEP,             /* the same, and has to be called when its ticket is served */
 	DOOR_SHARED,
 	DOOR_EXCLUSIVE,
 };
@@ -41,6 +42,7 @@ struct thread;
 struct cpu {
 	struct arch_cpu  arch;              /* first: the entry code finds its fields by offset */
 	enum door        door;              /* a, written by the processor itself */
+	uint32_t         ticket;            /* while DOOR_ASLEEP: core/kernel_lock.c */
 	uint32_t         number;            /* from 0 */
 	struct thread   *current;           /* whose registers are live; NULL while idle */
 	struct thread *handoff; /* runs next if the current one goes to sleep */

@@ -118,6 +118,10 @@ void arch_processor_interrupt(const struct cpu *cpu)
 {
 }
 
+void arch_sleep_until_called(void)
+{
+}
+
 void arch_context_load_syscall(struct arch_context *next, struct arch_space *space)
 {
 	processor.arch.context = next;

@@ -191,6 +191,11 @@ void apic_send(uint32_t id, uint32_t vector)
 	command_send(id, COMMAND_FIXED | vector);
 }
 
+void apic_hold_back(uint32_t vector)
+{
+	local_write(LOCAL_TASK, vector ? vector - 0x10 : 0);
+}
+
 void arch_processors_halt(void)
 {
 	if (local != NULL && processor_count > 1)

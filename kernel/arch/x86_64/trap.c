@@ -118,6 +118,10 @@ void trap_from_kernel(const struct trap_frame *frame)
 
 	if (frame->vector == VECTOR_NMI && panic_is_elsewhere())
 		arch_halt();
+	if (frame->vector >= VECTOR_EXCEPTIONS && cpu->arch.called) {
+		arch_irq_end((uint32_t)frame->vector);
+		return;
+	}
 	if (frame->vector < VECTOR_EXCEPTIONS || !cpu->arch.idle)
 		trap_panic(frame);
 	if (frame->vector == VECTOR_SPURIOUS)

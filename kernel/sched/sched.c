@@ -343,7 +343,18 @@ void sched_yield(void)
 
 void sched_reap(void)
 {
+	DEBUG_ASSERT(kernel_is_exclusive());
 	arch_cpu()->chores |= CHORE_REAP;
+	/* This one may stay in user mode for long; whoever idles has time. */
+	for (uint32_t i = 0; i < processor_count; i++) {
+		struct cpu *cpu = processors[i];
+
+		if (cpu->door == DOOR_IDLE && !(cpu->chores & CHORE_REAP)) {
+			cpu->chores |= CHORE_REAP;
+			arch_processor_interrupt(cpu);
+			return;
+		}
+	}
 }
 
 void sched_wait(struct thread *thread, uint32_t state)

@@ -50,7 +50,7 @@ void sched_remove(struct thread *thread);
 void sched_yield(void);
 
 /* A process has ended: asks for the reaper on the ways out of the kernel, until it has nothing
- * left to do. */
+ * left to do, and by one that idles. Exclusive. */
 void sched_reap(void);
 
 /* The context to leave with: the running thread's, unless it waits, yielded or its slice is over.

@@ -1,6 +1,7 @@
 # The only build of capOS. `./capos` calls it; see docs/build-inputs.md for what it needs.
 #
 #   make [CONFIG=debug|release] [O=build]      kernel, programs and boot packages
+#   make CONFIG=lines kernel                   one that says which cache lines are written
 #   make host                                  tools and host tests
 #
 # Each directory lists its sources in a fragment (*.mk) that says what it depends on. Sources are
@@ -26,6 +27,8 @@ COMMON   := -std=gnu11 -g -O2 -ffreestanding -fno-common -fno-strict-aliasing -f
 
 ifeq ($(CONFIG),debug)
 COMMON += -DCONFIG_DEBUG=1
+else ifeq ($(CONFIG),lines)
+COMMON += -DCONFIG_DEBUG=0
 else
 COMMON += -DCONFIG_DEBUG=0 -flto
 endif

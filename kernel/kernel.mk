@@ -25,12 +25,22 @@ ifeq ($(CONFIG),debug)
 KERNEL_ARCH_SRCS += kernel/arch/x86_64/selftest.c kernel/arch/x86_64/selftest_user.S
 endif
 
+# A build that says which cache lines are written: `make CONFIG=lines kernel`. Each store is announced by a call.
+ifeq ($(CONFIG),lines)
+KERNEL_CORE_SRCS += kernel/core/written_lines.c
+$(B)/kernel/%.o $(B)/klib/%.o: private KERNEL_CFLAGS += $(KERNEL_ANNOUNCED)
+$(B)/kernel/core/written_lines.o: private KERNEL_ANNOUNCED :=
+KERNEL_ANNOUNCED := --target=x86_64-unknown-linux-gnu -fsanitize=kernel-address $(addprefix -mllvm -asan-,instrumentation-with-call-threshold=0 \
+        instrument-reads=0 stack=0 globals=0)
+KERNEL_WRAPPED   := --wrap=arch_enter_user --wrap=arch_power_off --wrap=memcpy --wrap=memset
+endif
+
 KERNEL_SRCS = $(KERNEL_ARCH_SRCS) $(KERNEL_CORE_SRCS) $(KERNEL_MM_SRCS) $(KERNEL_UPPER_SRCS)
 KERNEL_OBJS = $(addprefix $(B)/,$(addsuffix .o,$(basename $(KERNEL_SRCS)))) $(KERNEL_LIB_OBJS)
 
 KERNEL_LDFLAGS := -m elf_x86_64 -nostdlib -static --no-relax -z max-page-size=4096 -z noexecstack \
         --build-id=none --gc-sections -T kernel/kernel.ld
-KERNEL_LINK     = $(LD) $(KERNEL_LDFLAGS) $(KERNEL_OBJS)
+KERNEL_LINK     = $(LD) $(KERNEL_LDFLAGS) $(KERNEL_WRAPPED) $(KERNEL_OBJS)
 SYMBOL_TABLE   := kernel/core/symbol_table.py
 
 # Loops there must stay loops.

@@ -19,6 +19,7 @@
 #define WORK_WAKE_NS     2000000u  /* asleep before each */
 #define WORK_CALLS       10000u    /* there and back, by each client */
 #define WORK_CALLS_QUICK 200u
+#define WORK_CALLS_LONG  15000u
 
 /* What the block holds. */
 static inline void work_fill(uint64_t *words)

@@ -201,6 +201,7 @@ def build(quick):
     steps = [("debug", ["boot-default", "host-tests"])]
     if not quick:
         steps = [("debug", ["all", "host-tests", "fuzz-targets"]), ("release", ["all", "image", "sdk"])]
+        steps += [("lines", ["kernel"])]
     for config, targets in steps:
         is_first = not os.path.isdir(os.path.join(project.OUTPUT, config))
         print(f"building {config}{', a few minutes this first time' if is_first else ''}", flush=True)

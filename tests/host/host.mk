@@ -52,3 +52,13 @@ RING_FUZZ := $(addprefix tests/host/,ring_fuzz.c ring_journal.c ring_model.c rin
 $(eval $(call machine_test,ring_fuzz,$(RING_FUZZ)))
 $(HOST)/machine/tests/host/ring_fuzz.o: MACHINE_CFLAGS += -DENTRIES=5000000u
 $(HOST)/machine-safe/tests/host/ring_fuzz.o: MACHINE_CFLAGS += -DENTRIES=500000u
+
+# A thread for each processor, under ThreadSanitizer (lib/queue/queue.mk has the same for queues).
+HOST_TESTS += $(HOST)/processors/bin/kernel-lock-threads
+$(HOST)/processors/%.o: %.c | gen
+	@mkdir -p $(@D)
+	$(CC) $(HOST_CFLAGS) -Ikernel -DHOST_PER_PROCESSOR=_Thread_local -fsanitize=thread -MMD -MP -c $< -o $@
+$(HOST)/processors/bin/kernel-lock-threads: $(patsubst %.c,$(HOST)/processors/%.o,tests/host/kernel_lock_threads_test.c \
+		kernel/core/kernel_lock.c kernel/core/spinlock.c)
+	@mkdir -p $(@D)
+	$(CC) -fsanitize=thread $^ -lcmocka -lpthread -o $@

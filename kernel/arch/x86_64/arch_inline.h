@@ -8,7 +8,16 @@
 #ifdef CAPOS_HOST
 
 extern uint8_t *arch_host_memory;      /* what stands for physical address 0 */
+/* Tests in which each processor is a thread say _Thread_local, and how a thread waits for another. */
+#ifdef HOST_PER_PROCESSOR
+extern HOST_PER_PROCESSOR struct cpu *arch_host_cpu;
+void arch_host_relax(void);
+#else
 extern struct cpu *arch_host_cpu;
+static inline void arch_host_relax(void)
+{
+}
+#endif
 
 static inline void *arch_direct(uint64_t physical)
 {
@@ -23,6 +32,11 @@ static inline uint64_t arch_direct_physical(const void *address)
 static inline struct cpu *arch_cpu(void)
 {
 	return arch_host_cpu;
+}
+
+static inline void arch_relax(void)
+{
+	arch_host_relax();
 }
 
 #else
@@ -45,16 +59,16 @@ static inline struct cpu *arch_cpu(void)
 	return cpu;
 }
 
+static inline void arch_relax(void)
+{
+	__builtin_ia32_pause();
+}
+
 #endif
 
 static inline uint64_t arch_ticks(void)
 {
 	return __builtin_ia32_rdtsc();
-}
-
-static inline void arch_relax(void)
-{
-	__builtin_ia32_pause();
 }
 
 /* Copies whole words, none included; the two stretches do not overlap. */

@@ -23,6 +23,7 @@ GUEST_SMP   := 2 4
 -include tests/guest/guest.mk
 -include tests/capnp/transport.mk
 -include tests/hostile/hostile.mk
+-include tests/stress/stress.mk
 -include tests/ring/ring.mk
 -include tests/queue/queue.mk
 -include tests/sched/sched.mk

@@ -380,6 +380,7 @@ static status_t transport_ask_scalars(struct transport *transport, uint32_t targ
 	struct ring_entry *entry = ring_standing(self->ring, &self->scalar_call);
 	status_t status;
 
+	DEBUG_ASSERT(self->ring == ring_self());
 	entry->method = method->method;
 	entry->target = target;
 	entry->interface = method->interface_id;

@@ -280,6 +280,8 @@ def main():
     parser.add_argument("--minutes", type=float, default=LONG_MINUTES)
     parser.add_argument("--smp", type=int, default=1, help="processors of every guest")
     options = parser.parse_args()
+    if options.long:
+        os.environ["CAPOS_STRESS_SECONDS"] = "300"
     os.chdir(project.ROOT)
     started = time.monotonic()
     quick = options.pattern == "quick"

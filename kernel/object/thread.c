@@ -145,6 +145,24 @@ void thread_deadline_passed(struct timer_node *node)
 	spin_unlock(&ring->lock);
 }
 
+bool thread_interrupt(struct thread *thread)
+{
+	struct ring *ring = thread->ring;
+	bool sleeps;
+
+	if (thread->state == THREAD_WAIT_SYNC)
+		return ring->sync && question_cancel(ring->sync, STATUS_INTERRUPTED, 0);
+	spin_lock(&ring->lock);
+	sleeps = thread->state == THREAD_WAIT_COMPLETIONS;
+	if (sleeps) {
+		(void)timer_queue_remove(&thread->deadline);
+		arch_context_set_result(&thread->context, STATUS_INTERRUPTED);
+		sched_wake(thread, false);
+	}
+	spin_unlock(&ring->lock);
+	return sleeps;
+}
+
 void thread_end_receives(struct thread *thread)
 {
 	struct ring *ring = thread->ring;

@@ -95,6 +95,8 @@ void thread_run(struct thread *thread);
 void thread_end(struct thread *thread, enum process_state state, int64_t status);
 /* Its process ends; it has been told so (`end_state`). Never runs again, and the reaper gets it. */
 void thread_stop(struct thread *thread);
+/* Ends its sleep in cap_enter with INTERRUPTED, with the SYNC entry that it sleeps for; false: there is no such sleep. */
+bool thread_interrupt(struct thread *thread);
 /* Takes back what it waits for: receives, or everything. True when nothing of it is left. Without locks. */
 void thread_end_receives(struct thread *thread);
 bool thread_end_questions(struct thread *thread);

@@ -165,6 +165,17 @@ static status_t method_rename(void *self, struct call *call, struct thread_handl
 	return STATUS_OK;
 }
 
+static status_t method_interrupt(void *self, struct call *call, struct thread_handle_interrupt_params_reader in,
+		struct thread_handle_interrupt_results_builder *out)
+{
+	struct thread *thread = self;
+	status_t status = call_ready(call);
+
+	if (status == STATUS_OK && thread->phase == THREAD_LIVES)
+		thread_handle_interrupt_results_set_asleep(*out, thread_interrupt(thread));
+	return status;
+}
+
 static status_t thread_object_call(struct object *object, struct call *call, uint64_t interface_id, uint16_t method)
 {
 	static const struct thread_handle_server server = {
@@ -173,6 +184,7 @@ static status_t thread_object_call(struct object *object, struct call *call, uin
 		.detach = method_detach,
 		.kill = method_kill,
 		.rename = method_rename,
+		.interrupt = method_interrupt,
 	};
 
 	return thread_handle_dispatch(&server, container_of(object, struct thread, object), call, interface_id, method);

@@ -318,6 +318,9 @@ interface ThreadHandle @0xc1a0e5b2d3f40618 $local {
   # Ends it at once, wherever it is; what it waits for ends with it. Calls that it has received stay with its process. The
   # last thread's end is the process'.
   rename @4 (name :Text) -> ();
+  interrupt @5 () -> (asleep :Bool);
+  # Ends the thread's sleep in cap_enter with *interrupted*; a SYNC entry that it slept for ends so, as if it had been
+  # cancelled. asleep: there was such a sleep; otherwise nothing has happened.
 }
 
 # --- System -----------------------------------------------------------------------------------

@@ -175,7 +175,7 @@ enum ThreadEventKind { none @0; interrupt @1; fault @2; }
 
 struct ThreadEvent $abi(256) {
   # A diverted thread's registers, in a record that the thread owns and resumes from in user mode. Reserved: no
-  # operation registers one yet. A sleeping cap_enter that an event ends answers *interrupted*.
+  # operation registers one yet. A sleeping cap_enter that is interrupted (ThreadHandle) answers *interrupted*.
   kind @0 :UInt32 $at(0);             # ThreadEventKind
   flags @1 :UInt32 $at(4);
   vector @2 :UInt32 $at(8);           # fault: the processor's number for the exception

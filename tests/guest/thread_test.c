@@ -533,6 +533,65 @@ static void a_thread_calls_another_of_its_process(void)
 	CHECK_EQUAL(release(endpoint), STATUS_OK);
 }
 
+/* --- Interrupted ------------------------------------------------------------------------------ */
+
+static bool interrupt(struct raw *raw)
+{
+	bool asleep = false;
+
+	CHECK_EQUAL(thread_handle_interrupt(raw->handle, &asleep), STATUS_OK);
+	return asleep;
+}
+
+static void a_sleep_is_interrupted(void)
+{
+	uint32_t notification = notification_new();
+	struct ring_entry wait = { .op = CAP_OP_WAIT, .target = notification, .interface = 1 };
+	struct raw *in_completions = go(spawn(0, run_sleep)), *in_bits = go_entry(1, wait);
+	struct raw *runs = go(spawn(2, run_spin));
+
+	await_condition(in_completions->handle, THREAD_CONDITION_WAITING);
+	await_condition(in_bits->handle, THREAD_CONDITION_WAITING);
+	CHECK(interrupt(in_completions) && interrupt(in_bits) && !interrupt(runs));
+	CHECK_EQUAL(join(in_completions).status, STATUS_INTERRUPTED);
+	CHECK_EQUAL(join(in_bits).status, 5);
+	CHECK_EQUAL(in_bits->status, STATUS_INTERRUPTED);
+	/* The bits are not lost to it. */
+	CHECK_EQUAL(rt_signal(notification, 1), STATUS_OK);
+	CHECK_EQUAL(perform_sync((struct ring_entry){ .op = CAP_OP_WAIT, .target = notification, .interface = 1,
+				    .question = Q0 })
+				    .detail,
+			1);
+	kill_and_join(runs);
+	CHECK_EQUAL(release(notification), STATUS_OK);
+}
+
+static void a_call_is_interrupted(void)
+{
+	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, false), id;
+	struct raw *raw;
+
+	start(entry_recv(endpoint, Q0));
+	raw = go_entry(0, raw_call(export));
+	id = finish(Q0).id;
+	start(entry_recv(endpoint, Q0));
+	await_condition(raw->handle, THREAD_CONDITION_WAITING);
+	CHECK(interrupt(raw));
+	CHECK_EQUAL(finish(Q0).id, id);
+	CHECK_EQUAL(seat_header(Q0)->kind, RECV_KIND_CANCELLED);
+	CHECK_EQUAL(perform(entry_return(endpoint, id)).status, STATUS_GONE);
+	CHECK_EQUAL(join(raw).status, 5);
+	CHECK_EQUAL(raw->status, STATUS_INTERRUPTED);
+	/* A receiver, which then can receive again. */
+	raw = go_entry(0, raw_recv(endpoint));
+	await_condition(raw->handle, THREAD_CONDITION_WAITING);
+	CHECK(interrupt(raw));
+	CHECK_EQUAL(join(raw).status, 5);
+	CHECK_EQUAL(raw->status, STATUS_INTERRUPTED);
+	CHECK_EQUAL(release(export), STATUS_OK);
+	CHECK_EQUAL(release(endpoint), STATUS_OK);
+}
+
 /* --- Refusals --------------------------------------------------------------------------------- */
 
 static void a_bad_start_is_refused(void)
@@ -699,6 +758,8 @@ static const struct test tests[] = {
 	{ "a server thread dies with a call in service", a_server_thread_dies_with_a_call_in_service },
 	{ "a receiving thread dies and another receives", a_receiving_thread_dies_and_another_receives },
 	{ "a thread calls another of its process", a_thread_calls_another_of_its_process },
+	{ "a sleep is interrupted", a_sleep_is_interrupted },
+	{ "a call is interrupted", a_call_is_interrupted },
 	{ "a bad start is refused", a_bad_start_is_refused },
 	{ "TLS is each thread's own", tls_is_each_threads_own },
 	{ "the last thread's end is the process' end", the_last_threads_end_is_the_process_end },

@@ -6,6 +6,7 @@
 #include "kernel/object/thread_handle.h"
 
 #include "capos/kernel.server.h"
+#include "kernel/core/kernel_lock.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/string.h"
 #include "kernel/object/call.h"
@@ -176,6 +177,34 @@ static status_t method_interrupt(void *self, struct call *call, struct thread_ha
 	return status;
 }
 
+/* A processor that runs it meanwhile waits at the kernel's door, so that they stand in its context. */
+static uint32_t registers_look(const struct thread *thread, struct arch_register *registers)
+{
+	struct cpu *cpu = LOAD_ACQUIRE(&thread->cpu);
+
+	if (thread->phase != THREAD_LIVES)
+		return 0;
+	if (cpu && cpu != arch_cpu())
+		processor_stop(cpu);
+	return arch_context_registers(&thread->context, NULL, registers, CRASH_REGISTERS_MAX);
+}
+
+static status_t method_registers(void *self, struct call *call, struct thread_handle_registers_params_reader in,
+		struct thread_handle_registers_results_builder *out)
+{
+	struct arch_register registers[CRASH_REGISTERS_MAX];
+	uint32_t count = registers_look(self, registers);
+	struct capnp_list_builder rows = thread_handle_registers_results_init_registers(*out, count);
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct register_builder row = register_builder_at(rows, i);
+
+		register_set_name(row, capnp_text(registers[i].name));
+		register_set_value(row, registers[i].value);
+	}
+	return STATUS_OK;
+}
+
 static status_t thread_object_call(struct object *object, struct call *call, uint64_t interface_id, uint16_t method)
 {
 	static const struct thread_handle_server server = {
@@ -185,6 +214,7 @@ static status_t thread_object_call(struct object *object, struct call *call, uin
 		.kill = method_kill,
 		.rename = method_rename,
 		.interrupt = method_interrupt,
+		.registers = method_registers,
 	};
 
 	return thread_handle_dispatch(&server, container_of(object, struct thread, object), call, interface_id, method);

@@ -321,6 +321,9 @@ interface ThreadHandle @0xc1a0e5b2d3f40618 $local {
   interrupt @5 () -> (asleep :Bool);
   # Ends the thread's sleep in cap_enter with *interrupted*; a SYNC entry that it slept for ends so, as if it had been
   # cancelled. asleep: there was such a sleep; otherwise nothing has happened.
+  registers @6 () -> (registers :List(Register)) $replyWords(256);
+  # What its registers are now; the thread goes on. Of one that has entered the kernel by itself only those mean
+  # something that a system call keeps. Empty when it has ended.
 }
 
 # --- System -----------------------------------------------------------------------------------

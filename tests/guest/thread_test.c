@@ -592,6 +592,54 @@ static void a_call_is_interrupted(void)
 	CHECK_EQUAL(release(endpoint), STATUS_OK);
 }
 
+/* A register by its name; 0 if there is none. */
+static uint64_t register_of(struct thread_handle_ref handle, const char *name)
+{
+	struct thread_handle_registers_params_builder params;
+	struct thread_handle_registers_call call = thread_handle_registers_begin(handle, &params);
+	struct capnp_list rows;
+	uint64_t value = 0;
+
+	thread_handle_registers_send(&call);
+	CHECK_EQUAL(thread_handle_registers_wait(&call), STATUS_OK);
+	rows = thread_handle_registers_results_get_registers(thread_handle_registers_results(&call));
+	for (uint32_t i = 0; i < rows.count; i++) {
+		if (capnp_text_equals(register_get_name(register_at(rows, i)), name))
+			value = register_get_value(register_at(rows, i));
+	}
+	thread_handle_registers_done(&call);
+	return value;
+}
+
+static bool is_on_stack(uint64_t address, const struct raw *raw)
+{
+	return address > (uint64_t)(uintptr_t)raw->stack && address <= (uint64_t)(uintptr_t)(raw->stack + STACK_WORDS);
+}
+
+static void registers_can_be_looked_at(void)
+{
+	struct raw *runs = go(spawn(0, run_spin)), *sleeps = go(spawn(1, run_sleep));
+	uint64_t before = 0;
+
+	await_condition(sleeps->handle, THREAD_CONDITION_WAITING);
+	for (uint32_t i = 0; i < 1000 && !runs->word; i++)
+		sleep_ns(MILLISECOND);
+	for (uint32_t i = 0; i < 5; i++) {
+		CHECK(is_on_stack(register_of(runs->handle, "rsp"), runs));
+		CHECK_EQUAL(register_of(runs->handle, "rip") - (uint64_t)(uintptr_t)run_spin < 256, true);
+		CHECK(is_on_stack(register_of(sleeps->handle, "rsp"), sleeps));
+	}
+	/* It goes on. */
+	before = runs->word;
+	for (uint32_t i = 0; i < 1000 && runs->word == before; i++)
+		sleep_ns(MILLISECOND);
+	CHECK(runs->word != before);
+	CHECK_EQUAL(thread_handle_kill(runs->handle, 0), STATUS_OK);
+	CHECK_EQUAL(register_of(runs->handle, "rip"), 0);
+	(void)join(runs);
+	kill_and_join(sleeps);
+}
+
 /* --- Refusals --------------------------------------------------------------------------------- */
 
 static void a_bad_start_is_refused(void)
@@ -760,6 +808,7 @@ static const struct test tests[] = {
 	{ "a thread calls another of its process", a_thread_calls_another_of_its_process },
 	{ "a sleep is interrupted", a_sleep_is_interrupted },
 	{ "a call is interrupted", a_call_is_interrupted },
+	{ "registers can be looked at", registers_can_be_looked_at },
 	{ "a bad start is refused", a_bad_start_is_refused },
 	{ "TLS is each thread's own", tls_is_each_threads_own },
 	{ "the last thread's end is the process' end", the_last_threads_end_is_the_process_end },

@@ -611,24 +611,11 @@ NO_BUFFER HOT_INLINE struct arch_context *sched_sleep(struct thread *running)
 	return sched_pass(running, next);
 }
 
-/* --- Policies ------------------------------------------------------------------------------- */
+/* --- Threads -------------------------------------------------------------------------------- */
 
 void sched_thread_init(struct thread *thread)
 {
 	sched_entity_init(&thread->entity, SCHED_WEIGHT_DEFAULT, slice_ticks[SCHED_NORMAL], SCHED_ANYWHERE);
-}
-
-struct sched_policy sched_policy_of(const struct thread *thread)
-{
-	struct sched_policy policy = {
-		.affinity = thread->entity.affinity,
-		.weight = thread->entity.weight,
-		.class = SCHED_INTERACTIVE,
-	};
-
-	while (policy.class < SCHED_BATCH && slice_ticks[policy.class] != thread->entity.slice_ticks)
-		policy.class++;
-	return policy;
 }
 
 uint64_t sched_ticks(const struct thread *thread)

@@ -18,22 +18,11 @@ enum sched_class {
 	SCHED_CLASSES,
 };
 
-/* What the owner of a policy decides for a thread. */
-struct sched_policy {
-	uint64_t         affinity;     /* bit n: may run on processor n; one that exists */
-	uint32_t         weight;       /* SCHED_WEIGHT_MIN to _MAX */
-	enum sched_class class;
-};
-
 /* Before the first thread, when time can be told. */
 void sched_init(void);
 
 /* A new thread, which is in no queue. */
 void sched_thread_init(struct thread *thread);
-
-/* Exclusive. It keeps what it is owed; a thread that may not stay where it is moves. */
-void sched_set_policy(struct thread *thread, const struct sched_policy *policy);
-struct sched_policy sched_policy_of(const struct thread *thread);
 
 /* Makes a new or waiting thread runnable. `handoff`: if the running thread now goes to sleep, this
  * one is next, before the queue (it was waited for by a synchronous call). Caller holds the lock

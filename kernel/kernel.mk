@@ -11,12 +11,12 @@ KERNEL_MM_SRCS   := $(addprefix kernel/mm/,frame.c slab.c)
 KERNEL_UPPER_SRCS := $(addprefix kernel/cap/,facet.c grant.c grant_tie.c cap_table.c transfer.c) \
         $(addprefix kernel/ring/,ring.c direct.c dispatch.c completion.c pipeline.c) \
         $(addprefix kernel/object/,object.c ledger.c call.c endpoint.c endpoint_call.c endpoint_fast.c \
-                endpoint_forward.c notification.c process.c reaper.c thread.c thread_handle.c park.c session.c promise.c process_handle.c process_spawner.c capability_manager.c roots.c memory_object.c memory_view.c pager.c \
+                endpoint_forward.c notification.c process.c reaper.c thread.c thread_handle.c park.c scheduling_context.c isolation_lease.c session.c promise.c process_handle.c process_spawner.c capability_manager.c roots.c memory_object.c memory_view.c pager.c \
                 virtual_memory.c console.c timer.c clock_page.c entropy.c system_info.c boot_package.c system_control.c \
                 io_ports.c interrupt.c binding.c object_factory.c) \
         $(addprefix kernel/trace/,trace.c trace_ring.c) kernel/object/tracer.c \
         $(addprefix kernel/mm/,vm.c vm_region.c vm_map.c region_tree.c) \
-        $(addprefix kernel/sched/,cpu.c sched.c run_queue.c balance.c) kernel/time/timer_queue.c kernel/irq/irq.c \
+        $(addprefix kernel/sched/,cpu.c sched.c run_queue.c balance.c budget.c reserved.c donation.c) kernel/time/timer_queue.c kernel/irq/irq.c \
         $(addprefix kernel/core/,entry.c kernel_lock.c start.c cpio.c entropy_pool.c plain_text.c heap.c)
 # Objects of library sources: $(B)/klib/<path>.o
 KERNEL_LIB_OBJS := $(addprefix $(B)/klib/lib/,elf/elf.o capnp/capnp.o) $(B)/kgen/kernel.capnp.o $(B)/kgen/trace.capnp.o
@@ -83,7 +83,8 @@ HOST_TEST_cpio         := kernel/core/cpio_test.c kernel/core/cpio.c
 HOST_TEST_entropy_pool := kernel/core/entropy_pool_test.c kernel/core/entropy_pool.c
 HOST_TEST_plain_text   := kernel/core/plain_text_test.c kernel/core/plain_text.c
 HOST_TEST_timer_queue  := kernel/time/timer_queue_test.c kernel/time/timer_queue.c kernel/sched/cpu.c kernel/sched/run_queue.c kernel/core/heap.c
-HOST_TESTS += vm vm_share irq ledger trace_ring
+HOST_TESTS += vm vm_share irq ledger trace_ring budget
+HOST_TEST_budget       := kernel/sched/budget_test.c kernel/sched/budget.c
 HOST_TEST_trace_ring   := kernel/trace/trace_ring_test.c kernel/trace/trace_ring.c
 HOST_TEST_ledger       := kernel/object/ledger_test.c kernel/object/ledger.c $(KERNEL_FAKES)
 HOST_TEST_irq          := kernel/irq/irq_test.c kernel/irq/irq.c $(KERNEL_FAKES)

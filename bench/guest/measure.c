@@ -46,7 +46,7 @@ static uint64_t slab_allocations(void)
 	struct system_info_ref info = RT_GRANT(system_info, "info");
 	uint64_t count = 0;
 
-	(void)!system_info_counters(info, NULL, &count, NULL, NULL);
+	(void)!system_info_counters(info, NULL, &count, NULL, NULL, NULL);
 	return count;
 }
 

@@ -10,6 +10,7 @@
 /* Each processor has its own (sched/cpu.h), and what was counted is their sum. */
 struct counters {
 	uint64_t interrupts;     /* of devices, timers and processors: core/entry.c */
+	uint64_t timer_interrupts; /* those of timers */
 	uint64_t calls;          /* entries with operation call: ring/dispatch.c, endpoint_fast.c */
 	uint64_t switches;       /* from one thread to another: sched/sched.c */
 	uint64_t wakes;          /* interrupts sent to another processor */

@@ -184,12 +184,16 @@ static void take_interrupt(struct cpu *cpu, uint32_t vector)
 		arch_irq_end(vector);
 	kernel_enter_exclusive(cpu);
 	cpu->counters.interrupts++;
+	if (unlikely(cpu->isolation.is_on))
+		isolation_disturb(&cpu->isolation, arch_time_ns());
 	if (line >= 0) {
 		kernel_irq((uint32_t)line);
 		arch_irq_end(vector);
 	}
-	if (vector == ARCH_VECTOR_TIMER)
+	if (vector == ARCH_VECTOR_TIMER) {
+		cpu->counters.timer_interrupts++;
 		sched_timer();
+	}
 	if (vector == ARCH_VECTOR_WAKE)
 		sched_woken();
 }

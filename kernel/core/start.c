@@ -21,6 +21,7 @@
 #include "kernel/object/process_spawner.h"
 #include "kernel/object/roots.h"
 #include "kernel/ring/dispatch.h"
+#include "kernel/sched/cpu.h"
 #include "kernel/sched/sched.h"
 
 #define INIT_NAME "bin/init"

@@ -112,7 +112,7 @@ HOT_INLINE static inline struct thread *call_meet(struct ring *ring, struct ques
 	server = to->thread;
 	if (unlikely((export->incarnation && export->incarnation != endpoint->incarnation) ||
 			    endpoint->seen_session != session->number + 1 ||
-			    server->state != THREAD_WAIT_SYNC))
+			    server->state != THREAD_WAIT_SYNC || server->is_budgeted))
 		return NULL;
 	service = endpoint->standby_service;
 	endpoint->standby = NULL;
@@ -255,8 +255,8 @@ HOT_INLINE static inline struct thread *return_meet(struct ring *ring, struct qu
 	to = call->ring;
 	caller = to->thread;
 	if (unlikely(entry->msg_words - 1u >= call->entry.reply_words ||
-			    caller->state != THREAD_WAIT_SYNC || endpoint->standby ||
-			    !list_empty(&endpoint->receivers) ||
+			    caller->state != THREAD_WAIT_SYNC || caller->is_budgeted ||
+			    endpoint->standby || !list_empty(&endpoint->receivers) ||
 			    !object_unhold_plain(&call->export->object)))
 		return NULL;
 	arch_copy_words(to->words + call->entry.reply_off, ring->words + entry->msg_off,

@@ -13,6 +13,7 @@
 #include "kernel/object/interrupt.h"
 #include "kernel/object/ledger.h"
 #include "kernel/object/roots.h"
+#include "kernel/object/scheduling_context.h"
 #include "kernel/ring/direct.h"
 #include "kernel/sched/sched.h"
 #include "kernel/trace/trace.h"
@@ -247,6 +248,20 @@ static status_t notification_method_bind_interrupt(void *self, struct call *call
 	return status;
 }
 
+static status_t notification_method_bind_context(void *self, struct call *call,
+		struct signal_bind_context_params_reader in, struct signal_bind_context_results_builder *out)
+{
+	struct capnp_cap cap = CAPNP_CAP_NULL;
+	struct cap_entry *context;
+	status_t status = call_argument(call, signal_bind_context_params_get_context(in), SCHEDULING_CONTEXT_INTERFACE_ID,
+			&scheduling_context_type, &context);
+
+	if (status == STATUS_OK)
+		status = binding_make(call, self, signal_bind_context_params_get_bits(in), context, NULL, &cap);
+	signal_bind_context_results_set_binding(*out, cap);
+	return status;
+}
+
 static status_t notification_method_take(void *self, struct call *call, struct notification_take_params_reader in,
 		struct notification_take_results_builder *out)
 {
@@ -270,6 +285,7 @@ static status_t notification_object_call(struct object *object, struct call *cal
 			.bind_end = notification_method_bind_end,
 			.bind_timer = notification_method_bind_timer,
 			.bind_interrupt = notification_method_bind_interrupt,
+			.bind_context = notification_method_bind_context,
 		},
 		.take = notification_method_take,
 	};

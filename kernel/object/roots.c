@@ -32,6 +32,7 @@ uint32_t roots_list(struct root roots[ROOTS_MAX])
 		{ "interrupts", interrupt_controller_object(), &interrupt_controller_interface },
 		{ "tracer", tracer_object(), &payload_tracer_interface },
 		{ "sessions", session_manager_object(), &session_manager_interface },
+		{ "scheduling", scheduling_control_object(), &scheduling_control_interface },
 	};
 	uint32_t count = 0;
 

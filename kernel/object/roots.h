@@ -29,6 +29,7 @@ struct object *entropy_object(void);
 struct object *system_info_object(void);
 struct object *object_factory_object(void);
 struct object *boot_package_object(void);      /* NULL: there is none */
+struct object *scheduling_control_object(void);
 struct object *system_control_object(void);
 struct object *io_ports_object(void);
 struct object *interrupt_controller_object(void);

@@ -47,6 +47,7 @@ static status_t method_counters(void *self, struct call *call,
 	system_info_counters_results_set_slab_allocations(*out, slab_allocations());
 	system_info_counters_results_set_interrupts(*out, counters.interrupts);
 	system_info_counters_results_set_calls(*out, counters.calls);
+	system_info_counters_results_set_timer_interrupts(*out, counters.timer_interrupts);
 	return STATUS_OK;
 }
 

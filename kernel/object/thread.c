@@ -17,6 +17,7 @@
 #include "kernel/object/process.h"
 #include "kernel/object/thread_handle.h"
 #include "kernel/ring/ring.h"
+#include "kernel/sched/reserved.h"
 #include "kernel/sched/sched.h"
 
 static struct slab_cache thread_cache = SLAB_CACHE("thread", struct thread);
@@ -47,6 +48,7 @@ static void thread_fill(struct thread *thread, struct process *process, const st
 	memcpy(thread->name, start->name, start->name_bytes);
 	sched_thread_init(thread);
 	list_init(&thread->page_wait.link);
+	reserved_thread_init(thread);
 	list_init(&thread->process_link);
 	list_init(&thread->waiters);
 	list_init(&thread->enders);

@@ -25,6 +25,7 @@ struct cpu;
 struct ledger;
 struct process;
 struct ring;
+struct scheduling_context;
 
 #define THREAD_NAME_MAX 32      /* with the NUL */
 
@@ -70,6 +71,15 @@ struct thread {
 	struct list         waiters;        /* t, questions: join and wait-for-death */
 	struct list         enders;         /* under the lock of bindings: those to its end */
 	struct reaper_work  reap_work;
+	/* Budgets; see sched/donation.h. In exclusive mode, but for context_now. */
+	bool                is_budgeted;    /* it has some of what follows */
+	struct scheduling_context *context_own; /* bound to it; NULL in most threads */
+	struct scheduling_context *reserve; /* of a passive thread */
+	struct scheduling_context *context_now; /* what it runs on, or waits for with all else it needs */
+	struct list         reserved_link;  /* under its context's lock: `ready` or `waiting` */
+	struct list         reserve_link;
+	struct thread      *donor;          /* who sleeps for it in a call that it received first */
+	struct thread      *donee;          /* for whom it sleeps likewise */
 };
 
 extern const struct object_type thread_type;

@@ -12,6 +12,7 @@
 #include "kernel/object/thread.h"
 #include "kernel/ring/pipeline.h"
 #include "kernel/ring/ring.h"
+#include "kernel/sched/donation.h"
 #include "kernel/sched/sched.h"
 #include "kernel/trace/trace.h"
 
@@ -84,6 +85,8 @@ HOT_INLINE static inline void complete_sync(struct question *question, const str
 	DEBUG_ASSERT(ring->sync == question);
 	ring->sync = NULL;
 	reply_slot_write(ring, question->entry.user_data, outcome);
+	if (unlikely(thread->donee))
+		donation_end(thread);
 	if (thread->state == THREAD_WAIT_SYNC) {
 		arch_context_set_result(&thread->context, outcome->status);
 		if (handoff && question->entry.op == CAP_OP_CALL)

@@ -259,8 +259,8 @@ NO_BUFFER HOT_INLINE struct arch_context *ring_enter(struct ring *ring)
 	const struct ring_header *header = ring->header;
 	uint32_t count = ring_index_count(ring->sq_head, LOAD_ACQUIRE(&header->sq_tail));
 
-	/* The direct way tells nobody what it does. */
-	if (trace_is_on())
+	/* The direct way tells nobody what it does, and takes no account of budgets. */
+	if (unlikely(trace_is_on() || ring->thread->is_budgeted))
 		return enter_generally();
 	return likely(count == 0) ? header_enter(ring, header) : several_enter(ring, count);
 }

@@ -15,6 +15,7 @@ void cpu_add(struct cpu *cpu)
 	spin_init(&cpu->queue_lock, LOCK_RANK_RUN_QUEUE, "run queue");
 	run_queue_init(&cpu->queue, processor_count);
 	timer_queue_init(&cpu->timers);
+	reserved_init(cpu);
 	cpu->number = processor_count;
 	processors[cpu->number] = cpu;
 	run_queues[cpu->number] = &cpu->queue;
@@ -29,6 +30,7 @@ struct counters counters_sum(void)
 		const struct counters *counters = &processors[i]->counters;
 
 		sum.interrupts += READ_ONCE(counters->interrupts);
+		sum.timer_interrupts += READ_ONCE(counters->timer_interrupts);
 		sum.calls += READ_ONCE(counters->calls);
 		sum.switches += READ_ONCE(counters->switches);
 		sum.wakes += READ_ONCE(counters->wakes);

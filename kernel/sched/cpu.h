@@ -10,6 +10,7 @@
 #include "arch/arch.h"
 #include "kernel/core/counters.h"
 #include "kernel/core/spinlock.h"
+#include "kernel/sched/reserved.h"
 #include "kernel/sched/run_queue.h"
 #include "kernel/time/timer_queue.h"
 
@@ -30,7 +31,8 @@ enum door {
 #define CHORE_REAP 2u      /* processes have ended and are to be taken apart */
 #define CHORE_WOKEN 4u     /* `handoff` was set; it may have been taken meanwhile */
 #define CHORE_YIELD 8u     /* with CHORE_TURN: the current thread asks for it */
-#define CHORE_BACK 16u     /* with CHORE_WOKEN: `handoff` has been answered; see sched_pass_back */
+#define CHORE_BACK 32u     /* with CHORE_WOKEN: `handoff` has been answered; see sched_pass_back */
+#define CHORE_BUDGET 16u   /* the current thread, or one that waits for its turn, has to do with budgets */
 
 struct endpoint;
 struct object;
@@ -38,6 +40,21 @@ struct promise;
 struct question;
 struct ring;
 struct thread;
+
+/* A processor that was leased (object/isolation_lease.c). Exclusive only, but for is_on. */
+struct isolation {
+	bool     is_on;             /* a, runs nothing but what is bound to the lease */
+	uint64_t interrupts;        /* since then */
+	uint64_t since_ns;          /* the last of them, or the beginning */
+	uint64_t longest_ns;        /* between two of them */
+};
+
+static inline void isolation_disturb(struct isolation *isolation, uint64_t now_ns)
+{
+	isolation->interrupts++;
+	isolation->longest_ns = MAX(isolation->longest_ns, now_ns - isolation->since_ns);
+	isolation->since_ns = now_ns;
+}
 
 struct cpu {
 	struct arch_cpu  arch;              /* first: the entry code finds its fields by offset */
@@ -68,6 +85,8 @@ struct cpu {
 	struct spinlock  queue_lock __attribute__((aligned(CACHE_LINE_BYTES)));
 	struct run_queue queue;             /* q; count and load are read by all */
 	bool             has_better;        /* q, somebody who waits should run instead of the runner */
+	struct isolation isolation;
+	struct reserved  reserved __attribute__((aligned(CACHE_LINE_BYTES)));
 	struct timer_queue timers __attribute__((aligned(CACHE_LINE_BYTES)));
 };
 

@@ -25,6 +25,7 @@
 #include "kernel/object/thread.h"
 #include "kernel/sched/balance.h"
 #include "kernel/sched/cpu.h"
+#include "kernel/sched/donation.h"
 #include "kernel/time/timer_queue.h"
 #include "kernel/trace/trace.h"
 
@@ -68,10 +69,13 @@ static struct cpu *cpu_of(struct run_queue *queue)
 	return container_of(queue, struct cpu, queue);
 }
 
+/* A bit for each processor that is leased. Exclusive to write. */
+static uint64_t isolated;
+
 /* A bit for each processor that takes threads. */
 static uint64_t usable(void)
 {
-	return (1ull << processor_count) - 1;
+	return ((1ull << processor_count) - 1) & ~READ_ONCE(isolated);
 }
 
 /* Takes the queue as it is at this moment. */
@@ -101,9 +105,10 @@ static COLD void slice_arm(struct cpu *cpu, uint64_t at_ticks)
 }
 
 /* Of a queue that is locked: when its runner's turn is over; UINT64_MAX if nobody waits for that. */
-static inline uint64_t turn_end_ticks(const struct run_queue *queue)
+static inline uint64_t turn_end_ticks(struct run_queue *queue)
 {
-	if (!run_queue_has_waiting(queue))
+	/* Who runs on a budget has no turn here that could end. */
+	if (!run_queue_has_waiting(queue) || cpu_of(queue)->reserved.charged)
 		return UINT64_MAX;
 	return queue->time_ticks + (queue->runner ? run_queue_left_ticks(queue) : 0);
 }
@@ -193,13 +198,22 @@ static void place(struct cpu *cpu, struct sched_entity *entity)
 }
 
 /* Queues a runnable thread; the slice timer sees to it that it gets its turn. */
-static COLD void enqueue(struct thread *thread)
+COLD void sched_enqueue(struct thread *thread)
 {
+	struct cpu *here = arch_cpu();
 	struct run_queue *queue = NULL;
 
+	if (unlikely(thread->is_budgeted) && reserved_enqueue(thread)) {
+		leave_home(&thread->entity, NULL);
+		return;
+	}
 	if (processor_count > 1)
 		queue = run_queue_choose(run_queues, usable(), &thread->entity);
-	place(queue ? cpu_of(queue) : arch_cpu(), &thread->entity);
+	if (queue)
+		here = cpu_of(queue);
+	else if (unlikely(here->isolation.is_on))
+		here = processors[0];      /* it serves everybody */
+	place(here, &thread->entity);
 }
 
 /* --- Several processors --------------------------------------------------------------------- */
@@ -230,6 +244,8 @@ static struct thread *queue_steal(struct cpu *cpu)
 	uint64_t candidates = usable() & ~run_queue_bit(&cpu->queue);
 	struct run_queue *from;
 
+	if (unlikely(cpu->isolation.is_on))
+		return NULL;
 	while ((from = run_queue_busiest(run_queues, &candidates)) != NULL) {
 		struct run_queue *queue = queue_lock(cpu_of(from));
 		struct sched_entity *entity = run_queue_give(queue, &cpu->queue, queue->time_ticks, balance_ticks);
@@ -274,11 +290,11 @@ NO_BUFFER HOT_INLINE void sched_wake(struct thread *thread, bool handoff)
 	struct cpu *cpu = arch_cpu();
 
 	thread->state = THREAD_RUNNABLE;
-	if (handoff && !cpu->handoff) {
+	if (handoff && !cpu->handoff && !thread->is_budgeted && !cpu->isolation.is_on) {
 		cpu->handoff = thread;
 		cpu->chores |= CHORE_WOKEN;
 	} else {
-		enqueue(thread);
+		sched_enqueue(thread);
 	}
 }
 
@@ -316,16 +332,26 @@ static void unplace(struct thread *thread)
 	thread->cpu = NULL;
 }
 
+/* Takes it out of handoff places. */
+static void unhand(const struct thread *thread)
+{
+	for (uint32_t i = 0; i < processor_count; i++) {
+		if (processors[i]->handoff == thread)
+			processors[i]->handoff = NULL;
+	}
+}
+
 void sched_remove(struct thread *thread)
 {
 	struct sched_entity *entity = &thread->entity;
 
 	DEBUG_ASSERT(kernel_is_exclusive());
-	unplace(thread);
-	for (uint32_t i = 0; i < processor_count; i++) {
-		if (processors[i]->handoff == thread)
-			processors[i]->handoff = NULL;
+	if (thread->is_budgeted) {
+		reserved_leave(thread);
+		donation_thread_ended(thread);
 	}
+	unplace(thread);
+	unhand(thread);
 	if (entity->queue) {
 		struct cpu *cpu = cpu_of(entity->queue);
 
@@ -334,6 +360,65 @@ void sched_remove(struct thread *thread)
 		queue_unlock(cpu);
 	}
 	thread->state = THREAD_ENDED;
+}
+
+/* Takes it out of the queue where it waits for its turn. */
+static void unqueue(struct sched_entity *entity)
+{
+	if (!entity->queue)
+		return;
+	(void)queue_lock(cpu_of(entity->queue));
+	if (entity->place != SCHED_OUT)
+		run_queue_leave(entity);
+	queue_unlock(cpu_of(entity->queue));
+}
+
+/* The processor is to look for another turn. Exclusive. */
+static void interrupt_turn(struct cpu *cpu, uint8_t chores)
+{
+	cpu->chores |= chores;
+	if (cpu != arch_cpu())
+		arch_processor_interrupt(cpu);
+}
+
+void sched_requeue(struct thread *thread)
+{
+	DEBUG_ASSERT(kernel_is_exclusive());
+	if (thread->state != THREAD_RUNNABLE && thread->state != THREAD_RUNNING)
+		return;
+	reserved_leave(thread);
+	if (thread->state == THREAD_RUNNING) {
+		interrupt_turn(thread->cpu, CHORE_TURN | CHORE_BUDGET);
+		return;
+	}
+	unhand(thread);
+	unqueue(&thread->entity);
+	sched_enqueue(thread);
+}
+
+void sched_isolate(struct cpu *cpu, bool is_on)
+{
+	uint64_t bit = run_queue_bit(&cpu->queue);
+	struct run_queue *queue;
+	struct sched_entity *entity;
+
+	DEBUG_ASSERT(kernel_is_exclusive());
+	cpu->isolation = (struct isolation){ .is_on = is_on, .since_ns = arch_time_ns() };
+	isolated = is_on ? isolated | bit : isolated & ~bit;
+	while (is_on) {
+		queue = queue_lock(cpu);
+		if (queue->runner)
+			run_queue_leave(queue->runner);
+		entity = run_queue_pick(queue);
+		if (entity)
+			run_queue_leave(entity);
+		queue_unlock(cpu);
+		if (!entity)
+			break;
+		sched_enqueue(thread_of(entity));
+	}
+	/* Whoever runs there goes elsewhere, or finds that others may come. */
+	interrupt_turn(cpu, CHORE_TURN);
 }
 
 void sched_yield(void)
@@ -399,19 +484,34 @@ static void run(struct cpu *cpu, struct thread *thread)
 {
 	cpu->switch_ticks = arch_ticks();      /* nobody's until now */
 	claim(cpu, thread);
+	if (unlikely(thread->is_budgeted))
+		reserved_start(cpu, thread);
 	arch_context_load(&thread->context, &thread->process->vm->space);
+}
+
+/* The running thread, which has to do with budgets, stops; whoever wants to know hears of it. */
+static COLD void budget_stop(struct cpu *cpu)
+{
+	if (cpu->current)
+		reserved_stop(cpu, cpu->current);
+	reserved_tell(cpu);
 }
 
 /* One step of taking ended processes apart; the chore stays as long as there are more. */
 static COLD void reap(struct cpu *cpu)
 {
 	/* Whoever waits to claim a thread that sleeps does not wait for this. */
-	if (cpu->current && cpu->current->state != THREAD_RUNNING)
+	if (cpu->current && cpu->current->state != THREAD_RUNNING) {
+		if (unlikely(cpu->chores & CHORE_BUDGET))
+			budget_stop(cpu);
 		put_down(cpu);
+	}
 	if (!kernel_is_exclusive())
 		kernel_enter_exclusive(cpu);
 	if (!reaper_step())
 		cpu->chores &= (uint8_t)~CHORE_REAP;
+	else if (!cpu->slice.queue)      /* who never enters the kernel does not keep it from this */
+		slice_arm(cpu, arch_ticks() + slice_ticks[SCHED_NORMAL]);
 }
 
 /* The processor's thread waits or has ended: whose turn it is. NULL: nobody's. */
@@ -467,6 +567,22 @@ static struct thread *queue_turn(struct cpu *cpu, struct thread *current)
 	return next;
 }
 
+/* Of those with a budget; it has no turn in the queue. */
+static COLD struct thread *reserved_next(struct cpu *cpu)
+{
+	struct thread *next = reserved_take(cpu);
+
+	if (next) {
+		struct run_queue *queue = queue_lock(cpu);
+
+		if (queue->runner)
+			run_queue_sleep(queue);
+		cpu->payer = NULL;
+		queue_unlock(cpu);
+	}
+	return next;
+}
+
 /* Out of the kernel until an interrupt, or just to let those in that wait. */
 static void pause(struct cpu *cpu, bool sleep)
 {
@@ -485,7 +601,9 @@ static struct thread *idle(struct cpu *cpu)
 	struct thread *next;
 
 	for (;;) {
-		next = take_next(cpu);
+		next = unlikely(cpu->chores & CHORE_BUDGET) ? reserved_next(cpu) : NULL;
+		if (!next)
+			next = take_next(cpu);
 		if (!next)
 			next = queue_steal(cpu);
 		if (next)
@@ -499,11 +617,56 @@ static struct thread *idle(struct cpu *cpu)
 	}
 }
 
+/* The running thread goes on later, and perhaps elsewhere: it gives up its turn. */
+static void turn_give_up(struct cpu *cpu, struct thread *current)
+{
+	leave_home(&current->entity, &cpu->queue);
+	(void)queue_lock(cpu);
+	account_own(cpu, current);
+	run_queue_leave(&current->entity);
+	cpu->payer = NULL;
+	queue_unlock(cpu);
+}
+
+/* The running thread, or one that waits for its turn, has to do with budgets; or the processor is leased.
+ * Whoever runs is queued like any other, and those with a budget come first. */
+static COLD struct arch_context *resume_reserved(struct cpu *cpu)
+{
+	struct thread *current = cpu->current, *woken, *next;
+	bool on_budget = cpu->reserved.charged != NULL;
+
+	budget_stop(cpu);
+	woken = cpu->handoff;
+	cpu->handoff = NULL;
+	if (woken)
+		sched_enqueue(woken);
+	if (current && current->state == THREAD_RUNNING) {
+		current->state = THREAD_RUNNABLE;
+		if (!on_budget)
+			turn_give_up(cpu, current);
+		sched_enqueue(current);
+	}
+	cpu->chores &= (uint8_t)~CHORES_OF_TURN;
+	put_down(cpu);
+	next = reserved_next(cpu);
+	if (!next)
+		next = queue_next(cpu);
+	if (!next) {
+		current = NULL;
+		next = idle(cpu);
+	}
+	trace_switch(current, next);
+	run(cpu, next);
+	return &next->context;
+}
+
 /* Another thread than the running one, which waits or has ended. */
 NO_BUFFER HOT_INLINE static inline struct arch_context *resume_next(struct cpu *cpu)
 {
 	struct thread *previous = cpu->current, *next;
 
+	if (unlikely(cpu->chores & CHORE_BUDGET))
+		return resume_reserved(cpu);
 	put_down(cpu);
 	if ((cpu->chores & CHORE_BACK) && cpu->handoff && cpu->payer == previous)
 		account_back(cpu, cpu->handoff);
@@ -523,6 +686,8 @@ NO_BUFFER static NOINLINE struct arch_context *resume_turn(struct cpu *cpu, stru
 {
 	struct thread *next = current;
 
+	if (unlikely((cpu->chores & CHORE_BUDGET) || cpu->isolation.is_on))
+		return resume_reserved(cpu);
 	if (run_queue_has_waiting(&cpu->queue)) {      /* else nobody waits for the turn */
 		current->state = THREAD_RUNNABLE;
 		next = queue_turn(cpu, current);
@@ -552,7 +717,7 @@ NO_BUFFER HOT_INLINE struct arch_context *sched_resume(void)
 	if (unlikely(cpu->chores & CHORE_WOKEN)) {
 		cpu->chores &= (uint8_t)~(CHORE_WOKEN | CHORE_BACK);
 		if (cpu->handoff)
-			enqueue(cpu->handoff);
+			sched_enqueue(cpu->handoff);
 		cpu->handoff = NULL;
 	}
 	if (likely(!(cpu->chores & CHORE_TURN)))
@@ -578,7 +743,7 @@ NO_BUFFER HOT_INLINE struct arch_context *sched_pass(struct thread *running, str
 	struct cpu *cpu = arch_cpu();
 
 	DEBUG_ASSERT(running == cpu->current && running != next && cpu->door == DOOR_SHARED);
-	if (unlikely(cpu->chores & (CHORE_REAP | CHORE_WOKEN)))
+	if (unlikely(cpu->chores & (CHORE_REAP | CHORE_WOKEN | CHORE_BUDGET)))
 		return pass_later(next);
 	DEBUG_ASSERT(!cpu->handoff);
 	charge_time(cpu, running);
@@ -639,4 +804,5 @@ void sched_woken(void)
 	if (cpu->has_better)
 		cpu->chores |= CHORE_TURN;
 	queue_unlock_and_arm(cpu);
+	reserved_look(cpu);
 }

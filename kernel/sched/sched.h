@@ -9,6 +9,7 @@
 
 #include "kernel/arch/arch.h"
 
+struct cpu;
 struct thread;
 
 enum sched_class {
@@ -34,6 +35,15 @@ void sched_wake_back(struct thread *thread);
 
 /* Takes a thread out for good; it may be running, here or elsewhere, runnable or waiting. Exclusive. */
 void sched_remove(struct thread *thread);
+
+/* Queues a thread that can run and is in no queue. */
+void sched_enqueue(struct thread *thread);
+
+/* What a thread is to run on has changed: if it can run, it is queued anew. */
+void sched_requeue(struct thread *thread);
+
+/* From now on the processor runs only threads whose context is its own; or again all. Exclusive. */
+void sched_isolate(struct cpu *cpu, bool is_on);
 
 /* Asks for another thread at the next way out of the kernel. */
 void sched_yield(void);

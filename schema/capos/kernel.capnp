@@ -43,7 +43,7 @@ interface SystemInfo @0xc1a0e5b2d3f40604 {
   describe @0 () -> (name :Text, version :Text, architecture :Text, build :Text, processors :UInt32) $idempotent;
   memory @1 () -> (totalPages :UInt64 $unit("pages"), freePages :UInt64 $unit("pages"), pageBytes :UInt32 $unit("bytes")) $idempotent;
   # Physical memory that the kernel manages, and what of it is free now.
-  counters @2 () -> (contextSwitches :UInt64, slabAllocations :UInt64, interrupts :UInt64, calls :UInt64);
+  counters @2 () -> (contextSwitches :UInt64, slabAllocations :UInt64, interrupts :UInt64, calls :UInt64, timerInterrupts :UInt64);
   # Totals since boot. The call path makes no slab allocation; the benchmark asserts it with these.
   check @3 () -> () $debug;
   # Walks every table, queue, tree and ledger of the kernel; a contradiction stops the system. Debug builds only.
@@ -163,6 +163,8 @@ interface Signal @0xc1a0e5b2d3f4060a $local {
   # Sets the bits when the time has come, and then every periodNs (0: once; otherwise at least 1 ms). What is missed is not made up for.
   bindInterrupt @3 (bits :UInt64, interrupt :Interrupt) -> (binding :Binding);
   # Sets the bits each time the line fires; at once if it has since the last acknowledge.
+  bindContext @4 (bits :UInt64, context :SchedulingContext) -> (binding :Binding);
+  # Sets the bits each time the context's budget is used up, and when its deadline is missed.
 }
 
 interface Binding @0xc1a0e5b2d3f40640 $local {
@@ -324,6 +326,56 @@ interface ThreadHandle @0xc1a0e5b2d3f40618 $local {
   registers @6 () -> (registers :List(Register)) $replyWords(256);
   # What its registers are now; the thread goes on. Of one that has entered the kernel by itself only those mean
   # something that a system call keeps. Empty when it has ended.
+}
+
+# --- Time ---------------------------------------------------------------------------------------
+
+interface SchedulingContext @0xc1a0e5b2d3f40660 $local {
+  # So much time of one processor in every so much time: a limit for the thread that it is bound to, and a promise. Threads
+  # with budget run before all others. It ends when nobody holds it any more.
+  info @0 () -> (processor :UInt32, budgetNs :UInt64 $unit("ns"), periodNs :UInt64 $unit("ns"), usedNs :UInt64 $unit("ns"), availableNs :UInt64 $unit("ns"), depletions :UInt64, missedDeadlines :UInt64, bound :Bool, backed :UInt32, ended :Bool);
+  # usedNs: in all; availableNs: of the budget, now; depletions: how often it was used up; missedDeadlines: how often
+  # somebody who ran on it did not come to rest within a period; backed: how many passive threads it is the reserve of.
+  bind @1 (thread :Capability) -> ();
+  # thread: a ProcessHandle stands for the process' first thread. From now on the thread runs on this budget and
+  # on no other. While it sleeps in a synchronous call whoever works on the call runs on it, unless it has its own.
+  unbind @2 () -> ();
+  # The thread runs like any other again.
+  back @3 (thread :Capability) -> ();
+  # Makes a thread passive: it runs on the budgets of those whose calls it works on, and on this, its reserve, when it
+  # has none or that is used up. The donor pays for it, too: its budget comes back that much later.
+  release @4 (thread :Capability) -> ();
+  # A thread that is passive by `back` runs like any other again.
+  end @5 () -> ();
+  # Ends it for good. Whoever was bound to it or backed by it runs like any other, the caller included.
+}
+
+interface SchedulingControl @0xc1a0e5b2d3f40661 $local {
+  # Promising the processors' time.
+  create @0 (budgetNs :UInt64 $unit("ns"), periodNs :UInt64 $unit("ns"), processor :UInt32) -> (context :SchedulingContext);
+  # A budget of at least 10 us in a period of 100 us to 4 s. Overloaded where the processor has promised too much already.
+  capacity @1 (processor :UInt32) -> (promised :UInt64, most :UInt64, whole :UInt64, contexts :UInt32) $idempotent;
+  # What part of the processor's time has been promised, and at most can be, in parts of `whole`.
+  lease @2 (processor :UInt32, kind :LeaseKind, durationNs :UInt64 $unit("ns"), budgetNs :UInt64 $unit("ns"), periodNs :UInt64 $unit("ns")) -> (lease :CpuIsolationLease);
+  # A whole processor for one thread, for 1 ms to an hour. Processor 0 serves everybody and is never leased; neither is one
+  # that has promised budgets. budgetNs, periodNs: of kind compute only.
+}
+
+enum LeaseKind {
+  thread @0;                    # one thread, with nothing beside it
+  ring @1;                      # a ring that the kernel polls; not built
+  compute @2;                   # one thread with a budget; the rest of the processor's time is idle
+}
+
+interface CpuIsolationLease @0xc1a0e5b2d3f40662 $local {
+  # A processor that runs one thread and nothing else: no other thread is placed there, and no timer fires but the lease's. It
+  # ends with its time, when it is ended, or when nobody holds it: then the processor serves everybody again, and the thread
+  # runs like any other.
+  info @0 () -> (processor :UInt32, kind :LeaseKind, active :Bool, expired :Bool, remainingNs :UInt64 $unit("ns"), usedNs :UInt64 $unit("ns"), interrupts :UInt64, longestQuietNs :UInt64 $unit("ns"));
+  # usedNs: time that the thread ran; interrupts: taken by the processor meanwhile; longestQuietNs: between two of them.
+  bind @1 (thread :Capability) -> ();
+  # Whose processor it is; as SchedulingContext.bind.
+  end @2 () -> ();
 }
 
 # --- System -----------------------------------------------------------------------------------

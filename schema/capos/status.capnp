@@ -71,6 +71,8 @@ enum Reason {
   scope @22 $sentence("capability {class} may not be given to a process of another session, or only by its service");
   cycle @23 $sentence("the promise would lead to itself, or through too many others");
   inUse @24 $sentence("all {limit} of this kind are in use; stop or drop one");
+  overcommitted @25 $sentence("processor {id} can promise {limit} billionths of its time and no more");
+  everybodys @26 $sentence("processor {id} serves everybody and is never leased");
 }
 
 enum ResourceClass {

@@ -20,6 +20,8 @@ GUEST_TEST_SRCS := \
 	manager_test.c \
 	process_test.c \
 	register_test.c \
+	budget_test.c \
+	lease_test.c \
 	death_test.c \
 	ledger_test.c \
 	memory_test.c \

@@ -48,6 +48,8 @@ int main(int argc, char **argv)
 	run(&notification_tests);
 	run(&process_tests);
 	run(&register_tests);
+	run(&budget_tests);
+	run(&lease_tests);
 	run(&death_tests);
 	run(&ledger_tests);
 	run(&memory_tests);

@@ -288,8 +288,8 @@ static void test_info(void)
 	check(system_info_memory(info, &total, &unused, &page) == STATUS_OK && page == PAGE &&
 					unused > 0 && unused < total,
 			"memory is told");
-	(void)!system_info_counters(info, &switches, &slabs[0], &fired, &calls[0]);
-	(void)!system_info_counters(info, &switches, &slabs[1], &fired, &calls[1]);
+	(void)!system_info_counters(info, &switches, &slabs[0], &fired, &calls[0], NULL);
+	(void)!system_info_counters(info, &switches, &slabs[1], &fired, &calls[1], NULL);
 	check(calls[1] == calls[0] + 1, "calls are counted");
 	check(slabs[1] == slabs[0], "a call allocates nothing");
 }

@@ -831,6 +831,8 @@ const struct role peer_roles[] = {
 	{ "park", park_role },
 	{ "serve-full", register_serve_role },
 	{ "spin-full", register_spin_role },
+	{ "budget-work", budget_work_role },
+	{ "budget-call", budget_call_role },
 	{ "exhaust", exhaust },
 	{ "grow", grow },
 	{ "chain", chain },

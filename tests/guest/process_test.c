@@ -363,12 +363,12 @@ static void a_synchronous_call_switches_directly(void)
 
 	sleep_ns(5000000);
 	CHECK_EQUAL(perform_sync(entry_call(export, Q0)).status, STATUS_OK);
-	(void)!system_info_counters(world.info, &before, NULL, NULL, NULL);
+	(void)!system_info_counters(world.info, &before, NULL, NULL, NULL, NULL);
 	for (uint32_t i = 0; i < rounds; i++) {
 		if (perform_sync(entry_call(export, Q0)).status != STATUS_OK)
 			break;
 	}
-	(void)!system_info_counters(world.info, &after, NULL, NULL, NULL);
+	(void)!system_info_counters(world.info, &after, NULL, NULL, NULL, NULL);
 	CHECK(after - before >= 2 * rounds);
 	CHECK(after - before <
 			3 * rounds); /* the rest: slices of the other; through the queue it would be 4 */

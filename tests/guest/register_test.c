@@ -169,7 +169,7 @@ static void preemption_shows_no_registers_and_keeps_all(void)
 	for (uint32_t i = 0; i < world.processors; i++)
 		others[i] = child_start(&(struct child_spec){ .role = "spin-full" });
 	fill(&own, NAME_TESTER);
-	(void)!system_info_counters(world.info, &before, NULL, NULL, NULL);
+	(void)!system_info_counters(world.info, &before, NULL, NULL, NULL, NULL);
 	for (uint32_t i = 0; i < 5; i++) {
 		registers_spin(&own, &seen, SPIN_TURNS);
 		own.general[RCX] = seen.general[RCX];
@@ -178,7 +178,7 @@ static void preemption_shows_no_registers_and_keeps_all(void)
 		if (!enter(entry_of(CAP_OP_YIELD, 0), NAME_TESTER, &reply))
 			bad++;
 	}
-	(void)!system_info_counters(world.info, &after, NULL, NULL, NULL);
+	(void)!system_info_counters(world.info, &after, NULL, NULL, NULL, NULL);
 	CHECK_EQUAL(bad, 0);
 	CHECK(after - before >= 10); /* they did take turns */
 	for (uint32_t i = 0; i < world.processors; i++)

@@ -26,6 +26,8 @@ extern const struct test_list
 		manager_tests,
 		process_tests,
 		register_tests,
+		budget_tests,
+		lease_tests,
 		death_tests,
 		ledger_tests,
 		memory_tests,
@@ -39,6 +41,8 @@ extern const struct test_list
 int trace_role(const char *arg);
 int threads_role(const char *arg);
 int park_role(const char *arg);
+int budget_work_role(const char *arg);
+int budget_call_role(const char *arg);
 int register_serve_role(const char *arg);
 int register_spin_role(const char *arg);
 extern const struct test_list notification_tests;

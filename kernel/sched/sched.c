@@ -758,8 +758,13 @@ NO_BUFFER HOT_INLINE struct arch_context *sched_pass_back(struct thread *running
 {
 	struct cpu *cpu = arch_cpu();
 
-	if (unlikely(cpu->payer == running))
+	if (unlikely(cpu->payer == running)) {
+		if (cpu->chores & (CHORE_REAP | CHORE_WOKEN)) {
+			sched_wake_back(next);
+			return sched_resume();
+		}
 		account_back(cpu, next);
+	}
 	return sched_pass(running, next);
 }
 

@@ -50,7 +50,7 @@ static void ticket_wait(struct cpu *cpu)
 			arch_relax();
 			continue;
 		}
-		cpu->ticket = ticket;
+		__atomic_store_n(&cpu->ticket, ticket, __ATOMIC_RELAXED);
 		door_set(cpu, DOOR_ASLEEP);
 		if (!is_served(ticket))
 			arch_sleep_until_called();
@@ -63,7 +63,7 @@ COLD void kernel_call(uint32_t ticket)
 	for (uint32_t i = 0; i < processor_count; i++) {
 		struct cpu *cpu = processors[i];
 
-		if (LOAD_ACQUIRE(&cpu->door) == DOOR_ASLEEP && cpu->ticket == ticket)
+		if (LOAD_ACQUIRE(&cpu->door) == DOOR_ASLEEP && __atomic_load_n(&cpu->ticket, __ATOMIC_RELAXED) == ticket)
 			arch_processor_interrupt(cpu);
 	}
 }

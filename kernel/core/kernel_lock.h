@@ -66,7 +66,7 @@ static inline void kernel_pass_on(void)
 /* Ends an exclusive entry. */
 static inline void kernel_exclusive_end(struct cpu *cpu, enum door door)
 {
-	WRITE_ONCE(cpu->door, door);
+	__atomic_store_n(&cpu->door, door, __ATOMIC_RELAXED);
 	kernel_pass_on();
 }
 

@@ -14,6 +14,7 @@
 #include "kernel/arch/arch.h"
 #include "kernel/core/panic.h"
 #include "kernel/sched/cpu.h"
+#include "kernel/sched/reserved.h"
 
 #define NODES 200
 
@@ -27,6 +28,11 @@ static uint32_t hardware_sets;
 static uint32_t fired[NODES];
 static uint64_t last_fired_ns;
 static struct timer_node *add_again; /* a node that queues itself again when it fires */
+
+void reserved_init(struct cpu *cpu)
+{
+	(void)cpu;
+}
 
 void arch_timer_set(uint64_t deadline_ns)
 {

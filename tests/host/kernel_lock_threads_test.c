@@ -56,9 +56,18 @@ void arch_space_load(struct arch_space *space)
 
 /* Comes at the next turn in user mode. */
 static uint32_t interrupts[PROCESSORS];
+static uint32_t calls[PROCESSORS];
 void arch_processor_interrupt(const struct cpu *cpu)
 {
 	__atomic_store_n(&interrupts[cpu->number], 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&calls[cpu->number], 1, __ATOMIC_RELEASE);
+}
+
+/* A call that does not come is a test that does not end. */
+void arch_sleep_until_called(void)
+{
+	while (!__atomic_exchange_n(&calls[arch_cpu()->number], 0, __ATOMIC_ACQUIRE))
+		sched_yield();
 }
 
 static void work_shared(uint32_t number)

@@ -9,7 +9,8 @@
 #   GUEST_TESTS             += ring:test-ring       boots manifest test-ring and reads TAP from the kernel log
 #   GUEST_TESTS             += kernel::selftest     no boot package, kernel command line "selftest"
 #
-# GUEST_SMP has the numbers of processors with which every guest test runs besides one.
+# GUEST_SMP has the numbers of processors with which every guest test runs besides one, GUEST_SMP_LONG
+# those with which it does so in the long run: more than the host has make it wait for itself.
 #
 # A word of HOST_TESTS or FUZZ_TARGETS with a slash is the path of a program with a rule of its own.
 # Programs for the guest are declared in the fragments included first, as manifests/manifests.mk
@@ -17,7 +18,8 @@
 # fragments, so every declaration is known here.
 
 GUEST_TESTS += arch::arch-selftest
-GUEST_SMP   := 2 4
+GUEST_SMP      := 2
+GUEST_SMP_LONG := 2 4
 
 -include tests/host/host.mk
 -include tests/guest/guest.mk

@@ -15,7 +15,7 @@ MACHINE_KERNEL := $(filter-out kernel/core/start.c kernel/mm/slab.c,$(KERNEL_UPP
         $(addprefix kernel/core/,spinlock.c boot_info.c) kernel/mm/frame.c lib/capnp/capnp.c $(addprefix $(GEN)/capos/,kernel.capnp.c trace.capnp.c)
 MACHINE_FAST   := tests/host/machine.c tests/host/machine_slab.c kernel/mm/slab.c $(MACHINE_KERNEL)
 MACHINE_SAFE   := tests/host/machine.c tests/host/machine_heap.c $(MACHINE_KERNEL)
-MACHINE_CFLAGS := -O2 -Ikernel -DCAPOS_HOST=1 -DCONFIG_DEBUG=1
+MACHINE_CFLAGS := -O2 -Ikernel -DCAPOS_HOST=1 -DCONFIG_DEBUG=1 -DHOST_CLOCK=1
 MACHINE_LDFLAGS := -Wl,--wrap=ring_enter -Wl,--wrap=enter_generally -Wl,--wrap=entropy_fill -Wl,--wrap=spin_debug_release \
         -Wl,--wrap=sched_resume -Wl,--wrap=sched_leave
 MACHINE_NARROW := -DCAP_GENERATION_BITS=3 -DSERVICE_GENERATION_BITS=3

@@ -55,6 +55,10 @@ static void every_word_arrives(void)
 /* A few times a run the processor is taken from one end before it sleeps: then the other says so once more. */
 #define SLICES 3u
 
+/* On one processor both counts are the same. On several the ends run at a time, and how much one finds
+ * when it looks is chance; 990 idle streams would still be a hundred times as much. */
+#define SPREAD 8u
+
 /* The same work at both ends, counted, whether 10 streams are there or 1000. */
 static void idle_streams_cost_nothing(void)
 {
@@ -68,10 +72,10 @@ static void idle_streams_cost_nothing(void)
 	note_cost(&many);
 	CHECK_EQUAL(many.chunks, order.mebibytes * CHUNKS_PER_MEBIBYTE);
 	CHECK_EQUAL(many.wrong, 0);
-	CHECK_EQUAL(many.events, few.events);
-	CHECK_EQUAL(many.looks, few.looks);
-	CHECK(many.sleeps <= few.sleeps + SLICES);
-	CHECK(many.signals <= few.signals + SLICES);
+	CHECK(many.events <= SPREAD * few.events);
+	CHECK(many.looks <= SPREAD * few.looks);
+	CHECK(many.sleeps <= SPREAD * few.sleeps + SLICES);
+	CHECK(many.signals <= SPREAD * few.signals + SLICES);
 }
 
 static void a_buffer_has_one_receiver(void)

@@ -180,12 +180,13 @@ class StyleCheck(Job):
         return read_tap(output, self.name) or [failed(self.name, f"{status}\n{output}")]
 
 
-def find_jobs(quick, processors):
+def find_jobs(quick, processors, is_long=False):
     """Every job there is, in the order in which they start: the long ones first."""
-    declared = project.make_variables("HOST_TEST_PROGRAMS", "GUEST_TESTS", "GUEST_SMP")
+    declared = project.make_variables("HOST_TEST_PROGRAMS", "GUEST_TESTS", "GUEST_SMP", "GUEST_SMP_LONG")
     host = [HostTest(program) for program in declared["HOST_TEST_PROGRAMS"]]
     files = sorted(path for pattern in PYTEST_FILES for path in glob.glob(pattern))
-    counts = [processors] if processors > 1 else [1, *map(int, declared["GUEST_SMP"])]
+    besides = declared["GUEST_SMP_LONG" if is_long else "GUEST_SMP"]
+    counts = [processors] if processors > 1 else [1, *map(int, besides)]
     guests = [GuestTest(test, count) for count in counts for test in declared["GUEST_TESTS"]]
     if quick:
         kernel_only = [guest for guest in guests if not guest.manifest and guest.processors == counts[0]]
@@ -290,7 +291,7 @@ def main():
         print("the build failed; the error is above\n0 passed, 1 failed")
         return 1
     os.environ["CAPOS_PROCESSORS"] = str(options.smp)
-    jobs = [job for job in find_jobs(quick, options.smp) if not pattern or job.matches(pattern)]
+    jobs = [job for job in find_jobs(quick, options.smp, options.long) if not pattern or job.matches(pattern)]
     report = Report(pattern)
     run_jobs(jobs, report)
     if options.long:

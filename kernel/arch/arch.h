@@ -142,15 +142,17 @@ static inline struct cpu *arch_cpu(void);          /* this processor */
 /* Starts all other processors that there are, up to PROCESSORS_MAX: each comes to
  * kernel_processor_start with its `struct cpu` added. Boot processor, once. */
 void arch_processors_start(void);
-/* Interrupts another processor with ARCH_VECTOR_WAKE. */
+/* Interrupts a processor with ARCH_VECTOR_WAKE. */
 void arch_processor_interrupt(const struct cpu *cpu);
+/* Ends another one's arch_sleep_until_called; on one that does not sleep so, nothing happens. */
+void arch_processor_call(const struct cpu *cpu);
 /* Stops all others for good, whatever they do. */
 void arch_processors_halt(void);
 void arch_idle(void);                              /* interrupts on, sleep, interrupts off */
 void arch_take_interrupts(void);                   /* the same without sleep: those that wait */
 static inline void arch_relax(void);               /* in a spin loop */
-/* Sleeps until another processor interrupts this one (arch_processor_interrupt), or for a shorter
- * time. That interrupt is only told of when interrupts are taken again, and so are all others. */
+/* Sleeps until another processor calls this one (arch_processor_call), or for a shorter time.
+ * Interrupts wait meanwhile. */
 void arch_sleep_until_called(void);
 NORETURN void arch_halt(void);                     /* stop for good */
 /* Ends the machine: QEMU's debug-exit device at port 0x501 (status + 0x10, so that QEMU exits with
@@ -183,7 +185,7 @@ void arch_timer_set(uint64_t deadline_ns);
 /* --- Interrupts ----------------------------------------------------------------------------- */
 
 #define ARCH_IRQ_LINES 24
-#define ARCH_VECTOR_WAKE  0xfd
+#define ARCH_VECTOR_WAKE  0xed
 #define ARCH_VECTOR_TIMER 0xee
 /* The line (0..ARCH_IRQ_LINES-1, ISA numbering) behind a vector, or -1. */
 int arch_irq_line(uint32_t vector);

@@ -179,7 +179,7 @@ static void take_interrupt(struct cpu *cpu, uint32_t vector)
 {
 	int line = arch_irq_line(vector);
 
-	/* A line has to be masked first; others would keep out who calls this processor in. */
+	/* A line has to be masked first. */
 	if (line < 0)
 		arch_irq_end(vector);
 	kernel_enter_exclusive(cpu);

@@ -64,7 +64,7 @@ COLD void kernel_call(uint32_t ticket)
 		struct cpu *cpu = processors[i];
 
 		if (LOAD_ACQUIRE(&cpu->door) == DOOR_ASLEEP && __atomic_load_n(&cpu->ticket, __ATOMIC_RELAXED) == ticket)
-			arch_processor_interrupt(cpu);
+			arch_processor_call(cpu);
 	}
 }
 

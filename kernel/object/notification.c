@@ -6,6 +6,7 @@
 #include "kernel/object/notification.h"
 
 #include "capos/kernel.server.h"
+#include "kernel/core/kernel_lock.h"
 #include "kernel/core/panic.h"
 #include "kernel/mm/slab.h"
 #include "kernel/object/binding.h"
@@ -115,6 +116,7 @@ __attribute__((noinline)) static void waiters_serve_locked(struct notification *
 
 NO_BUFFER void notification_signal(struct notification *notification, uint64_t bits)
 {
+	DEBUG_ASSERT(kernel_is_exclusive());
 	spin_lock(&notification->lock);
 	notification->bits |= bits;
 	if (!list_empty(&notification->waiters))

@@ -31,12 +31,14 @@ static uint64_t deadline_of(const struct thread *thread)
 
 /* --- Events --------------------------------------------------------------------------------- */
 
-/* Lock held. */
+/* The context's processor tells, as soon as it can be interrupted. Lock held. */
 static void tell_later(struct scheduling_context *context)
 {
-	if (!list_queued(&context->tell_link))
-		list_append(&context->cpu->reserved.telling, &context->tell_link);
 	context->cpu->chores |= CHORE_BUDGET;      /* exclusive: another's may be written */
+	if (list_queued(&context->tell_link))
+		return;
+	list_append(&context->cpu->reserved.telling, &context->tell_link);
+	arch_processor_interrupt(context->cpu);
 }
 
 void reserved_tell(struct cpu *cpu)
@@ -278,6 +280,8 @@ void reserved_account(struct cpu *cpu)
 	if (!charged)
 		return;
 	now_ns = arch_time_ns();
+	if (now_ns < cpu->reserved.since_ns)      /* another processor's clock may be a little ahead */
+		return;
 	used_ns = now_ns - cpu->reserved.since_ns;
 	cpu->reserved.since_ns = now_ns;
 	charge(charged, used_ns, now_ns);

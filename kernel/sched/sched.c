@@ -494,7 +494,9 @@ static COLD void budget_stop(struct cpu *cpu)
 {
 	if (cpu->current)
 		reserved_stop(cpu, cpu->current);
-	reserved_tell(cpu);
+	/* Else the interrupt that was sent with the event sees to it. */
+	if (kernel_is_exclusive())
+		reserved_tell(cpu);
 }
 
 /* One step of taking ended processes apart; the chore stays as long as there are more. */
@@ -810,4 +812,6 @@ void sched_woken(void)
 		cpu->chores |= CHORE_TURN;
 	queue_unlock_and_arm(cpu);
 	reserved_look(cpu);
+	if (unlikely(cpu->chores & CHORE_BUDGET))
+		reserved_tell(cpu);
 }

@@ -60,6 +60,10 @@ static uint32_t calls[PROCESSORS];
 void arch_processor_interrupt(const struct cpu *cpu)
 {
 	__atomic_store_n(&interrupts[cpu->number], 1, __ATOMIC_RELEASE);
+}
+
+void arch_processor_call(const struct cpu *cpu)
+{
 	__atomic_store_n(&calls[cpu->number], 1, __ATOMIC_RELEASE);
 }
 

@@ -118,6 +118,10 @@ void arch_processor_interrupt(const struct cpu *cpu)
 {
 }
 
+void arch_processor_call(const struct cpu *cpu)
+{
+}
+
 void arch_sleep_until_called(void)
 {
 }

@@ -38,17 +38,16 @@ void arch_take_interrupts(void)
 	cpu->idle = false;
 }
 
-/* With all vectors below those of other processors held back; what was taken comes again. */
+/* With everything but a call held back. */
 void arch_sleep_until_called(void)
 {
 	struct arch_cpu *cpu = &arch_cpu()->arch;
 
-	apic_hold_back(ARCH_VECTOR_WAKE & 0xf0);
+	apic_hold_back(VECTOR_CALL & 0xf0);
 	cpu->called = true;
 	__asm__ volatile("sti\n\thlt\n\tcli" : : : "memory");
 	cpu->called = false;
 	apic_hold_back(0);
-	apic_send(cpu->interrupt_id, ARCH_VECTOR_WAKE);
 }
 
 void arch_idle(void)

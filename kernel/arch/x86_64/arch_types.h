@@ -94,7 +94,7 @@ struct arch_cpu {
 	uint64_t               flushes_done;
 	uint32_t               interrupt_id;    /* of its local interrupt controller */
 	bool                   idle;        /* in arch_idle or arch_take_interrupts: an interrupt may hit the kernel */
-	bool                   called;      /* in arch_sleep_until_called: it only wakes */
+	bool                   called;      /* in arch_sleep_until_called: a call may hit the kernel */
 	uint64_t               segments[8]; /* descriptor table */
 	struct arch_task_state task_state;
 };

@@ -85,6 +85,7 @@ void apic_send_start(uint32_t id, uint64_t page);
 void apic_send(uint32_t id, uint32_t vector);
 /* Vectors below this one wait, as long as it is not 0: a multiple of 16. */
 void apic_hold_back(uint32_t vector);
+#define VECTOR_CALL 0xfd                    /* above all that are held back */
 void apic_timer_start(uint32_t count);      /* 0: off */
 void apic_timer_measure(void);              /* counts down from UINT32_MAX, silently */
 uint32_t apic_timer_count(void);

@@ -98,3 +98,8 @@ void arch_processor_interrupt(const struct cpu *cpu)
 {
 	apic_send(cpu->arch.interrupt_id, ARCH_VECTOR_WAKE);
 }
+
+void arch_processor_call(const struct cpu *cpu)
+{
+	apic_send(cpu->arch.interrupt_id, VECTOR_CALL);
+}

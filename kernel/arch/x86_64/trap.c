@@ -90,6 +90,10 @@ struct arch_context *trap_from_user(
 		return fault_from_user((uint32_t)vector, error_code, context);
 	if (vector == VECTOR_SPURIOUS)
 		return context;
+	if (vector == VECTOR_CALL) {      /* it came too late to wake anybody */
+		arch_irq_end(VECTOR_CALL);
+		return context;
+	}
 #if CONFIG_DEBUG
 	if (selftest_running)
 		return selftest_interrupt((uint32_t)vector);
@@ -118,14 +122,14 @@ void trap_from_kernel(const struct trap_frame *frame)
 
 	if (frame->vector == VECTOR_NMI && panic_is_elsewhere())
 		arch_halt();
-	if (frame->vector >= VECTOR_EXCEPTIONS && cpu->arch.called) {
-		arch_irq_end((uint32_t)frame->vector);
-		return;
-	}
-	if (frame->vector < VECTOR_EXCEPTIONS || !cpu->arch.idle)
+	if (frame->vector < VECTOR_EXCEPTIONS || !(cpu->arch.idle || cpu->arch.called))
 		trap_panic(frame);
 	if (frame->vector == VECTOR_SPURIOUS)
 		return;
+	if (frame->vector == VECTOR_CALL) {      /* it has woken, or came too late for that */
+		arch_irq_end(VECTOR_CALL);
+		return;
+	}
 #if CONFIG_DEBUG
 	if (selftest_running) {
 		selftest_interrupt_idle((uint32_t)frame->vector);

@@ -21,9 +21,6 @@
 #define LEASE_NS_MIN 1000000ull       /* 1 ms */
 #define LEASE_NS_MAX 3600000000000ull /* an hour */
 
-/* On machines with more, leases are refused: see docs/caveats.md. */
-#define LEASE_PROCESSORS_MAX 2u
-
 /*  I fixed after creation   x exclusive only  */
 struct isolation_lease {
 	struct object             object;
@@ -170,8 +167,7 @@ static status_t lease_check(struct call *call, const struct lease_terms *terms)
 {
 	const struct reserved *reserved = &terms->cpu->reserved;
 
-	if (terms->kind == LEASE_KIND_RING ||
-			(terms->cpu != processors[0] && processor_count > LEASE_PROCESSORS_MAX))
+	if (terms->kind == LEASE_KIND_RING)
 		return call_refuse(call, STATUS_UNIMPLEMENTED, REASON_NOT_BUILT, 0, 0, 0);
 	if (terms->kind != LEASE_KIND_THREAD && terms->kind != LEASE_KIND_COMPUTE)
 		return call_fail_argument(call, 1, LEASE_KIND_COMPUTE);

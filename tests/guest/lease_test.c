@@ -118,12 +118,6 @@ static void leases_on_every_processor_are_refused(void)
 	struct scheduling_context_ref context;
 	uint32_t count = processors();
 
-	CHECK_EQUAL(lease_try(0, 100 * MS, &again), STATUS_FAILED);
-	if (count > 2) {
-		for (uint32_t i = 1; i < count; i++)
-			CHECK_EQUAL(lease_try(i, 100 * MS, &again), STATUS_UNIMPLEMENTED);
-		return;
-	}
 	for (uint32_t i = 1; i < count; i++) {
 		REQUIRE_OK(lease_try(i, 1000 * MS, &leases[i]));
 		CHECK_EQUAL(lease_try(i, 100 * MS, &again), STATUS_OVERLOADED);
@@ -150,7 +144,7 @@ static void a_leased_processor_is_one_threads(void)
 	uint64_t start_ns, elapsed_ns = 1;
 	bool good = false;
 
-	if (processors() != 2)
+	if (processors() == 1)
 		return;
 	for (uint32_t i = 0; i < ARRAY_LEN(children); i++)
 		children[i] = child_start(&(struct child_spec){ .role = "busy" });
@@ -217,7 +211,7 @@ static void a_lease_ends_with_its_time(void)
 	struct cpu_isolation_lease_ref lease;
 	uint64_t used_ns = 0;
 
-	if (processors() != 2)
+	if (processors() == 1)
 		return;
 	child = child_start(&(struct child_spec){ .role = "busy" });
 	/* The host may not run this processor for as long. */
@@ -238,7 +232,7 @@ static void leases_come_and_go(void)
 	struct chance chance = { 77 };
 	uint32_t count = processors();
 
-	if (count != 2)
+	if (count == 1)
 		return;
 	for (uint32_t i = 0; i < ARRAY_LEN(children); i++)
 		children[i] = child_start(&(struct child_spec){ .role = chance_below(&chance, 2) ? "busy" : "spin" });

@@ -124,13 +124,17 @@ NO_BUFFER void notification_signal(struct notification *notification, uint64_t b
 	spin_unlock(&notification->lock);
 }
 
-/* Whether all who wait sleep for this alone. Lock held. */
+/* With the kernel's lock shared no more waiters are looked at: whoever wants it exclusive waits. */
+#define WAITERS_SHARED 8u
+
+/* Whether all who wait are few and sleep for this alone. Lock held. */
 static bool waiters_sleep_locked(struct notification *notification)
 {
-	struct list *link;
+	struct list *link = notification->waiters.next;
 
-	for (link = notification->waiters.next; link != &notification->waiters; link = link->next) {
-		if (container_of(link, struct question, link)->entry.flags != ENTRY_SYNC)
+	for (uint32_t i = 0; link != &notification->waiters; link = link->next, i++) {
+		if (i == WAITERS_SHARED ||
+				container_of(link, struct question, link)->entry.flags != ENTRY_SYNC)
 			return false;
 	}
 	return true;

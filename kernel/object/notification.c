@@ -128,7 +128,7 @@ NO_BUFFER void notification_signal(struct notification *notification, uint64_t b
 #define WAITERS_SHARED 8u
 
 /* Whether all who wait are few and sleep for this alone. Lock held. */
-static bool waiters_sleep_locked(struct notification *notification)
+static NOINLINE bool waiters_sleep_locked(struct notification *notification)
 {
 	struct list *link = notification->waiters.next;
 
@@ -142,14 +142,17 @@ static bool waiters_sleep_locked(struct notification *notification)
 
 NO_BUFFER bool notification_signal_shared(struct notification *notification, uint64_t bits)
 {
-	bool done;
+	bool done = true;
 
 	spin_lock(&notification->lock);
-	done = waiters_sleep_locked(notification);
-	if (likely(done)) {
+	if (likely(list_empty(&notification->waiters))) {
 		notification->bits |= bits;
-		if (!list_empty(&notification->waiters))
+	} else {
+		done = waiters_sleep_locked(notification);
+		if (done) {
+			notification->bits |= bits;
 			waiters_serve_locked(notification);
+		}
 	}
 	spin_unlock(&notification->lock);
 	return done;

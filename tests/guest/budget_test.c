@@ -84,22 +84,11 @@ static status_t context_try(uint64_t budget_ns, uint64_t period_ns, struct sched
 	return scheduling_control_create(control(), budget_ns, period_ns, 0, context);
 }
 
-static uint32_t processors(void)
-{
-	struct system_info_describe_call call = system_info_describe_start(world.info);
-	uint32_t count = 1;
-
-	if (system_info_describe_wait(&call) == STATUS_OK)
-		count = system_info_describe_results_get_processors(system_info_describe_results(&call));
-	system_info_describe_done(&call);
-	return count;
-}
-
 /* On one of the processors. */
 static struct scheduling_context_ref context_anywhere(struct chance *chance, uint64_t budget_ns, uint64_t period_ns)
 {
 	struct scheduling_context_ref context = { 0 };
-	uint32_t processor = chance_below(chance, processors());
+	uint32_t processor = chance_below(chance, world.processors);
 
 	CHECK_EQUAL(scheduling_control_create(control(), budget_ns, period_ns, processor, &context), STATUS_OK);
 	return context;
@@ -266,8 +255,8 @@ static void a_runaway_takes_its_tenth_and_no_more(void)
 		tap_note("a runaway took %lu per mille; a thread with budget woke %lu us late", share,
 				late_ns / 1000);
 		/* A slice of the other's is five milliseconds. */
-		share_good |= (share >= 90 && share <= 110) || processors() > 2;
-		late_good |= late_ns < MS || processors() > 2;
+		share_good |= (share >= 90 && share <= 110) || world.processors > 2;
+		late_good |= late_ns < MS || world.processors > 2;
 	}
 	CHECK(share_good && late_good);
 	CHECK(account_of(tenth).depletions >= 5);
@@ -373,7 +362,7 @@ static void a_budget_goes_along_with_calls(void)
 	struct scheduling_context_ref context = { 0 };
 	struct account account;
 
-	REQUIRE_OK(scheduling_control_create(control(), 50 * MS, 100 * MS, processors() - 1, &context));
+	REQUIRE_OK(scheduling_control_create(control(), 50 * MS, 100 * MS, world.processors - 1, &context));
 	CHECK_EQUAL(call_for(first.export, 0).status, STATUS_OK);
 	REQUIRE_OK(scheduling_context_bind(context, world.self.ref));
 	/* Two servers, two milliseconds each. */

@@ -15,17 +15,6 @@ static struct scheduling_control_ref control(void)
 	return (struct scheduling_control_ref){ rt_grant("scheduling", SCHEDULING_CONTROL_INTERFACE_ID) };
 }
 
-static uint32_t processors(void)
-{
-	struct system_info_describe_call call = system_info_describe_start(world.info);
-	uint32_t count = 1;
-
-	if (system_info_describe_wait(&call) == STATUS_OK)
-		count = system_info_describe_results_get_processors(system_info_describe_results(&call));
-	system_info_describe_done(&call);
-	return count;
-}
-
 static uint64_t timer_interrupts(void)
 {
 	uint64_t switches, allocations, interrupts, calls, timers = 0;
@@ -53,7 +42,7 @@ static void nobody_is_interrupted_who_is_alone(void)
 	before = timer_interrupts();
 	work(100 * MS);
 	/* A slice that was armed before may still end: once on each processor. */
-	CHECK(timer_interrupts() - before <= processors());
+	CHECK(timer_interrupts() - before <= world.processors);
 }
 
 static void an_idle_system_is_silent(void)
@@ -64,7 +53,7 @@ static void an_idle_system_is_silent(void)
 	before = timer_interrupts();
 	sleep_ns(100 * MS);
 	/* The end of the sleep, which may come in two steps. */
-	CHECK(timer_interrupts() - before <= processors() + 2);
+	CHECK(timer_interrupts() - before <= world.processors + 2);
 }
 
 /* --- Leases ----------------------------------------------------------------------------------- */
@@ -98,7 +87,7 @@ static void what_cannot_be_leased_is_refused(void)
 
 	CHECK_EQUAL(lease_try(0, 100 * MS, &lease), STATUS_FAILED);
 	CHECK_EQUAL(reason_of(rt_detail()), REASON_EVERYBODYS);
-	CHECK_EQUAL(lease_try(processors(), 100 * MS, &lease), STATUS_INVALID_ARGUMENT);
+	CHECK_EQUAL(lease_try(world.processors, 100 * MS, &lease), STATUS_INVALID_ARGUMENT);
 	CHECK_EQUAL(lease_try(0, 0, &lease), STATUS_INVALID_ARGUMENT);
 	CHECK_EQUAL(lease_try(0, 3601000 * MS, &lease), STATUS_INVALID_ARGUMENT);
 	CHECK_EQUAL(scheduling_control_lease(control(), 0, LEASE_KIND_THREAD, 100 * MS, MS, 2 * MS, &lease),
@@ -116,7 +105,7 @@ static void leases_on_every_processor_are_refused(void)
 {
 	struct cpu_isolation_lease_ref leases[16], again;
 	struct scheduling_context_ref context;
-	uint32_t count = processors();
+	uint32_t count = world.processors;
 
 	for (uint32_t i = 1; i < count; i++) {
 		REQUIRE_OK(lease_try(i, 1000 * MS, &leases[i]));
@@ -144,7 +133,7 @@ static void a_leased_processor_is_one_threads(void)
 	uint64_t start_ns, elapsed_ns = 1;
 	bool good = false;
 
-	if (processors() == 1)
+	if (world.processors == 1)
 		return;
 	for (uint32_t i = 0; i < ARRAY_LEN(children); i++)
 		children[i] = child_start(&(struct child_spec){ .role = "busy" });
@@ -160,7 +149,7 @@ static void a_leased_processor_is_one_threads(void)
 		sleep_ns(200 * MS);
 		after = account_of(lease);
 		elapsed_ns = now_ns() - start_ns;
-		good = (after.used_ns - before.used_ns) * 100 >= elapsed_ns * 95 || processors() > 2;
+		good = (after.used_ns - before.used_ns) * 100 >= elapsed_ns * 95 || world.processors > 2;
 	}
 	tap_note("a leased processor: %lu per mille its thread's, %lu interrupts, %lu us quiet",
 			(after.used_ns - before.used_ns) * 1000 / elapsed_ns,
@@ -211,7 +200,7 @@ static void a_lease_ends_with_its_time(void)
 	struct cpu_isolation_lease_ref lease;
 	uint64_t used_ns = 0;
 
-	if (processors() == 1)
+	if (world.processors == 1)
 		return;
 	child = child_start(&(struct child_spec){ .role = "busy" });
 	/* The host may not run this processor for as long. */
@@ -230,7 +219,7 @@ static void leases_come_and_go(void)
 {
 	struct process_handle_ref children[3];
 	struct chance chance = { 77 };
-	uint32_t count = processors();
+	uint32_t count = world.processors;
 
 	if (count == 1)
 		return;

@@ -52,18 +52,23 @@ def run(options, extra):
     return run_log(options, extra) if options.show_log else run_terminal(options, extra)
 
 
-def run_terminal(options, extra):
-    """The person's own terminal is the guest's; Ctrl-A x ends QEMU."""
-    command = qemu_command(
+def command_for(options, serial, extra, reboot=False):
+    """What starts the system that was asked for, with this second serial line."""
+    return qemu_command(
         options.log,
-        ["-serial", "mon:stdio"],
+        ["-serial", serial],
         kernel=options.kernel,
         package=options.package,
         kvm=options.kvm,
         processors=options.smp,
-        reboot=True,
+        reboot=reboot,
         extra=extra,
     )
+
+
+def run_terminal(options, extra):
+    """The person's own terminal is the guest's; Ctrl-A x ends QEMU."""
+    command = command_for(options, "mon:stdio", extra, reboot=True)
     print(f"Kernel log: {options.log}. To leave: poweroff in the shell, or Ctrl-A x.", flush=True)
     saved = termios.tcgetattr(0)
     process = subprocess.Popen(command)
@@ -79,15 +84,7 @@ def run_terminal(options, extra):
 
 def run_log(options, extra):
     """A system without a shell says all that it says in the kernel log; Ctrl-C ends it."""
-    command = qemu_command(
-        options.log,
-        ["-serial", "null"],
-        kernel=options.kernel,
-        package=options.package,
-        kvm=options.kvm,
-        processors=options.smp,
-        extra=extra,
-    )
+    command = command_for(options, "null", extra)
     print(f"This system has no shell; its log, {options.log}. To leave: Ctrl-C.", flush=True)
     open(options.log, "wb").close()
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)

@@ -38,6 +38,18 @@ multiboot2_header:
 	.long 8
 multiboot2_end:
 
+/* All but the segments and paging itself, on the boot tables; for 16 and 32 bits. */
+.macro LONG_MODE_PREPARE
+	movl $PHYSICAL(boot_root), %eax
+	movl %eax, %cr3
+	movl $0x220, %eax               /* CR4: PAE, OSFXSR for memset */
+	movl %eax, %cr4
+	movl $0xc0000080, %ecx          /* EFER: long mode, no-execute, syscall */
+	rdmsr
+	orl $0x901, %eax
+	wrmsr
+.endm
+
 	.section .boot.text, "ax"
 	.code32
 
@@ -88,14 +100,7 @@ multiboot2_entry:
 	movl $PHYSICAL(boot_pointers_high + (PAGE_PRESENT | PAGE_WRITE)), %eax
 	movl %eax, PHYSICAL(boot_root + 511 * 8)
 
-	movl $PHYSICAL(boot_root), %eax
-	movl %eax, %cr3
-	movl $0x220, %eax               /* CR4: PAE, OSFXSR for memset */
-	movl %eax, %cr4
-	movl $0xc0000080, %ecx          /* EFER: long mode, no-execute, syscall */
-	rdmsr
-	orl $0x901, %eax
-	wrmsr
+	LONG_MODE_PREPARE
 	movl $0x80010033, %eax          /* CR0: PG WP NE ET MP PE */
 	movl %eax, %cr0
 	lgdtl PHYSICAL(boot_segment_register)
@@ -171,14 +176,7 @@ long_mode_high:
 processor_start:
 	cli
 	cld
-	movl $PHYSICAL(boot_root), %eax
-	movl %eax, %cr3
-	movl $0x220, %eax               /* CR4: PAE, OSFXSR for memset */
-	movl %eax, %cr4
-	movl $0xc0000080, %ecx          /* EFER: long mode, no-execute, syscall */
-	rdmsr
-	orl $0x901, %eax
-	wrmsr
+	LONG_MODE_PREPARE
 	lgdtl %cs:(processor_segment_register - processor_start)
 	movl $0x80010033, %eax          /* CR0: PG WP NE ET MP PE */
 	movl %eax, %cr0

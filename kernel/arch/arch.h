@@ -107,8 +107,11 @@ status_t arch_space_create(struct arch_space *space, struct ledger *ledger) MUST
 /* Loads a space, or the kernel's own (NULL), with no context of it: what the processor leaves
  * through next reloads all registers. */
 void arch_space_load(struct arch_space *space);
-/* Drops the translations that another processor has made untrue while this one was idle. */
+/* Drops the translations that another processor has made untrue while this one waited at the door
+ * or was idle. Inside again; what the processor leaves through next reloads all registers. */
 void arch_space_refresh(void);
+/* While it waits at the door: leaves the space that another one is about to destroy, if it is this. */
+void arch_space_yield(void);
 /* No processor has `space` loaded any more. Before arch_space_destroy; exclusive, and no thread is
  * left that could run in it. */
 void arch_space_leave(struct arch_space *space);

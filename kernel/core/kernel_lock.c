@@ -20,15 +20,7 @@ static void wait_begin(struct cpu *cpu)
 #if CONFIG_DEBUG
 	ASSERT(cpu->held_count == 0);
 #endif
-	arch_space_load(NULL);
 	door_set(cpu, DOOR_WAITING);
-}
-
-/* Inside again: back to the space of the thread that still runs here, if any. */
-static void wait_end(struct cpu *cpu)
-{
-	if (cpu->current)
-		arch_space_load(&cpu->current->process->vm->space);
 }
 
 static bool is_served(uint32_t ticket)
@@ -46,6 +38,7 @@ static void ticket_wait(struct cpu *cpu)
 	uint64_t start = arch_ticks();
 
 	while (!is_served(ticket)) {
+		arch_space_yield();
 		if (arch_ticks() - start < PATIENCE_TICKS) {
 			arch_relax();
 			continue;
@@ -94,7 +87,7 @@ COLD bool kernel_enter_shared_late(struct cpu *cpu)
 	wait_begin(cpu);
 	ticket_wait(cpu);
 	door_set(cpu, DOOR_SHARED);
-	wait_end(cpu);
+	arch_space_refresh();
 	kernel_pass_on();
 	return cpu->current && cpu->current == thread && thread->state == THREAD_RUNNING;
 }
@@ -109,7 +102,7 @@ void kernel_enter_exclusive(struct cpu *cpu)
 	wait_begin(cpu);
 	ticket_wait(cpu);
 	exclusive_begin(cpu);
-	wait_end(cpu);
+	arch_space_refresh();
 }
 
 bool kernel_upgrade(struct cpu *cpu)

@@ -10,8 +10,9 @@
  * Tickets make exclusive entries fair, among each other and to shared ones that come late.
  *
  * Always true: a processor that waits here, or for another to leave, holds no spin lock, and its
- * current thread runs (nobody else can have claimed it). A processor that waits here stands in the
- * kernel's own address space, so that it has no translation of any program's pages.
+ * current thread runs (nobody else can have claimed it). A processor that waits here keeps its
+ * address space and its translations; whoever is inside notes for it which are untrue, and it drops
+ * them when it is let in (arch_space_refresh).
  */
 #ifndef KERNEL_CORE_KERNEL_LOCK_H
 #define KERNEL_CORE_KERNEL_LOCK_H

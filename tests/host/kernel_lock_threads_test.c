@@ -50,7 +50,11 @@ void arch_host_relax(void)
 	sched_yield();
 }
 
-void arch_space_load(struct arch_space *space)
+void arch_space_refresh(void)
+{
+}
+
+void arch_space_yield(void)
 {
 }
 

@@ -114,6 +114,10 @@ void arch_space_refresh(void)
 {
 }
 
+void arch_space_yield(void)
+{
+}
+
 void arch_processor_interrupt(const struct cpu *cpu)
 {
 }

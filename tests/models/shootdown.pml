@@ -1,7 +1,8 @@
 /*
  * TLB shootdown: a page is unmapped by who is alone in the kernel. Processors that run a thread in that address space are
- * stopped: they wait at the door, in the kernel's own space. One that idles keeps the space; all are told that they missed a flush,
- * since one that idled may be on its way in.
+ * stopped: they wait at the door. They keep the space, as do those that idle, and are told what they missed: they drop it when they
+ * are inside again. When the space itself is to be destroyed its threads are killed, and each processor that has it loaded is asked
+ * to leave it, which it does while it waits at the door.
  * README.md says which name is which; kernel_lock.pml is about the lock, here taking a ticket is one step.
  *
  * One page of one address space, mapped to one frame or another. Two processors run its threads, other spaces' threads, or
@@ -14,6 +15,7 @@
 
 /* Safety */
 #define STALE    1               /* no thread reaches a frame through a mapping that was taken away and answered for */
+#define DEAD     2               /* no processor has the space loaded when its tables are given back */
 
 mtype = { OUT, IDLE, WAITING, SHARED };
 
@@ -21,7 +23,8 @@ mtype door[RUNNERS] = SHARED;
 bool runs[RUNNERS];              /* the current thread is of the space */
 bool loaded[RUNNERS];            /* CR3 names the space; an idle processor keeps what it had */
 byte cached[RUNNERS];            /* the frame that the processor's TLB has for the page, 0: none */
-bool flush_due[RUNNERS];         /* flushes_wanted is ahead of flushes_done */
+bool flush_due[RUNNERS];         /* something stands in `stale` */
+bool must_leave[RUNNERS];
 bool stop_sent[RUNNERS];
 bool ticket_out;                 /* the third processor is inside exclusively, or waits for the others to leave */
 
@@ -54,12 +57,18 @@ inline enter(p)
 	d_step { door[p] = SHARED; stop_sent[p] = false };
 	if
 	:: ticket_out ->
-#ifndef MUTANT_KEEPS_SPACE
-		space_load(p, false);
-#endif
 		door[p] = WAITING;
-		atomic { !ticket_out -> door[p] = SHARED };
-		space_load(p, runs[p])
+		do
+		:: atomic { !ticket_out -> door[p] = SHARED; break }
+#ifndef MUTANT_STAYS
+		:: must_leave[p] ->
+			must_leave[p] = false;
+			space_load(p, false)
+#endif
+		od;
+#ifndef MUTANT_UNREFRESHED
+		refresh(p)
+#endif
 	:: else
 	fi
 }
@@ -91,7 +100,7 @@ end:	do
 		fi
 	:: door[p] == IDLE ->
 		if
-		:: skip
+		:: !stop_sent[p] -> skip
 #ifdef MUTANT_REFRESHES_FIRST
 		:: refresh(p);
 			enter(p)
@@ -103,8 +112,7 @@ end:	do
 	od
 }
 
-/* processor_stop, and what it was for */
-inline flush_elsewhere(p)
+inline processor_stop(p)
 {
 	stopping = true;
 #ifndef MUTANT_STOPS_NOBODY
@@ -119,7 +127,12 @@ inline flush_elsewhere(p)
 #endif
 	od;
 #endif
-	stopping = false;
+	stopping = false
+}
+
+inline flush_elsewhere(p)
+{
+	processor_stop(p);
 #ifdef MUTANT_LOOKS_AGAIN
 	if
 	:: door[p] == IDLE -> flush_due[p] = true
@@ -144,6 +157,35 @@ inline leaf_flush()
 	p = 0
 }
 
+/* The end of the last thread, and arch_space_leave */
+inline space_end()
+{
+	do
+	:: p < RUNNERS ->
+		if
+		:: runs[p] ->
+			processor_stop(p);
+			runs[p] = false
+		:: else
+		fi;
+#ifndef MUTANT_LEAVES_NONE
+		if
+		:: loaded[p] ->
+			stopping = true;
+			must_leave[p] = true;
+			stop_sent[p] = true;
+			!loaded[p];
+			stopping = false
+		:: else
+		fi;
+#endif
+		p++
+	:: else -> break
+	od;
+	p = 0;
+	ALWAYS(DEAD, !loaded[0] && !loaded[1])
+}
+
 active proctype changer()
 {
 	byte p, frame;
@@ -161,6 +203,7 @@ end:	do
 		:: mapped == 0 ->      /* nothing that is not there is in a TLB: nobody is asked */
 			if :: frame = 1 :: frame = 2 fi;
 			atomic { given[frame] = false; mapped = frame; frame = 0 }
+		:: space_end()         /* and another one begins, with the same page */
 		fi;
 		ticket_out = false
 	od

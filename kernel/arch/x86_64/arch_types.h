@@ -83,6 +83,9 @@ struct arch_task_state {
 
 STATIC_ASSERT(sizeof(struct arch_task_state) == 104);
 
+/* So many pages are dropped one by one; beyond that it is cheaper to drop all translations. */
+#define STALE_MAX 32u
+
 /* First member of struct cpu; what the entry code and this port need of a processor. */
 struct arch_cpu {
 	struct cpu            *self;
@@ -90,8 +93,9 @@ struct arch_cpu {
 	struct arch_context   *context;     /* whose registers are live; may be NULL */
 	struct arch_context   *entered;     /* by the last system call, unless initialised since */
 	uint64_t               root;        /* what CR3 holds; read by all */
-	uint64_t               flushes_wanted;  /* by others, while it idles: space.c */
-	uint64_t               flushes_done;
+	bool                   must_leave;  /* set by another one that destroys this space: space.c */
+	uint32_t               stale_count; /* pages in `stale`, written by others; STALE_MAX + 1: all */
+	uint64_t               stale[STALE_MAX];
 	uint32_t               interrupt_id;    /* of its local interrupt controller */
 	bool                   idle;        /* in arch_idle or arch_take_interrupts: an interrupt may hit the kernel */
 	bool                   called;      /* in arch_sleep_until_called: a call may hit the kernel */

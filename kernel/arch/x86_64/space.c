@@ -61,11 +61,24 @@ void arch_space_leave(struct arch_space *space)
 
 		if (READ_ONCE(cpu->arch.root) != space->root)
 			continue;
-		/* It idles, and comes to the door where the kernel's own is loaded. */
+		/* It waits at the door, perhaps asleep, or idles and comes there. */
+		STORE_RELEASE(&processors[i]->arch.must_leave, true);
 		arch_processor_interrupt(cpu);
+		arch_processor_call(cpu);
 		while (READ_ONCE(cpu->arch.root) == space->root)
 			arch_relax();
 	}
+}
+
+void arch_space_yield(void)
+{
+	struct arch_cpu *cpu = &arch_cpu()->arch;
+
+	if (likely(!LOAD_ACQUIRE(&cpu->must_leave)))
+		return;
+	cpu->must_leave = false;
+	write_cr3(kernel_root);
+	STORE_RELEASE(&cpu->root, kernel_root);
 }
 
 /* From the last one made to the root. What is in them no longer matters, so none is looked at. */
@@ -222,13 +235,17 @@ static inline status_t leaf_prepare(struct arch_space *space, uint64_t address, 
 	return likely(*leaf) ? STATUS_OK : leaf_make_way(space, address, leaf);
 }
 
-/* Another processor that has the space loaded is brought out of user mode, where it loads the
- * kernel's own before it waits; one that idles will refresh. One that idled may be on its way in and
- * find nobody there by then: so whoever it is, it is counted. */
-static void flush_elsewhere(struct cpu *cpu)
+/* Another processor that has the space loaded is brought out of user mode, or idles; what it has to
+ * drop before it runs a program again is noted for it. */
+static void flush_elsewhere(struct cpu *cpu, uint64_t address)
 {
+	struct arch_cpu *other = &cpu->arch;
+
 	processor_stop(cpu);
-	cpu->arch.flushes_wanted++;
+	if (other->stale_count < STALE_MAX)
+		other->stale[other->stale_count++] = address;
+	else
+		other->stale_count = STALE_MAX + 1;
 }
 
 static void leaf_flush(const struct arch_space *space, uint64_t address)
@@ -243,7 +260,7 @@ static void leaf_flush(const struct arch_space *space, uint64_t address)
 		if (cpu == here)
 			invlpg(address);
 		else
-			flush_elsewhere(cpu);
+			flush_elsewhere(cpu, address);
 	}
 }
 
@@ -251,10 +268,13 @@ void arch_space_refresh(void)
 {
 	struct arch_cpu *cpu = &arch_cpu()->arch;
 
-	if (likely(cpu->flushes_done == cpu->flushes_wanted))
-		return;
-	cpu->flushes_done = cpu->flushes_wanted;
-	write_cr3(cpu->root);
+	cpu->entered = NULL;
+	if (unlikely(cpu->stale_count > STALE_MAX))
+		write_cr3(cpu->root);
+	else
+		for (uint32_t i = 0; i < cpu->stale_count; i++)
+			invlpg(cpu->stale[i]);
+	cpu->stale_count = 0;
 }
 
 NO_BUFFER status_t arch_space_map(struct arch_space *space, uint64_t address, uint64_t physical,

@@ -11,6 +11,9 @@
 
 #define LINE_BYTES 900u
 
+/* No capability has this number. */
+#define GRANT_MISSING UINT32_MAX
+
 static struct capnp_message message;
 static struct launch_parameters_reader parameters;
 
@@ -107,6 +110,19 @@ struct client_ref rt_grant(const char *name, uint64_t interface_id)
 			return rt_ref(grant.id);
 	}
 	return rt_ref(0);
+}
+
+struct client_ref rt_grant_known(uint32_t *known, const char *name, uint64_t interface_id)
+{
+	uint32_t id = __atomic_load_n(known, __ATOMIC_RELAXED);
+
+	if (id == 0) {
+		struct client_ref ref = rt_grant(name, interface_id);
+
+		id = client_ref_is_null(ref) ? GRANT_MISSING : rt_id(ref);
+		__atomic_store_n(known, id, __ATOMIC_RELAXED);
+	}
+	return rt_ref(id == GRANT_MISSING ? 0 : id);
 }
 
 void rt_print(const char *format, ...)

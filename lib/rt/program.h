@@ -38,8 +38,14 @@ struct capnp_any rt_config(void);
 struct client_ref rt_grant(const char *name, uint64_t interface_id);
 
 /* The same with the type of a generated client: struct console_ref c = RT_GRANT(console,
- * "console"); */
-#define RT_GRANT(type, name) ((struct type##_ref){ rt_grant(name, type##_interface.id) })
+ * "console"). The name is a literal; the launch parameters are searched once for each place that
+ * asks. Any thread. */
+#define RT_GRANT(type, name) ((struct type##_ref){ ({ \
+	static uint32_t known; \
+	rt_grant_known(&known, "" name, type##_interface.id); }) })
+
+/* rt_grant with a word that remembers the answer; it begins as 0. */
+struct client_ref rt_grant_known(uint32_t *known, const char *name, uint64_t interface_id);
 
 /* Every grant, in the order of the launch parameters. `interfaces` is a List(InterfaceRow). */
 struct rt_grant_info {

@@ -3,7 +3,9 @@
  *
  *   | page that is never committed | stack ...... | struct thread |
  *
- * Always true: a detached thread is in `detached` until its memory is given back; nobody else refers to it.
+ * Stretches of the common size are kept for threads to come, a few of them.
+ * Always true: a detached thread is in `detached` until its memory is given back; nobody else refers to it. Of those
+ * in `kept` no thread is left.
  */
 #include "rt/thread.h"
 
@@ -18,6 +20,7 @@
 #include "rt/self.h"
 
 #define PAGE_BYTES 4096ull
+#define KEPT_MAX   4u
 
 struct thread {
 	struct thread_self self;
@@ -26,11 +29,12 @@ struct thread {
 	uint32_t handle;
 	uint64_t block;                 /* where its addresses begin */
 	uint64_t block_bytes;
-	struct thread *next_detached;
+	struct thread *next;            /* in `detached` or `kept` */
 };
 
-static struct mutex detached_lock = MUTEX_INIT;
-static struct thread *detached;
+static struct mutex lock = MUTEX_INIT;      /* of what follows */
+static struct thread *detached, *kept;
+static uint32_t kept_count;
 
 /* --- Memory --------------------------------------------------------------------------------- */
 
@@ -52,10 +56,63 @@ static status_t block_take(uint64_t bytes, uint64_t *block)
 	return status;
 }
 
+static uint64_t block_bytes(uint64_t stack_bytes)
+{
+	return PAGE_BYTES + ALIGN_UP(stack_bytes + sizeof(struct thread), PAGE_BYTES);
+}
+
+static struct thread *kept_take(void)
+{
+	struct thread *thread;
+
+	mutex_lock(&lock);
+	thread = kept;
+	if (thread != NULL) {
+		kept = thread->next;
+		kept_count--;
+	}
+	mutex_unlock(&lock);
+	return thread;
+}
+
+static bool kept_add(struct thread *thread)
+{
+	bool is_kept;
+
+	mutex_lock(&lock);
+	is_kept = kept_count < KEPT_MAX && thread->block_bytes == block_bytes(THREAD_STACK_BYTES);
+	if (is_kept) {
+		thread->next = kept;
+		kept = thread;
+		kept_count++;
+	}
+	mutex_unlock(&lock);
+	return is_kept;
+}
+
+/* Addresses with committed memory, where a thread stands that has its block's fields set. */
+static status_t thread_take(uint64_t stack_bytes, struct thread **out)
+{
+	uint64_t bytes = block_bytes(stack_bytes), block = 0;
+	struct thread *thread = stack_bytes == THREAD_STACK_BYTES ? kept_take() : NULL;
+	status_t status;
+
+	if (thread == NULL) {
+		status = block_take(bytes, &block);
+		if (status != STATUS_OK)
+			return status;
+		thread = (struct thread *)(uintptr_t)((block + bytes - sizeof(*thread)) & ~15ull);
+		thread->block = block;
+		thread->block_bytes = bytes;
+	}
+	*out = thread;
+	return STATUS_OK;
+}
+
 static void thread_give(struct thread *thread)
 {
-	rt_release(thread->handle);
-	block_give(thread->block, thread->block_bytes);
+	if (!kept_add(thread))
+		block_give(thread->block, thread->block_bytes);
 }
 
 /* --- Starting ------------------------------------------------------------------------------- */
@@ -86,20 +143,28 @@ static bool has_ended(const struct thread *thread)
 /* Gives back what detached threads have left that have ended. */
 static void detached_sweep(void)
 {
-	struct thread **link = &detached;
+	struct thread **link = &detached, *ended = NULL;
 
-	mutex_lock(&detached_lock);
+	mutex_lock(&lock);
 	while (*link != NULL) {
 		struct thread *thread = *link;
 
 		if (has_ended(thread)) {
-			*link = thread->next_detached;
-			thread_give(thread);
+			*link = thread->next;
+			thread->next = ended;
+			ended = thread;
 		} else {
-			link = &thread->next_detached;
+			link = &thread->next;
 		}
 	}
-	mutex_unlock(&detached_lock);
+	mutex_unlock(&lock);
+	while (ended != NULL) {
+		struct thread *thread = ended;
+
+		ended = thread->next;
+		rt_release(thread->handle);
+		thread_give(thread);
+	}
 }
 
 static status_t spawn(const struct thread_request *request, struct thread *thread)
@@ -120,25 +185,20 @@ static status_t spawn(const struct thread_request *request, struct thread *threa
 status_t thread_start(const struct thread_request *request, struct thread **out)
 {
 	uint64_t stack_bytes = request->stack_bytes != 0 ? request->stack_bytes : THREAD_STACK_BYTES;
-	uint64_t bytes, block = 0;
 	struct thread *thread;
 	status_t status;
 
 	if (stack_bytes > UINT32_MAX)
 		return STATUS_INVALID_ARGUMENT;
 	detached_sweep();
-	bytes = PAGE_BYTES + ALIGN_UP(stack_bytes + sizeof(*thread), PAGE_BYTES);
-	status = block_take(bytes, &block);
+	status = thread_take(stack_bytes, &thread);
 	if (status != STATUS_OK)
 		return status;
-	thread = (struct thread *)(uintptr_t)((block + bytes - sizeof(*thread)) & ~15ull);
 	thread->run = request->run;
 	thread->argument = request->argument;
-	thread->block = block;
-	thread->block_bytes = bytes;
 	status = spawn(request, thread);
 	if (status != STATUS_OK) {
-		block_give(block, bytes);
+		thread_give(thread);
 		return status;
 	}
 	*out = thread;
@@ -162,17 +222,19 @@ status_t thread_join(struct thread *thread, struct thread_end *end)
 		*end = (struct thread_end){ exit_status_get_state(exit), exit_status_get_status(exit) };
 	}
 	thread_handle_join_done(&call);
-	if (status == STATUS_OK)
+	if (status == STATUS_OK) {
+		rt_release(thread->handle);
 		thread_give(thread);
+	}
 	return status;
 }
 
 void thread_detach(struct thread *thread)
 {
-	mutex_lock(&detached_lock);
-	thread->next_detached = detached;
+	mutex_lock(&lock);
+	thread->next = detached;
 	detached = thread;
-	mutex_unlock(&detached_lock);
+	mutex_unlock(&lock);
 }
 
 status_t thread_kill(struct thread *thread, int64_t status)

@@ -36,7 +36,8 @@ struct thread_end {
 	int64_t status;
 };
 
-/* Waits for its end and gives its memory back: the thread must not be used any more. STATUS_WOULD_DEADLOCK: it is the
+/* Waits for its end and gives its memory back, or keeps it for the next threads (a few stacks of
+ * THREAD_STACK_BYTES): the thread must not be used any more. STATUS_WOULD_DEADLOCK: it is the
  * caller itself, and nothing has happened. `end` may be NULL. */
 MUST_USE status_t thread_join(struct thread *thread, struct thread_end *end);
 

@@ -358,6 +358,25 @@ static int detached_threads_leave_nothing(void)
 	return committed_pages() <= before;
 }
 
+/* Of many at a time only a few stay, and who starts next needs no memory. */
+static int some_stacks_are_kept(void)
+{
+	struct thread *threads[12], *next;
+	uint64_t least = committed_pages(), kept, running;
+	int right = 1;
+
+	for (uint32_t i = 0; i < ARRAY_LEN(threads); i++)
+		right &= (threads[i] = start(do_nothing, NULL)) != NULL;
+	running = committed_pages();
+	for (uint32_t i = 0; i < ARRAY_LEN(threads); i++)
+		right &= ends_with(threads[i], 0);
+	kept = committed_pages();
+	right &= kept - least < (running - least) / 2 + THREAD_STACK_BYTES / 4096;
+	next = start(do_nothing, NULL);
+	running = committed_pages();
+	return right & ends_with(next, 0) & (running == kept) & (committed_pages() == kept);
+}
+
 static int64_t join_self(void *argument)
 {
 	struct thread *const *self = argument;
@@ -411,6 +430,7 @@ void test_threads(void)
 	tap(readers_share_and_writers_exclude(), "readers share and writers exclude");
 	tap(a_thread_that_sleeps_is_killed(), "a thread that sleeps is killed");
 	tap(a_thread_cannot_join_itself(), "a thread cannot join itself");
+	tap(some_stacks_are_kept(), "some stacks are kept for the threads to come");
 	tap(detached_threads_leave_nothing(), "detached threads leave nothing");
 	tap(threads_are_counted(), "threads are counted, and come back");
 }

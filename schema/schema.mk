@@ -2,7 +2,7 @@
 # Everything is compiled in one run, whose request is also the compiled form that travels in the
 # boot package (schemas.bin): the shell and the tracer read messages with it.
 
-SYSTEM_SCHEMAS := annotations status ring kernel init log manifest terminal buffer trace clock
+SYSTEM_SCHEMAS := annotations status ring kernel init log manifest terminal buffer trace clock isolation
 SYSTEM_SCHEMAS := $(patsubst %,schema/capos/%.capnp,$(SYSTEM_SCHEMAS))
 GEN_SCHEMAS    := programs/bank/bank.capnp programs/counter/counter.capnp programs/bulk/bulk.capnp
 

@@ -41,6 +41,14 @@ HOST_TESTS          += rtc wall_time
 HOST_TEST_rtc       := services/clock/rtc_test.c $(CLOCK_PURE)
 HOST_TEST_wall_time := services/clock/wall_time_test.c $(CLOCK_PURE)
 
+# --- isolation: processors for one thread each, by the operator's rules ---
+
+$(eval $(call program,isolation,$(addprefix services/isolation/,main.c issued.c rule.c)))
+PROGRAMS += isolation
+
+HOST_TESTS               += isolation_rule
+HOST_TEST_isolation_rule := services/isolation/rule_test.c services/isolation/rule.c lib/rt/format.c $(CAPNP_SOURCES)
+
 # --- shell: where a person works ---
 
 include services/shell/shell.mk
@@ -55,6 +63,9 @@ GUEST_TESTS   += services:test-services
 $(eval $(call program,test-storm,tests/services/storm.c))
 TEST_PROGRAMS += test-storm
 GUEST_TESTS   += storm:test-storm
+$(eval $(call program,test-isolation,tests/services/isolation.c))
+TEST_PROGRAMS += test-isolation
+GUEST_TESTS   += isolation:test-isolation
 
 # --- for the tests of terminal and shell ---
 

@@ -94,6 +94,7 @@ enum KernelObject {
   tracer @12;          # PayloadTracer: everybody's calls and messages; narrow it to Tracer for headers
   sessions @13;        # SessionManager
   threads @14;         # ThreadSpawner: the making of the service's own threads
+  scheduling @15;      # SchedulingControl: promising the processors' time
 }
 
 struct PortRange {

@@ -77,6 +77,8 @@ uint64_t plan_kernel_interface(enum kernel_object object)
 		return THREAD_SPAWNER_INTERFACE_ID;
 	case KERNEL_OBJECT_SESSIONS:
 		return SESSION_MANAGER_INTERFACE_ID;
+	case KERNEL_OBJECT_SCHEDULING:
+		return SCHEDULING_CONTROL_INTERFACE_ID;
 	}
 	return 0; /* a number that this init does not know */
 }

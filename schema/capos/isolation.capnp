@@ -1,0 +1,80 @@
+# Processors for those who need one for themselves, within an operator's rule. The isolation service
+# (services/isolation) answers for all of it; what a lease is stands in docs/budgets.md.
+
+@0xe19b7d3c5a40f826;
+
+using import "annotations.capnp".hexadecimal;
+using import "annotations.capnp".unit;
+using import "annotations.capnp".local;
+using import "annotations.capnp".replyWords;
+using import "annotations.capnp".idempotent;
+using import "kernel.capnp".LeaseKind;
+
+struct LeaseRule {
+  # What one client may have. What no rule allows is refused.
+  client @0 :Text;                  # a service of the manifest; empty: each that no other rule names
+  processors @1 :UInt64 $hexadecimal;   # that it may lease: bit n is processor n
+  kinds @2 :List(LeaseKind);
+  longestNs @3 :UInt64 $unit("ns"); # that a lease lasts
+  atOnce @4 :UInt32;                # leases that it has at a time
+  share @5 :UInt32 = 1000 $unit("per mille");   # of a processor: budget over period, of kind compute
+}
+
+enum LeaseState {
+  none @0;
+  active @1;
+  timeout @2;      # its time is over
+  ended @3;        # by whoever held it
+  revoked @4;      # by the operator
+  threadEnded @5;  # the thread that it was for is gone
+}
+
+struct LeaseStatus {
+  number @0 :UInt64;                # counts all that were issued, from 1
+  client @1 :Text;
+  processor @2 :UInt32;
+  kind @3 :LeaseKind;
+  state @4 :LeaseState;
+  processId @5 :UInt32;             # of its thread
+  threadId @6 :UInt32;              # 0: the first of the process
+  thread @7 :Text;                  # its name, or its process'
+  remainingNs @8 :UInt64 $unit("ns");
+  usedNs @9 :UInt64 $unit("ns");    # that the thread ran
+  interrupts @10 :UInt64;           # that the processor took
+  longestQuietNs @11 :UInt64 $unit("ns");   # between two of them
+}
+
+interface Isolation @0xc1a0e5b2d3f40670 $local {
+  # Asking for a processor, within the rule that the operator made for this client.
+  lease @0 (thread :Capability, kind :LeaseKind, durationNs :UInt64 $unit("ns"), processor :UInt32,
+      budgetNs :UInt64 $unit("ns"), periodNs :UInt64 $unit("ns")) -> (lease :IssuedLease);
+  # A whole processor for this thread; a ProcessHandle stands for the first thread of the process. durationNs 0: as
+  # long as the rule allows. processor 0: any that the rule allows and that is free, since the first is never leased.
+  # budgetNs, periodNs: of kind compute only.
+  rule @1 () -> (rule :LeaseRule) $idempotent;
+  # What this client may have; empty if nothing.
+}
+
+interface IssuedLease @0xc1a0e5b2d3f40671 $local {
+  # A lease as whoever asked for it has it. It ends with its time, its thread, `end`, when nobody holds this, when the
+  # operator revokes it, and with the isolation service.
+  info @0 () -> (lease :LeaseStatus) $replyWords(128);
+  end @1 () -> ();
+  # From now on the processor serves everybody. Once more changes nothing.
+}
+
+interface IsolationControl @0xc1a0e5b2d3f40672 $local {
+  # The operator's side: the rules, and everybody's leases.
+  leases @0 () -> (leases :List(LeaseStatus)) $replyWords(1024) $idempotent;
+  # Those that somebody still holds, oldest first, as many as fit.
+  revoke @1 (number :UInt64) -> (revoked :Bool);
+  # Ends one at once. revoked: it was active.
+  rules @2 () -> (rules :List(LeaseRule)) $replyWords(1024) $idempotent;
+  setRule @3 (rule :LeaseRule) -> ();
+  # For what is asked from now on, in place of the rule for the same client. What was issued stays: revoke it.
+}
+
+struct IsolationConfig {
+  # What the manifest says to the isolation service.
+  rules @0 :List(LeaseRule);        # at most 32
+}

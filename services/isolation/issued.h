@@ -1,0 +1,71 @@
+/*
+ * What was issued: leases of the kernel that this service holds for its clients.
+ *
+ * The service alone holds the kernel's lease. So nobody else can bind another thread to it, the
+ * operator can end it whoever holds what, and it ends with this process. Always true: a lease that is
+ * active by its state has the kernel's lease and its thread; one that has ended has neither, and keeps
+ * its account until nobody holds it any more.
+ */
+#ifndef SERVICES_ISOLATION_ISSUED_H
+#define SERVICES_ISOLATION_ISSUED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "capos/isolation.server.h"
+#include "capos/kernel.client.h"
+#include "rt/server.h"
+#include "services/isolation/rule.h"
+
+#define HELD_MAX 16u    /* by one client, those that have ended too */
+
+struct client {
+	struct server_object object;
+	char name[NAME_BYTES_MAX + 1];
+};
+
+struct issued {
+	struct server_object object;
+	struct issued *next;
+	const struct client *client;
+	uint64_t number;
+	enum lease_state state;
+	struct cpu_isolation_lease_ref lease;
+	struct client_ref thread;               /* ThreadHandle or ProcessHandle */
+	struct loop_watch watch;                /* for the thread's end */
+	uint32_t process_id;
+	uint32_t thread_id;
+	char thread_name[NAME_BYTES_MAX + 1];
+	/* As the kernel told it last. */
+	enum lease_kind kind;
+	uint32_t processor;
+	uint64_t remaining_ns;
+	uint64_t used_ns;
+	uint64_t interrupts;
+	uint64_t longest_quiet_ns;
+};
+
+/* Finds out how many processors there are. */
+void issued_init(struct loop *loop);
+
+/* How many of a client's are active now, and how many it holds. */
+uint32_t issued_active(const struct client *client);
+uint32_t issued_held(const struct client *client);
+
+/* Has the kernel make the lease and binds the thread, which is borrowed. On failure nothing is left,
+ * and the sentence says why. The result is in the list until issued_free. */
+MUST_USE status_t issued_make(const struct client *client, const struct lease_wish *wish, uint64_t allowed,
+		struct client_ref thread, struct issued **made, char sentence[RULE_SENTENCE_BYTES]);
+/* Ends it, if it is active: `state` says why. */
+void issued_end(struct issued *issued, enum lease_state state);
+void issued_free(struct issued *issued);
+
+/* The oldest, and NULL for a number that nobody has. */
+struct issued *issued_first(void);
+struct issued *issued_find(uint64_t number);
+
+/* Asks the kernel how it stands. */
+void issued_refresh(struct issued *issued);
+void issued_write(const struct issued *issued, struct lease_status_builder to);
+
+#endif

@@ -1,0 +1,225 @@
+/*
+ * The isolation service: gives processors to threads, as the operator's rules allow. It holds the
+ * kernel's SchedulingControl, which no client does. rule.c decides, issued.c keeps what was issued;
+ * this file connects them to calls.
+ *
+ * Who asks is told by the object that it asks: init gives each client one of its own, so a rule
+ * cannot be had by claiming a name. Whoever a client hands its object to asks on its account.
+ */
+#include "capos/isolation.server.h"
+#include "capos/log.client.h"
+#include "capos/manifest.capnp.h"
+#include "rt/capability.h"
+#include "rt/format.h"
+#include "rt/program.h"
+#include "rt/server.h"
+#include "services/isolation/issued.h"
+#include "services/isolation/rule.h"
+
+/* What the manifest's `provides` names, in this order. */
+#define OBJECT_ISOLATION 0u
+#define OBJECT_CONTROL   1u
+
+static struct loop loop;
+static struct server server;
+static struct server_object control;
+static struct client clients[SERVICES_MAX];
+static struct rules rules;
+
+/* --- A lease that was issued -------------------------------------------------------------------- */
+
+static status_t issued_info(void *self, struct call *call, struct issued_lease_info_params_reader in,
+		struct issued_lease_info_results_builder *out)
+{
+	issued_refresh(self);
+	issued_write(self, issued_lease_info_results_init_lease(*out));
+	return STATUS_OK;
+}
+
+static status_t issued_end_(void *self, struct call *call, struct issued_lease_end_params_reader in,
+		struct issued_lease_end_results_builder *out)
+{
+	issued_refresh(self);
+	issued_end(self, LEASE_STATE_ENDED);
+	return STATUS_OK;
+}
+
+static void issued_no_holders(void *self)
+{
+	issued_free(self);
+}
+
+static const struct issued_lease_server issued_handlers = { .info = issued_info, .end = issued_end_ };
+SERVER_CLASS(issued_class, issued_lease, issued_handlers, issued_no_holders);
+
+/* --- Asking ------------------------------------------------------------------------------------- */
+
+static status_t isolation_lease_(void *self, struct call *call, struct isolation_lease_params_reader in,
+		struct isolation_lease_results_builder *out)
+{
+	const struct client *client = self;
+	const struct rule *rule = rules_find(&rules, client->name);
+	struct lease_wish wish = { .kind = isolation_lease_params_get_kind(in),
+		.processor = isolation_lease_params_get_processor(in),
+		.duration_ns = isolation_lease_params_get_duration_ns(in),
+		.budget_ns = isolation_lease_params_get_budget_ns(in),
+		.period_ns = isolation_lease_params_get_period_ns(in) };
+	char sentence[RULE_SENTENCE_BYTES];
+	struct issued *issued;
+	struct capnp_cap cap;
+	status_t st = rule_check(rule, &wish, issued_active(client), sentence);
+
+	if (st == STATUS_OK && issued_held(client) >= HELD_MAX)
+		return call_fail(call, STATUS_OVERLOADED, "drop leases that have ended: there are too many");
+	if (wish.duration_ns == 0)
+		wish.duration_ns = rule->longest_ns;
+	if (st == STATUS_OK)
+		st = issued_make(client, &wish, rule->processors,
+				call_borrow(call, isolation_lease_params_get_thread(in)), &issued, sentence);
+	if (st != STATUS_OK)
+		return call_fail(call, st, sentence);
+	cap = call_export(call, &issued->object, &issued_class, issued, &st);
+	if (st != STATUS_OK)
+		issued_free(issued);
+	else
+		isolation_lease_results_set_lease(*out, cap);
+	return st;
+}
+
+static status_t isolation_rule_(void *self, struct call *call, struct isolation_rule_params_reader in,
+		struct isolation_rule_results_builder *out)
+{
+	const struct client *client = self;
+
+	rule_write(rules_find(&rules, client->name), isolation_rule_results_init_rule(*out));
+	return STATUS_OK;
+}
+
+static const struct isolation_server isolation_handlers = { .lease = isolation_lease_, .rule = isolation_rule_ };
+SERVER_CLASS(isolation_class, isolation, isolation_handlers, NULL);
+
+/* --- The operator ------------------------------------------------------------------------------- */
+
+static uint32_t text_words(const char *text)
+{
+	return capnp_text(text).bytes / 8 + 1;
+}
+
+/* How many leases, the oldest first, fit what the caller offers for the answer. */
+static uint32_t leases_that_fit(const struct capnp_builder *results)
+{
+	uint32_t room = results->capacity - results->used;
+	uint32_t count = 0;
+
+	/* The list begins with a tag word. */
+	for (const struct issued *issued = issued_first(), *from = issued; issued != NULL; issued = issued->next) {
+		uint32_t words = LEASE_STATUS_DATA_WORDS + LEASE_STATUS_POINTERS +
+				text_words(issued->client->name) + text_words(issued->thread_name);
+
+		if (words + (issued == from) > room)
+			break;
+		room -= words + (issued == from);
+		count++;
+	}
+	return count;
+}
+
+static status_t control_leases(void *self, struct call *call, struct isolation_control_leases_params_reader in,
+		struct isolation_control_leases_results_builder *out)
+{
+	uint32_t count = leases_that_fit(call_results(call));
+	struct capnp_list_builder list = isolation_control_leases_results_init_leases(*out, count);
+	struct issued *issued = issued_first();
+
+	for (uint32_t i = 0; i < count; i++, issued = issued->next) {
+		issued_refresh(issued);
+		issued_write(issued, lease_status_builder_at(list, i));
+	}
+	return STATUS_OK;
+}
+
+static status_t control_revoke(void *self, struct call *call, struct isolation_control_revoke_params_reader in,
+		struct isolation_control_revoke_results_builder *out)
+{
+	struct issued *issued = issued_find(isolation_control_revoke_params_get_number(in));
+
+	if (issued == NULL)
+		return STATUS_OK;
+	issued_refresh(issued);
+	isolation_control_revoke_results_set_revoked(*out, issued->state == LEASE_STATE_ACTIVE);
+	issued_end(issued, LEASE_STATE_REVOKED);
+	return STATUS_OK;
+}
+
+static status_t control_rules(void *self, struct call *call, struct isolation_control_rules_params_reader in,
+		struct isolation_control_rules_results_builder *out)
+{
+	struct capnp_list_builder list = isolation_control_rules_results_init_rules(*out, rules.count);
+
+	for (uint32_t i = 0; i < rules.count; i++)
+		rule_write(&rules.rows[i], lease_rule_builder_at(list, i));
+	return STATUS_OK;
+}
+
+static status_t control_set_rule(void *self, struct call *call,
+		struct isolation_control_set_rule_params_reader in,
+		struct isolation_control_set_rule_results_builder *out)
+{
+	char sentence[RULE_SENTENCE_BYTES];
+	status_t st = rules_set(&rules, isolation_control_set_rule_params_get_rule(in), sentence);
+
+	return st == STATUS_OK ? st : call_fail(call, st, sentence);
+}
+
+static const struct isolation_control_server control_handlers = {
+	.leases = control_leases,
+	.revoke = control_revoke,
+	.rules = control_rules,
+	.set_rule = control_set_rule,
+};
+SERVER_CLASS(control_class, isolation_control, control_handlers, NULL);
+
+/* --- Start -------------------------------------------------------------------------------------- */
+
+/* An object for each client, under the tag with which init minted it. */
+static void serve_clients(struct service_config_reader config)
+{
+	struct capnp_list names = service_config_get_clients(config);
+
+	for (uint32_t i = 0; i < names.count && i < SERVICES_MAX; i++) {
+		struct capnp_text name = capnp_list_text(names, i);
+
+		format_into(clients[i].name, sizeof(clients[i].name), "%.*s", (int)name.bytes, name.chars);
+		server_root(&server, &clients[i].object, ((uint64_t)i + 1) << CLIENT_TAG_SHIFT | OBJECT_ISOLATION,
+				&isolation_class, &clients[i]);
+	}
+}
+
+/* A rule that cannot be is left out, which allows less, and said. */
+static void read_rules(struct service_config_reader config)
+{
+	struct capnp_list from = isolation_config_get_rules(
+			isolation_config_of_any(service_config_get_own(config)));
+	char sentence[RULE_SENTENCE_BYTES];
+
+	for (uint32_t i = 0; i < from.count; i++) {
+		if (rules_set(&rules, lease_rule_at(from, i), sentence) != STATUS_OK)
+			(void)!log_sink_write(RT_GRANT(log_sink, "log"), LOG_LEVEL_WARNING, capnp_text(sentence));
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct service_config_reader config = service_config_of_any(rt_config());
+	status_t st;
+
+	read_rules(config);
+	loop_init(&loop);
+	issued_init(&loop);
+	serve_clients(config);
+	server_root(&server, &control, OBJECT_CONTROL, &control_class, NULL);
+	st = loop_serve(&loop, &server, rt_id(rt_grant("serve", ENDPOINT_INTERFACE_ID)));
+	if (st == STATUS_OK)
+		st = loop_run(&loop);
+	return st == STATUS_OK ? 0 : 1;
+}

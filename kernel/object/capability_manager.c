@@ -12,8 +12,10 @@
 #include "kernel/object/endpoint.h"
 #include "kernel/object/process.h"
 #include "kernel/object/roots.h"
-#include "kernel/sched/sched.h"
+#include "kernel/object/thread_handle.h"
 #include "kernel/ring/ring.h"
+#include "kernel/sched/reserved.h"
+#include "kernel/sched/sched.h"
 
 #define PROCESS_ROWS 16u
 #define HOLDER_ROWS 24u
@@ -23,6 +25,28 @@
 #define REVOKE_PROCESSES 16u     /* whose waits are looked at in one step */
 #define REVOKE_RESULT_WORDS 8u
 #define SCAN_STEPS 1024u    /* slots and processes looked at in one call */
+
+/* The budget of the first of its threads that has one, and where they are. */
+static void process_row_fill_time(struct process_row_builder row, const struct process *process)
+{
+	const struct scheduling_context *context = NULL;
+	uint64_t runs_on = 0;
+
+	for (struct thread *thread = NULL; (thread = process_next_thread(process, thread));) {
+		if (thread->phase != THREAD_LIVES)
+			continue;
+		runs_on |= 1ull << sched_processor(thread);
+		if (!context)
+			context = thread->context_own ? thread->context_own : thread->reserve;
+	}
+	process_row_set_runs_on(row, runs_on);
+	if (!context)
+		return;
+	reserved_account(context->cpu);
+	process_row_set_budget_ns(row, context->budget.budget_ns);
+	process_row_set_period_ns(row, context->budget.period_ns);
+	process_row_set_available_ns(row, budget_available_ns(&context->budget, arch_time_ns()));
+}
 
 static void process_row_fill(struct process_row_builder row, struct process *process)
 {
@@ -35,6 +59,10 @@ static void process_row_fill(struct process_row_builder row, struct process *pro
 		process_row_set_memory_pages(row, ledger_own(process->ledger, RESOURCE_CLASS_FRAMES));
 	process_row_set_cpu_ns(row, arch_ticks_to_ns(process_ticks(process)));
 	process_row_set_threads(row, process->live_threads);
+	process_row_set_weight(row, process->policy.weight);
+	process_row_set_class(row, latency_class(process->policy.class));
+	process_row_set_processors(row, process->policy.affinity & sched_processors());
+	process_row_fill_time(row, process);
 }
 
 static status_t manager_processes(void *self, struct call *call, struct capability_manager_processes_params_reader in,

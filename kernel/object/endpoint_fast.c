@@ -112,7 +112,8 @@ HOT_INLINE static inline struct thread *call_meet(struct ring *ring, struct ques
 	server = to->thread;
 	if (unlikely((export->incarnation && export->incarnation != endpoint->incarnation) ||
 			    endpoint->seen_session != session->number + 1 ||
-			    server->state != THREAD_WAIT_SYNC || server->is_budgeted))
+			    server->state != THREAD_WAIT_SYNC ||
+			    (server->is_confined && !sched_may_pass(server))))
 		return NULL;
 	service = endpoint->standby_service;
 	endpoint->standby = NULL;
@@ -255,7 +256,8 @@ HOT_INLINE static inline struct thread *return_meet(struct ring *ring, struct qu
 	to = call->ring;
 	caller = to->thread;
 	if (unlikely(entry->msg_words - 1u >= call->entry.reply_words ||
-			    caller->state != THREAD_WAIT_SYNC || caller->is_budgeted ||
+			    caller->state != THREAD_WAIT_SYNC ||
+			    (caller->is_confined && !sched_may_pass(caller)) ||
 			    endpoint->standby || !list_empty(&endpoint->receivers) ||
 			    !object_unhold_plain(&call->export->object)))
 		return NULL;

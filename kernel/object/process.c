@@ -97,6 +97,7 @@ status_t process_create(const char *name, size_t name_bytes, uint32_t parent_id,
 	object_init(&process->object, &process_type, parent_ledger);
 	spin_init(&process->lock, LOCK_RANK_PROCESS, "process");
 	process->parent_id = parent_id;
+	process->policy = SCHED_POLICY_USUAL;
 	process->session = session;
 	object_get(&session->object);
 	memcpy(process->name, name, MIN(name_bytes, PROCESS_NAME_MAX - 1ul));

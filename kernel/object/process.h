@@ -42,7 +42,7 @@ enum process_phase {
 	PROCESS_ENDED,               /* everything given back; only the record remains */
 };
 
-/*  I fixed after creation   p under lock   t under process_tree_lock  */
+/*  I fixed after creation   p under lock   t under process_tree_lock   x exclusive only  */
 struct process {
 	struct object     object;
 	struct spinlock   lock;
@@ -57,6 +57,7 @@ struct process {
 	                                             * thread_create adds and only the reaper takes out, so whoever is
 	                                             * in the kernel may walk it */
 	uint32_t          live_threads;             /* p, of these */
+	struct sched_policy policy;                 /* x, of threads and processes that it will make */
 	enum process_phase phase;                   /* p */
 	enum process_state end_state;               /* p, exited, crashed or killed */
 	int64_t           end_status;               /* p */

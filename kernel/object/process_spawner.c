@@ -366,6 +366,7 @@ static status_t spawner_create(void *self, struct call *call, struct process_spa
 		ledger_refund(call->payer, RESOURCE_CLASS_OBJECTS, 1);
 		return status;
 	}
+	builder->process->policy = call->process->policy;
 	object_init(&builder->object, &builder_type, call->payer);
 	object_hold(&builder->object);
 	object_put(&builder->object);

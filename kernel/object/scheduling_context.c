@@ -18,6 +18,7 @@
 #include "kernel/object/roots.h"
 #include "kernel/sched/cpu.h"
 #include "kernel/sched/donation.h"
+#include "kernel/sched/sched.h"
 
 static struct slab_cache context_cache = SLAB_CACHE("scheduling context", struct scheduling_context);
 
@@ -357,6 +358,18 @@ static status_t method_lease(void *self, struct call *call,
 	return status;
 }
 
+static status_t method_policy(void *self, struct call *call,
+		struct scheduling_control_policy_params_reader in,
+		struct scheduling_control_policy_results_builder *out)
+{
+	const struct sched_policy bounds = { sched_processors(), SCHED_WEIGHT_MAX, SCHED_INTERACTIVE };
+	struct capnp_cap cap = CAPNP_CAP_NULL;
+	status_t status = scheduling_policy_make(call, &bounds, &cap);
+
+	scheduling_control_policy_results_set_policy(*out, cap);
+	return status;
+}
+
 static status_t scheduling_control_call(
 		struct object *object, struct call *call, uint64_t interface_id, uint16_t method)
 {
@@ -364,6 +377,7 @@ static status_t scheduling_control_call(
 		.create = method_create,
 		.capacity = method_capacity,
 		.lease = method_lease,
+		.policy = method_policy,
 	};
 
 	return scheduling_control_dispatch(&server, object, call, interface_id, method);

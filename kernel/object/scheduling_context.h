@@ -33,4 +33,9 @@ struct lease_terms {
 status_t isolation_lease_make(struct call *call, const struct lease_terms *terms,
 		struct capnp_cap *cap) MUST_USE;
 
+/* SchedulingControl.policy, SchedulingPolicy.narrow. */
+struct sched_policy;
+status_t scheduling_policy_make(struct call *call, const struct sched_policy *bounds,
+		struct capnp_cap *cap) MUST_USE;
+
 #endif

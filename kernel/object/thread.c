@@ -46,7 +46,7 @@ static void thread_fill(struct thread *thread, struct process *process, const st
 	thread->process = process;
 	thread->payer = process->ledger;
 	memcpy(thread->name, start->name, start->name_bytes);
-	sched_thread_init(thread);
+	sched_thread_init(thread, &process->policy);
 	list_init(&thread->page_wait.link);
 	reserved_thread_init(thread);
 	list_init(&thread->process_link);

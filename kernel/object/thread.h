@@ -18,7 +18,7 @@
 #include "kernel/object/object.h"
 #include "kernel/object/pager.h"
 #include "kernel/object/reaper.h"
-#include "kernel/sched/run_queue.h"
+#include "kernel/sched/sched.h"
 #include "kernel/time/timer_queue.h"
 
 struct cpu;
@@ -46,7 +46,7 @@ enum thread_phase {
 };
 
 /*  I fixed after creation   s under its run queue's lock   r under ring.lock   t under lock
- *  p under process.lock   a atomic  */
+ *  p under process.lock   a atomic   x exclusive only to write  */
 struct thread {
 	struct arch_context context;
 	struct process     *process;        /* I, counted */
@@ -71,6 +71,8 @@ struct thread {
 	struct list         waiters;        /* t, questions: join and wait-for-death */
 	struct list         enders;         /* under the lock of bindings: those to its end */
 	struct reaper_work  reap_work;
+	struct sched_policy policy;         /* x, what `entity` goes by */
+	bool                is_confined;    /* x, is_budgeted, or it may not run everywhere */
 	/* Budgets; see sched/donation.h. In exclusive mode, but for context_now. */
 	bool                is_budgeted;    /* it has some of what follows */
 	struct scheduling_context *context_own; /* bound to it; NULL in most threads */

@@ -12,6 +12,7 @@
 #include "kernel/object/call.h"
 #include "kernel/object/process.h"
 #include "kernel/ring/ring.h"
+#include "kernel/sched/donation.h"
 #include "kernel/sched/sched.h"
 
 #define JOIN_WORDS 16
@@ -69,6 +70,11 @@ static status_t method_info(void *self, struct call *call, struct thread_handle_
 	thread_handle_info_results_set_condition(*out, thread_condition(thread));
 	thread_handle_info_results_set_process_id(*out, thread->process->id);
 	thread_handle_info_results_set_cpu_ns(*out, arch_ticks_to_ns(sched_ticks(thread)));
+	thread_handle_info_results_set_weight(*out, thread->policy.weight);
+	thread_handle_info_results_set_class(*out, latency_class(thread->policy.class));
+	thread_handle_info_results_set_processors(*out, thread->policy.affinity & sched_processors());
+	thread_handle_info_results_set_processor(*out, sched_processor(thread));
+	thread_handle_info_results_set_budgeted(*out, thread_context(thread) != NULL);
 	spin_unlock(&thread->lock);
 	return STATUS_OK;
 }

@@ -9,6 +9,12 @@
 struct call;
 struct question;
 
+/* A class as the ABI counts them, where 0 is none. */
+static inline enum latency_class latency_class(enum sched_class class)
+{
+	return (enum latency_class)(class + 1);
+}
+
 /* Answers a question that waited for the end (a join, or a death wait). */
 void thread_answer_waiter(struct thread *thread, struct question *question);
 void thread_destroy(struct object *object);    /* thread.c; its type's destroy */

@@ -41,6 +41,25 @@ struct run_queue *run_queue_choose(struct run_queue *const *queues, uint64_t usa
 	return last && READ_ONCE(lightest->load) > 0 ? last : lightest;
 }
 
+static struct sched_entity *find_stray(const struct run_queue *queue, const struct heap *heap, uint64_t usable)
+{
+	for (struct heap_node *node = heap->first; node; node = heap_walk(node)) {
+		struct sched_entity *entity = container_of(node, struct sched_entity, link);
+
+		if (entity->place != SCHED_ASLEEP && !(entity->affinity & run_queue_bit(queue)) &&
+				(entity->affinity & usable))
+			return entity;
+	}
+	return NULL;
+}
+
+struct sched_entity *run_queue_stray(const struct run_queue *queue, uint64_t usable)
+{
+	struct sched_entity *entity = find_stray(queue, &queue->ready, usable);
+
+	return entity ? entity : find_stray(queue, &queue->early, usable);
+}
+
 struct run_queue *run_queue_busiest(struct run_queue *const *queues, uint64_t *candidates)
 {
 	struct run_queue *busiest = NULL;

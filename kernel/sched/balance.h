@@ -13,6 +13,9 @@
  * each processor that takes threads. NULL if the affinity allows none of them. */
 struct run_queue *run_queue_choose(struct run_queue *const *queues, uint64_t usable,
 		const struct sched_entity *entity);
+/* One of those who wait in a queue, and who may run on a usable processor but not on this one; NULL: none. Looks
+ * at all of them. */
+struct sched_entity *run_queue_stray(const struct run_queue *queue, uint64_t usable);
 /* Of the candidates, a bit for each, the heaviest queue in which somebody waits, for a processor that would idle
  * otherwise. It is a candidate no more. NULL: none. */
 struct run_queue *run_queue_busiest(struct run_queue *const *queues, uint64_t *candidates);

@@ -40,7 +40,7 @@ struct scheduling_context *thread_context(const struct thread *thread)
 
 static void budgeted_update(struct thread *thread)
 {
-	thread->is_budgeted = thread->context_own || thread->donor || thread->donee || thread->reserve;
+	sched_set_budgeted(thread, thread->context_own || thread->donor || thread->donee || thread->reserve);
 }
 
 /* Whoever works at the end of the chain that begins with the thread looks anew what to run on. */
@@ -84,7 +84,7 @@ static void donation_begin(struct thread *caller, struct thread *server)
 		return;
 	server->donor = caller;
 	caller->donee = server;
-	server->is_budgeted = true;
+	sched_set_budgeted(server, true);
 }
 
 void donation_pass(struct thread *caller, struct thread *server)
@@ -104,7 +104,7 @@ void donation_thread_ended(struct thread *thread)
 	if (thread->reserve)
 		list_remove(&thread->reserve_link);
 	thread->reserve = NULL;
-	thread->is_budgeted = false;
+	sched_set_budgeted(thread, false);
 }
 
 /* --- Contexts ------------------------------------------------------------------------------- */
@@ -115,11 +115,11 @@ void context_bind(struct scheduling_context *context, struct thread *thread)
 	DEBUG_ASSERT(!thread->context_own && !thread->reserve);
 	context->thread = thread;
 	thread->context_own = context;
-	thread->is_budgeted = true;
+	sched_set_budgeted(thread, true);
 	/* What it had from a donor goes back; what it has now goes on to whom it waits for. */
 	if (thread->donor)
 		donation_end(thread->donor);
-	thread->is_budgeted = true;
+	sched_set_budgeted(thread, true);
 	sched_requeue(thread);
 }
 
@@ -140,7 +140,7 @@ void context_back(struct scheduling_context *context, struct thread *thread)
 	DEBUG_ASSERT(!context->has_ended && !thread->context_own && !thread->reserve);
 	thread->reserve = context;
 	list_append(&context->backed, &thread->reserve_link);
-	thread->is_budgeted = true;
+	sched_set_budgeted(thread, true);
 	sched_requeue(thread);
 }
 

@@ -402,7 +402,9 @@ static void member_add(const struct run_queue *queue, const struct sched_entity 
 	sums->distance += (int64_t)(entity->virtual_time - queue->clock) * (int64_t)entity->weight;
 	if (entity->place == SCHED_ASLEEP)
 		return;
-	ASSERT(entity->affinity & run_queue_bit(queue));
+	/* Who pays for whoever runs here may have to run elsewhere. */
+	ASSERT(entity->place == SCHED_RUNNER || queue->processor == SCHED_SHELTER ||
+			(entity->affinity & run_queue_bit(queue)));
 	ASSERT((int64_t)(entity->deadline - entity->virtual_time) <= (int64_t)entity->request);
 	sums->load += entity->weight;
 	sums->count++;

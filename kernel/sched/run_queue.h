@@ -28,6 +28,8 @@
 #define SCHED_WEIGHT_MAX     10000u
 
 #define SCHED_ANYWHERE UINT64_MAX      /* affinity: every processor */
+/* The processor that takes in those of whose own ones none is usable. */
+#define SCHED_SHELTER 0u
 
 /* Virtual times and lags count 2^-16 of a tick, so that little is lost where they are divided. */
 #define SCHED_FRACTION_BITS 16u
@@ -50,7 +52,7 @@ struct sched_entity {
 	uint64_t          request;      /* its slice in virtual time */
 	int64_t           lag;          /* OUT: what it left with and takes to its next queue */
 	struct run_queue *queue;        /* that it is in, or was in last; NULL: none yet */
-	uint64_t          affinity;     /* bit n: may run on processor n; not 0 */
+	uint64_t          affinity;     /* bit n: may run on processor n; not 0; see balance.h */
 	uint64_t          moved_ticks;  /* when it was last moved; see balance.h */
 	uint32_t          weight;
 	uint32_t          slice_ticks;

@@ -13,8 +13,9 @@
  * caller back to its own, if the service had begun on its own (`sched_pass_back`).
  *
  * Always true: a RUNNABLE thread waits in one queue or is in one handoff place; the RUNNING one is
- * cpu->current; the slice timer is armed while somebody waits behind a running one, no later than at the
- * end of the runner's slice, so an idle processor and a thread alone get no tick. No two queues are locked at once.
+ * cpu->current, on a processor that it may run on, or that has CHORE_MOVE set; the slice timer is
+ * armed while somebody waits behind a running one, no later than at the end of the runner's slice,
+ * so an idle processor and a thread alone get no tick. No two queues are locked at once.
  */
 #include "kernel/sched/sched.h"
 
@@ -30,7 +31,7 @@
 #include "kernel/trace/trace.h"
 
 /* Done with whoever runs next. */
-#define CHORES_OF_TURN (CHORE_TURN | CHORE_YIELD | CHORE_WOKEN | CHORE_BACK)
+#define CHORES_OF_TURN (CHORE_TURN | CHORE_YIELD | CHORE_WOKEN | CHORE_BACK | CHORE_MOVE)
 
 /* A processor gives away one of those who wait at most so often. */
 #define BALANCE_NS 16000000ull
@@ -72,10 +73,15 @@ static struct cpu *cpu_of(struct run_queue *queue)
 /* A bit for each processor that is leased. Exclusive to write. */
 static uint64_t isolated;
 
+uint64_t sched_processors(void)
+{
+	return (1ull << processor_count) - 1;
+}
+
 /* A bit for each processor that takes threads. */
 static uint64_t usable(void)
 {
-	return ((1ull << processor_count) - 1) & ~READ_ONCE(isolated);
+	return sched_processors() & ~READ_ONCE(isolated);
 }
 
 /* Takes the queue as it is at this moment. */
@@ -200,20 +206,18 @@ static void place(struct cpu *cpu, struct sched_entity *entity)
 /* Queues a runnable thread; the slice timer sees to it that it gets its turn. */
 COLD void sched_enqueue(struct thread *thread)
 {
-	struct cpu *here = arch_cpu();
-	struct run_queue *queue = NULL;
+	struct cpu *cpu = arch_cpu();
+	struct run_queue *queue;
 
 	if (unlikely(thread->is_budgeted) && reserved_enqueue(thread)) {
 		leave_home(&thread->entity, NULL);
 		return;
 	}
-	if (processor_count > 1)
+	if (processor_count > 1) {
 		queue = run_queue_choose(run_queues, usable(), &thread->entity);
-	if (queue)
-		here = cpu_of(queue);
-	else if (unlikely(here->isolation.is_on))
-		here = processors[0];      /* it serves everybody */
-	place(here, &thread->entity);
+		cpu = queue ? cpu_of(queue) : processors[SCHED_SHELTER];
+	}
+	place(cpu, &thread->entity);
 }
 
 /* --- Several processors --------------------------------------------------------------------- */
@@ -290,7 +294,7 @@ NO_BUFFER HOT_INLINE void sched_wake(struct thread *thread, bool handoff)
 	struct cpu *cpu = arch_cpu();
 
 	thread->state = THREAD_RUNNABLE;
-	if (handoff && !cpu->handoff && !thread->is_budgeted && !cpu->isolation.is_on) {
+	if (handoff && !cpu->handoff && (!thread->is_confined || sched_may_pass(thread)) && !cpu->isolation.is_on) {
 		cpu->handoff = thread;
 		cpu->chores |= CHORE_WOKEN;
 	} else {
@@ -396,6 +400,22 @@ void sched_requeue(struct thread *thread)
 	sched_enqueue(thread);
 }
 
+/* Of those that had to wait here for want of a processor of their own, some have one again. */
+static void shelter_empty(struct cpu *cpu)
+{
+	struct sched_entity *entity;
+
+	do {
+		entity = run_queue_stray(queue_lock(cpu), usable());
+		if (entity)
+			run_queue_leave(entity);
+		queue_unlock(cpu);
+		if (entity)
+			sched_enqueue(thread_of(entity));
+	} while (entity);
+	interrupt_turn(cpu, CHORE_TURN | CHORE_MOVE);
+}
+
 void sched_isolate(struct cpu *cpu, bool is_on)
 {
 	uint64_t bit = run_queue_bit(&cpu->queue);
@@ -417,6 +437,8 @@ void sched_isolate(struct cpu *cpu, bool is_on)
 			break;
 		sched_enqueue(thread_of(entity));
 	}
+	if (!is_on)
+		shelter_empty(processors[SCHED_SHELTER]);
 	/* Whoever runs there goes elsewhere, or finds that others may come. */
 	interrupt_turn(cpu, CHORE_TURN);
 }
@@ -630,8 +652,8 @@ static void turn_give_up(struct cpu *cpu, struct thread *current)
 	queue_unlock(cpu);
 }
 
-/* The running thread, or one that waits for its turn, has to do with budgets; or the processor is leased.
- * Whoever runs is queued like any other, and those with a budget come first. */
+/* The running thread, or one that waits for its turn, has to do with budgets; or the processor is leased, or not
+ * for the running thread any more. Whoever runs is queued like any other, and those with a budget come first. */
 static COLD struct arch_context *resume_reserved(struct cpu *cpu)
 {
 	struct thread *current = cpu->current, *woken, *next;
@@ -688,7 +710,7 @@ NO_BUFFER static NOINLINE struct arch_context *resume_turn(struct cpu *cpu, stru
 {
 	struct thread *next = current;
 
-	if (unlikely((cpu->chores & CHORE_BUDGET) || cpu->isolation.is_on))
+	if (unlikely((cpu->chores & (CHORE_BUDGET | CHORE_MOVE)) || cpu->isolation.is_on))
 		return resume_reserved(cpu);
 	if (run_queue_has_waiting(&cpu->queue)) {      /* else nobody waits for the turn */
 		current->state = THREAD_RUNNABLE;
@@ -785,9 +807,75 @@ NO_BUFFER HOT_INLINE struct arch_context *sched_sleep(struct thread *running)
 
 /* --- Threads -------------------------------------------------------------------------------- */
 
-void sched_thread_init(struct thread *thread)
+static void confined_update(struct thread *thread)
 {
-	sched_entity_init(&thread->entity, SCHED_WEIGHT_DEFAULT, slice_ticks[SCHED_NORMAL], SCHED_ANYWHERE);
+	thread->is_confined = thread->is_budgeted || thread->entity.affinity != SCHED_ANYWHERE;
+}
+
+void sched_thread_init(struct thread *thread, const struct sched_policy *policy)
+{
+	thread->policy = *policy;
+	sched_entity_init(&thread->entity, policy->weight, slice_ticks[policy->class], policy->affinity);
+	confined_update(thread);
+}
+
+void sched_set_budgeted(struct thread *thread, bool is_budgeted)
+{
+	thread->is_budgeted = is_budgeted;
+	confined_update(thread);
+}
+
+COLD bool sched_may_pass(const struct thread *thread)
+{
+	return !thread->is_budgeted && (thread->entity.affinity & run_queue_bit(&arch_cpu()->queue));
+}
+
+/* Another weight and slice, in whatever queue it is; whoever waits or pays there has a turn by what is true now. */
+static void reshape(struct thread *thread, const struct sched_policy *policy)
+{
+	struct sched_entity *entity = &thread->entity;
+	struct cpu *cpu;
+
+	if (!entity->queue) {
+		sched_entity_change(entity, policy->weight, slice_ticks[policy->class]);
+		return;
+	}
+	cpu = cpu_of(entity->queue);
+	(void)queue_lock(cpu);
+	sched_entity_change(entity, policy->weight, slice_ticks[policy->class]);
+	queue_unlock(cpu);
+	if (entity->place == SCHED_RUNNER)
+		interrupt_turn(cpu, CHORE_TURN);
+}
+
+void sched_set_policy(struct thread *thread, const struct sched_policy *policy)
+{
+	DEBUG_ASSERT(kernel_is_exclusive());
+	thread->policy = *policy;
+	reshape(thread, policy);
+	thread->entity.affinity = policy->affinity;
+	confined_update(thread);
+	/* A budget has its processor, and no share. */
+	if (thread->context_now)
+		return;
+	if (thread->state != THREAD_RUNNING)
+		sched_requeue(thread);
+	else if (policy->affinity & run_queue_bit(&thread->cpu->queue))
+		interrupt_turn(thread->cpu, CHORE_TURN);
+	else
+		interrupt_turn(thread->cpu, CHORE_TURN | CHORE_MOVE);
+}
+
+uint32_t sched_processor(const struct thread *thread)
+{
+	const struct cpu *cpu = thread->cpu;
+
+	DEBUG_ASSERT(kernel_is_exclusive());
+	if (!cpu && thread->context_now)
+		cpu = thread->context_now->cpu;
+	if (cpu)
+		return cpu->number;
+	return thread->entity.queue ? thread->entity.queue->processor : SCHED_SHELTER;
 }
 
 uint64_t sched_ticks(const struct thread *thread)

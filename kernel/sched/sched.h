@@ -8,6 +8,7 @@
 #define KERNEL_SCHED_SCHED_H
 
 #include "kernel/arch/arch.h"
+#include "kernel/sched/run_queue.h"
 
 struct cpu;
 struct thread;
@@ -19,11 +20,35 @@ enum sched_class {
 	SCHED_CLASSES,
 };
 
+/* How a thread shares the processors with others; also the bounds of what somebody may say about that. */
+struct sched_policy {
+	uint64_t         affinity;      /* bit n: may run on processor n; not 0 */
+	uint32_t         weight;
+	enum sched_class class;
+};
+#define SCHED_POLICY_USUAL ((struct sched_policy){ SCHED_ANYWHERE, SCHED_WEIGHT_DEFAULT, SCHED_NORMAL })
+
 /* Before the first thread, when time can be told. */
 void sched_init(void);
 
 /* A new thread, which is in no queue. */
-void sched_thread_init(struct thread *thread);
+void sched_thread_init(struct thread *thread, const struct sched_policy *policy);
+
+/* From now on the thread shares the processors so, wherever it is; if it runs or waits for its turn where it may not
+ * run any more, it goes. Exclusive. */
+void sched_set_policy(struct thread *thread, const struct sched_policy *policy);
+
+/* It has to do with budgets, or no longer. Exclusive. */
+void sched_set_budgeted(struct thread *thread, bool is_budgeted);
+
+/* Whether a thread that is confined may all the same be passed this processor directly. */
+bool sched_may_pass(const struct thread *thread);
+
+/* The number of the processor where the thread runs or waits for its turn, or ran last. Exclusive. */
+uint32_t sched_processor(const struct thread *thread);
+
+/* A bit for each processor there is. */
+uint64_t sched_processors(void);
 
 /* Makes a new or waiting thread runnable. `handoff`: if the running thread now goes to sleep, this
  * one is next, before the queue (it was waited for by a synchronous call). Caller holds the lock

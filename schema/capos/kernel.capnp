@@ -311,7 +311,9 @@ enum ThreadCondition { none @0; runnable @1; waiting @2; ended @3; }
 interface ThreadHandle @0xc1a0e5b2d3f40618 $local {
   # One thread. Dropping the handle changes nothing for it; its record counts as a thread until it has ended and
   # all handles are dropped.
-  info @0 () -> (threadId :UInt32, name :Text, condition :ThreadCondition, processId :UInt32, cpuNs :UInt64 $unit("ns"));
+  info @0 () -> (threadId :UInt32, name :Text, condition :ThreadCondition, processId :UInt32, cpuNs :UInt64 $unit("ns"), weight :UInt32, class :LatencyClass, processors :UInt64 $hexadecimal, processor :UInt32, budgeted :Bool);
+  # processors: bit n, it may run on processor n; processor: where it runs, or waits, or ran last; budgeted: it runs on the
+  # budget of a SchedulingContext now, on that one's processor, whatever `processors` says.
   join @1 () -> (exit :ExitStatus);
   # Answers when the thread has ended and its ring is gone. Any number may wait. Refused (wouldDeadlock) to itself.
   detach @2 () -> ();
@@ -359,6 +361,28 @@ interface SchedulingControl @0xc1a0e5b2d3f40661 $local {
   lease @2 (processor :UInt32, kind :LeaseKind, durationNs :UInt64 $unit("ns"), budgetNs :UInt64 $unit("ns"), periodNs :UInt64 $unit("ns")) -> (lease :CpuIsolationLease);
   # A whole processor for one thread, for 1 ms to an hour. Processor 0 serves everybody and is never leased; neither is one
   # that has promised budgets. budgetNs, periodNs: of kind compute only.
+  policy @3 () -> (policy :SchedulingPolicy);
+  # With all processors, classes and weights in its bounds.
+}
+
+enum LatencyClass {
+  # How long a slice of time is, and so how soon it comes. A class is no priority and gives no more time.
+  none @0;                      # what it was
+  interactive @1;               # wakes often for little
+  normal @2;
+  batch @3;                     # computes, and is interrupted rarely
+}
+
+interface SchedulingPolicy @0xc1a0e5b2d3f40663 $local {
+  # Saying how threads share the processors, within bounds. What was said stays when this is dropped or revoked.
+  info @0 () -> (weight :UInt32, class :LatencyClass, processors :UInt64 $hexadecimal) $idempotent;
+  # The bounds: the greatest weight, the most urgent class, and a bit for each processor.
+  apply @1 (target :Capability, weight :UInt32, class :LatencyClass, processors :UInt64 $hexadecimal) -> ();
+  # target: a ThreadHandle; a ProcessHandle stands for all threads of the process, those that it makes later, and the
+  # processes that it makes later. weight: 1 to 10000, two threads that compute have time in proportion to theirs.
+  # processors: bit n, may run on processor n. What is 0 or none stays as it is; what is beyond the bounds is refused.
+  narrow @2 (weight :UInt32, class :LatencyClass, processors :UInt64 $hexadecimal) -> (policy :SchedulingPolicy);
+  # One with tighter bounds, that ends with the grant of this one. What is 0 or none stays as it is.
 }
 
 enum LeaseKind {
@@ -454,6 +478,13 @@ struct ProcessRow {
   memoryPages @5 :UInt64 $unit("pages");
   cpuNs @6 :UInt64 $unit("ns");
   threads @7 :UInt32;           # that live
+  weight @8 :UInt32;            # what its new threads have, as the next two: SchedulingPolicy
+  class @9 :LatencyClass;
+  processors @10 :UInt64 $hexadecimal;   # bit n: may run on processor n
+  runsOn @11 :UInt64 $hexadecimal;       # bit n: a thread of its runs on processor n, or waits there, or ran there last
+  budgetNs @12 :UInt64 $unit("ns");      # of the first thread's with a SchedulingContext or reserve; 0: none has
+  periodNs @13 :UInt64 $unit("ns");
+  availableNs @14 :UInt64 $unit("ns");   # of that budget, now
 }
 
 struct Holder {

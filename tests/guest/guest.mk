@@ -22,6 +22,7 @@ GUEST_TEST_SRCS := \
 	register_test.c \
 	budget_test.c \
 	lease_test.c \
+	policy_test.c \
 	death_test.c \
 	ledger_test.c \
 	memory_test.c \

@@ -50,6 +50,7 @@ int main(int argc, char **argv)
 	run(&register_tests);
 	run(&budget_tests);
 	run(&lease_tests);
+	run(&policy_tests);
 	run(&death_tests);
 	run(&ledger_tests);
 	run(&memory_tests);

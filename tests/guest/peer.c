@@ -833,6 +833,7 @@ const struct role peer_roles[] = {
 	{ "spin-full", register_spin_role },
 	{ "budget-work", budget_work_role },
 	{ "budget-call", budget_call_role },
+	{ "policy-again", policy_again_role },
 	{ "exhaust", exhaust },
 	{ "grow", grow },
 	{ "chain", chain },

@@ -28,6 +28,7 @@ extern const struct test_list
 		register_tests,
 		budget_tests,
 		lease_tests,
+		policy_tests,
 		death_tests,
 		ledger_tests,
 		memory_tests,
@@ -43,6 +44,7 @@ int threads_role(const char *arg);
 int park_role(const char *arg);
 int budget_work_role(const char *arg);
 int budget_call_role(const char *arg);
+int policy_again_role(const char *arg);
 int register_serve_role(const char *arg);
 int register_spin_role(const char *arg);
 extern const struct test_list notification_tests;

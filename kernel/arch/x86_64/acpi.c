@@ -66,6 +66,7 @@ enum madt_entry {
 	MADT_IO_APIC = 1,
 	MADT_OVERRIDE = 2,
 	MADT_LOCAL_APIC_ADDRESS = 5,
+	MADT_LOCAL_X2APIC = 9,
 };
 
 #define MADT_PROCESSOR_USABLE (1u << 0)
@@ -194,10 +195,16 @@ static void io_apic_read(const uint8_t *entry)
 	acpi.io_apic_count++;
 }
 
-static void processor_read(const uint8_t *entry)
+static void processor_read(uint32_t id, uint32_t flags)
 {
+	if ((flags & MADT_PROCESSOR_USABLE) == 0)
+		return;
+	for (uint32_t i = 0; i < MIN(acpi.processors, ACPI_PROCESSORS_MAX); i++) {
+		if (acpi.processor_ids[i] == id)
+			return;
+	}
 	if (acpi.processors < ACPI_PROCESSORS_MAX)
-		acpi.processor_ids[acpi.processors] = entry[3];
+		acpi.processor_ids[acpi.processors] = id;
 	acpi.processors++;
 }
 
@@ -205,8 +212,17 @@ static void madt_entry_read(const uint8_t *entry, uint8_t bytes)
 {
 	switch (entry[0]) {
 	case MADT_LOCAL_APIC:
-		if (bytes >= 8 && (entry[4] & MADT_PROCESSOR_USABLE) != 0)
-			processor_read(entry);
+		if (bytes >= 8)
+			processor_read(entry[3], entry[4]);
+		break;
+	case MADT_LOCAL_X2APIC:
+		if (bytes >= 16) {
+			uint32_t id, flags;
+
+			memcpy(&id, entry + 4, 4);
+			memcpy(&flags, entry + 8, 4);
+			processor_read(id, flags);
+		}
 		break;
 	case MADT_IO_APIC:
 		if (bytes >= 12)

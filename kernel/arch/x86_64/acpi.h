@@ -23,7 +23,7 @@ struct acpi_line {
 struct acpi_info {
 	uint64_t local_apic;        /* physical address; 0: not told */
 	uint32_t processors;        /* usable ones */
-	uint8_t  processor_ids[ACPI_PROCESSORS_MAX];   /* their local controllers', of the first ones */
+	uint32_t processor_ids[ACPI_PROCESSORS_MAX];   /* their local controllers', of the first ones */
 	uint32_t io_apic_count;
 	struct {
 		uint64_t address;

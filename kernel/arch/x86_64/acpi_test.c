@@ -53,6 +53,9 @@ static void madt_make(void)
 	static const uint8_t entries[] = {
 		0, 8, 0, 0, 1, 0, 0, 0,                          /* a processor */
 		0, 8, 1, 1, 0, 0, 0, 0,                          /* one that is off */
+		9, 16, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, /* a processor with a large number */
+		9, 16, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, /* told twice */
+		9, 16, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* one that is off */
 		1, 12, 0, 0, 0, 0, 0xc0, 0xfe, 0, 0, 0, 0,       /* I/O controller */
 		2, 10, 0, 0, 2, 0, 0, 0, 0, 0,                   /* line 0 is input 2 */
 		2, 10, 0, 9, 9, 0, 0, 0, 0x0d, 0,                /* line 9 is level, high */
@@ -107,7 +110,9 @@ static void tables_are_read(void **state)
 {
 	acpi_read(0);           /* found by searching */
 	assert_int_equal(acpi.local_apic, 0xfee00000);
-	assert_int_equal(acpi.processors, 1);
+	assert_int_equal(acpi.processors, 2);
+	assert_int_equal(acpi.processor_ids[0], 0);
+	assert_int_equal(acpi.processor_ids[1], 0x100);
 	assert_int_equal(acpi.io_apic_count, 1);
 	assert_int_equal(acpi.io_apics[0].address, 0xfec00000);
 	assert_int_equal(acpi.lines[0].input, 2);

@@ -1,6 +1,7 @@
 /*
- * Interrupt controllers: the local xAPIC (Intel SDM vol. 3, chapter 11) and the I/O APICs (Intel
- * 82093AA) behind it. Lines 0 to 15 are numbered as on ISA and routed as ACPI tells; 16 to 23 are
+ * Interrupt controllers: the local APIC (Intel SDM vol. 3, chapter 11) and the I/O APICs (Intel
+ * 82093AA) behind it. The local one is driven as an xAPIC, by memory, unless firmware left it in
+ * x2APIC mode or a processor has an id that xAPIC cannot name: then by the same registers as MSRs. Lines 0 to 15 are numbered as on ISA and routed as ACPI tells; 16 to 23 are
  * the first controller's own inputs, level and active low as PCI has them. All are masked until
  * enabled. The old controllers (8259) are masked for good.
  */
@@ -42,6 +43,12 @@
 #define COMMAND_PENDING (1u << 12)
 #define COMMAND_TO_SHIFT 24
 
+/* In x2APIC mode a register is the MSR at its offset over 16 from here (table 11-6). */
+#define MSR_LOCAL       0x800
+#define MSR_SHIFT       4
+#define X2_TO_SHIFT     32
+#define XAPIC_ID_MAX    254u
+
 #define APIC_BASE_ENABLE   (1ul << 11)
 #define APIC_BASE_X2APIC   (1ul << 10)
 #define APIC_BASE_ADDRESS  0x000ffffffffff000ul
@@ -60,7 +67,8 @@
 #define OLD_MASTER 0x20
 #define OLD_SLAVE  0xa0
 
-static volatile uint8_t *local;
+static volatile uint8_t *local;      /* NULL before the start, and in x2APIC mode */
+static bool is_x2;
 
 static struct io_apic {
 	volatile uint8_t *registers;
@@ -71,12 +79,17 @@ static uint32_t io_apic_count;
 
 static uint32_t local_read(uint32_t offset)
 {
+	if (unlikely(is_x2))
+		return (uint32_t)rdmsr(MSR_LOCAL + (offset >> MSR_SHIFT));
 	return *(volatile uint32_t *)(local + offset);
 }
 
 static void local_write(uint32_t offset, uint32_t value)
 {
-	*(volatile uint32_t *)(local + offset) = value;
+	if (unlikely(is_x2))
+		wrmsr(MSR_LOCAL + (offset >> MSR_SHIFT), value);
+	else
+		*(volatile uint32_t *)(local + offset) = value;
 }
 
 static uint32_t io_read(const struct io_apic *io, uint32_t index)
@@ -108,23 +121,32 @@ static void old_controllers_mask(void)
 	out8(OLD_SLAVE + 1, 0xff);
 }
 
+static bool ids_are_large(void)
+{
+	for (uint32_t i = 0; i < MIN(acpi.processors, ACPI_PROCESSORS_MAX); i++) {
+		if (acpi.processor_ids[i] > XAPIC_ID_MAX)
+			return true;
+	}
+	return false;
+}
+
+/* There is no way back from x2APIC mode but by switching the controller off. */
 static void local_init(void)
 {
 	uint64_t base = rdmsr(MSR_APIC_BASE);
 
-	if ((base & APIC_BASE_X2APIC) != 0) {
-		log_line(LOG_ERROR,
-				"The firmware left the interrupt controller in x2APIC mode, which "
-				"this kernel does not drive. Stopped.");
-		arch_halt();
-	}
-	local = paging_map_device(base & APIC_BASE_ADDRESS, LOCAL_BYTES);
+	is_x2 = (base & APIC_BASE_X2APIC) != 0 || (features.x2apic && ids_are_large());
+	if (!is_x2)
+		local = paging_map_device(base & APIC_BASE_ADDRESS, LOCAL_BYTES);
 	apic_local_enable();
 }
 
 void apic_local_enable(void)
 {
 	wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | APIC_BASE_ENABLE);
+	/* In two steps (11.12.5). */
+	if (is_x2)
+		wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | APIC_BASE_X2APIC);
 	local_write(LOCAL_TASK, 0);
 	local_write(LOCAL_TIMER, LOCAL_MASKED | ARCH_VECTOR_TIMER);
 	local_write(LOCAL_PERFORMANCE, LOCAL_MASKED);
@@ -165,11 +187,18 @@ void apic_init(void)
 
 uint32_t apic_id(void)
 {
-	return local_read(LOCAL_ID) >> COMMAND_TO_SHIFT;
+	return is_x2 ? local_read(LOCAL_ID) : local_read(LOCAL_ID) >> COMMAND_TO_SHIFT;
 }
 
 static void command_send(uint32_t id, uint32_t command)
 {
+	if (unlikely(is_x2)) {
+		/* What was written before is to be seen by who is interrupted; this write waits for nothing by itself
+		 * (11.12.3). */
+		__asm__ volatile("mfence; lfence" : : : "memory");
+		wrmsr(MSR_LOCAL + (LOCAL_COMMAND >> MSR_SHIFT), (uint64_t)id << X2_TO_SHIFT | command);
+		return;
+	}
 	while ((local_read(LOCAL_COMMAND) & COMMAND_PENDING) != 0)
 		arch_relax();
 	local_write(LOCAL_COMMAND_TO, id << COMMAND_TO_SHIFT);
@@ -198,7 +227,7 @@ void apic_hold_back(uint32_t vector)
 
 void arch_processors_halt(void)
 {
-	if (local != NULL && processor_count > 1)
+	if ((local != NULL || is_x2) && processor_count > 1)
 		command_send(0, COMMAND_STOP);
 }
 

@@ -9,6 +9,7 @@
 #define XSTATE_SSE (1ul << 1)
 #define XSTATE_AVX (1ul << 2)
 
+#define LEAF_1_ECX_X2APIC   (1u << 21)
 #define LEAF_1_ECX_DEADLINE (1u << 24)
 #define LEAF_1_ECX_XSAVE    (1u << 26)
 #define LEAF_1_ECX_RDRAND   (1u << 30)
@@ -61,6 +62,7 @@ const char *features_read(void)
 	features.gigabyte_pages = (extended.edx & LEAF_EXTENDED_EDX_1G) != 0;
 	features.umip = (seven.ecx & LEAF_7_ECX_UMIP) != 0;
 	features.random = (one.ecx & LEAF_1_ECX_RDRAND) != 0;
+	features.x2apic = (one.ecx & LEAF_1_ECX_X2APIC) != 0;
 	features.deadline_timer = (one.ecx & LEAF_1_ECX_DEADLINE) != 0;
 	features.constant_counter = counter_is_constant(one);
 	features.vector_mask = XSTATE_X87 | XSTATE_SSE | (cpuid(0xd, 0).eax & XSTATE_AVX);

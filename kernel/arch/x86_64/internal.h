@@ -31,6 +31,7 @@ struct features {
 	bool     umip;
 	bool     random;           /* rdrand */
 	bool     deadline_timer;
+	bool     x2apic;
 	bool     constant_counter; /* one rate, on all processors, in all states of sleep */
 	uint64_t vector_mask;      /* for XCR0 */
 	uint32_t vector_bytes;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bench/guest/bench.h"
+#include "bench/sort.h"
 #include "capos/kernel.client.h"
 #include "rt/format.h"
 #include "rt/program.h"
@@ -22,21 +23,9 @@ uint64_t ticks_read(void)
 	return (uint64_t)high << 32 | low;
 }
 
-static void sort(uint64_t *values, uint32_t count)
-{
-	for (uint32_t i = 1; i < count; i++) {
-		uint64_t value = values[i];
-		uint32_t place = i;
-
-		for (; place > 0 && values[place - 1] > value; place--)
-			values[place] = values[place - 1];
-		values[place] = value;
-	}
-}
-
 static void print(const char *id, uint64_t *values)
 {
-	sort(values, BATCHES);
+	sort_values(values, BATCHES);
 	rt_print("BENCH %s instructions %lu %lu", id, (unsigned long)values[BATCHES / 2],
 			(unsigned long)values[0]);
 }

@@ -11,6 +11,7 @@
 
 #include "bench/guest/party.h"
 #include "bench/smp/work.h"
+#include "bench/sort.h"
 #include "capos/kernel.client.h"
 #include "rt/capability.h"
 #include "rt/clock.h"
@@ -37,7 +38,7 @@ static uint64_t now(void)
 /* Prints the median and the least of what was measured; false if something was not. */
 static bool report(const char *id, const char *unit, uint64_t *values, uint32_t count)
 {
-	work_sort(values, count);
+	sort_values(values, count);
 	if (values[count - 1] == FAILED) {
 		rt_print("bench-smp: %s failed", id);
 		return false;
@@ -311,7 +312,7 @@ static bool measure_wakes(void)
 			return false;
 		late[i] = now() - deadline_ns;
 	}
-	work_sort(late, WORK_WAKES);
+	sort_values(late, WORK_WAKES);
 	for (uint32_t i = 0; i < ARRAY_LEN(rows); i++)
 		rt_print("BENCH %s ns %lu %lu", rows[i].id,
 				(unsigned long)late[(WORK_WAKES * rows[i].of_1000 - 1) / 1000], (unsigned long)late[0]);

@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../sort.h"
 #include "work.h"
 
 #define BLOCK_FILE 100      /* the descriptor under which workers find the block */
@@ -71,7 +72,7 @@ static uint64_t now(void)
 
 static void report(const char *id, const char *unit, uint64_t *values, uint32_t count)
 {
-	work_sort(values, count);
+	sort_values(values, count);
 	printf("BENCH %s %s %lu %lu\n", id, unit, (unsigned long)values[count / 2], (unsigned long)values[0]);
 	fflush(stdout);
 }
@@ -281,7 +282,7 @@ static void measure_wakes(void)
 		require(clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &deadline, NULL) == 0, "clock_nanosleep");
 		late[i] = now() - deadline_ns;
 	}
-	work_sort(late, WORK_WAKES);
+	sort_values(late, WORK_WAKES);
 	for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		printf("BENCH %s ns %lu %lu\n", rows[i].id,
 				(unsigned long)late[(WORK_WAKES * rows[i].of_1000 - 1) / 1000], (unsigned long)late[0]);

@@ -1,5 +1,5 @@
 /*
- * The work that is shared out among processors, and how figures of it are made: one text for capOS, for Linux and for
+ * The work that is shared out among processors: one text for capOS, for Linux and for
  * the host on which both are emulated. Needs nothing but <stdint.h>.
  *
  * A block of memory is summed up so many times. Workers take equal parts of the block, and what they find is put together by
@@ -13,7 +13,7 @@
 #define WORK_BYTES       (16u << 20)
 #define WORK_ROUNDS      64u
 #define WORK_ROUNDS_QUICK 2u
-#define WORK_REPEATS     5u        /* medians are of these */
+#define WORK_REPEATS     9u        /* medians are of these */
 #define WORK_WORKERS_MAX 2u
 #define WORK_WAKES       200u
 #define WORK_WAKE_NS     2000000u  /* asleep before each */
@@ -46,18 +46,6 @@ static inline uint64_t work_part(const uint64_t *words, uint32_t index, uint32_t
 	uint64_t count = WORK_BYTES / 8 / workers;
 
 	return work_sum(words + index * count, count, rounds);
-}
-
-static inline void work_sort(uint64_t *values, uint32_t count)
-{
-	for (uint32_t i = 1; i < count; i++) {
-		uint64_t value = values[i];
-		uint32_t place = i;
-
-		for (; place > 0 && values[place - 1] > value; place--)
-			values[place] = values[place - 1];
-		values[place] = value;
-	}
 }
 
 #endif

@@ -116,10 +116,11 @@ bool kernel_upgrade(struct cpu *cpu)
 
 void kernel_leave_idle(struct cpu *cpu)
 {
+	/* A full barrier either way: what others queue from here on they find this word after. */
 	if (cpu->door == DOOR_EXCLUSIVE)
 		kernel_exclusive_end(cpu, DOOR_IDLE);
-	/* A full barrier: what others queue from here on they find this word after. */
-	door_set(cpu, DOOR_IDLE);
+	else
+		door_set(cpu, DOOR_IDLE);
 }
 
 void processor_stop(struct cpu *cpu)

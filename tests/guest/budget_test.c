@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/sort.h"
 #include "rt/capability.h"
 #include "rt/program.h"
 
@@ -196,18 +197,6 @@ static void a_thread_has_one_context(void)
 #define ISOLATION_NS (600 * MS)
 #define SLEEPS       100u
 
-static void sort(uint64_t *values, uint32_t count)
-{
-	for (uint32_t i = 1; i < count; i++) {
-		uint64_t value = values[i];
-		uint32_t at = i;
-
-		for (; at > 0 && values[at - 1] > value; at--)
-			values[at] = values[at - 1];
-		values[at] = value;
-	}
-}
-
 /* How late this thread wakes from sleeps of a millisecond: a quarter of them is no later, since a host stops the
  * machine now and then. */
 static uint64_t lateness_ns(void)
@@ -220,7 +209,7 @@ static uint64_t lateness_ns(void)
 		(void)!timer_sleep_until(world.timer, due_ns);
 		late[i] = now_ns() - due_ns;
 	}
-	sort(late, SLEEPS);
+	sort_values(late, SLEEPS);
 	return late[SLEEPS / 4];
 }
 

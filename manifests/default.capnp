@@ -5,6 +5,7 @@
 
 using Manifest = import "/capos/manifest.capnp";
 using Log = import "/capos/log.capnp";
+using Isolation = import "/capos/isolation.capnp";
 using Interface = import "interfaces.capnp";
 using Uart = import "../drivers/serial/uart16550/authority.capnp";
 
@@ -76,6 +77,22 @@ const bankService :Manifest.Service = (
   grants = [(name = "memory", source = (kernel = memory))],
   restart = .restarted);
 
+# The only one that can promise processors' time. A person may have any processor that can be leased, for ten minutes.
+const leaseRules :Isolation.IsolationConfig = (rules = [
+  (client = "shell", processors = 0xfffffffffffffffe, kinds = [thread, ring, compute], longestNs = 600000000000, atOnce = 16)]);
+const isolation :Manifest.Service = (
+  name = "isolation",
+  program = "bin/isolation",
+  config = .leaseRules,
+  provides = [
+    (name = "isolation", interface = Interface.isolation, perClient = true),
+    (name = "control", interface = Interface.isolationControl)],
+  grants = [
+    (name = "memory", source = (kernel = memory)),
+    (name = "scheduling", source = (kernel = scheduling)),
+    (name = "log", source = (service = (name = "logger", provided = "sink")))],
+  restart = .kept);
+
 const shell :Manifest.Service = (
   name = "shell",
   program = "bin/shell",
@@ -99,6 +116,8 @@ const shell :Manifest.Service = (
     (name = "logs", source = (service = (name = "logger", provided = "reader"))),
     (name = "clock", source = (service = (name = "clock", provided = "clock"))),
     (name = "clock_control", source = (service = (name = "clock", provided = "control"))),
+    (name = "isolation", source = (service = (name = "isolation", provided = "isolation"))),
+    (name = "isolation_control", source = (service = (name = "isolation", provided = "control"))),
     (name = "counter", source = (service = (name = "counter", provided = "counter"))),
     (name = "bank", source = (service = (name = "bank", provided = "bank")))],
   restart = (policy = always, budget = 10),
@@ -109,4 +128,4 @@ const manifest :Manifest.Manifest = (
   motd = "capOS 0.1 · you hold {caps} capabilities\nTry `tour`, `caps`, `help` · leave: `poweroff`",
   logLevel = info,
   profiles = [.personProfile],
-  services = [.logger, .serial, .terminal, .counterService, .bankService, .clock, .shell]);
+  services = [.logger, .serial, .terminal, .counterService, .bankService, .clock, .isolation, .shell]);

@@ -8,6 +8,7 @@ using import "annotations.capnp".unit;
 using import "annotations.capnp".local;
 using import "annotations.capnp".replyWords;
 using import "annotations.capnp".idempotent;
+using import "annotations.capnp".example;
 using import "kernel.capnp".LeaseKind;
 
 struct LeaseRule {
@@ -26,22 +27,20 @@ enum LeaseState {
   timeout @2;      # its time is over
   ended @3;        # by whoever held it
   revoked @4;      # by the operator
-  threadEnded @5;  # the thread that it was for is gone
+  died @5;         # its thread has ended
 }
 
-struct LeaseStatus {
-  number @0 :UInt64;                # counts all that were issued, from 1
-  client @1 :Text;
-  processor @2 :UInt32;
-  kind @3 :LeaseKind;
-  state @4 :LeaseState;
-  processId @5 :UInt32;             # of its thread
-  threadId @6 :UInt32;              # 0: the first of the process
-  thread @7 :Text;                  # its name, or its process'
-  remainingNs @8 :UInt64 $unit("ns");
-  usedNs @9 :UInt64 $unit("ns");    # that the thread ran
-  interrupts @10 :UInt64;           # that the processor took
-  longestQuietNs @11 :UInt64 $unit("ns");   # between two of them
+struct LeaseRow {
+  # A lease in short, as the shell's `lease` shows it.
+  id @0 :UInt64;                    # counts all that were issued, from 1
+  processor @1 :UInt32;
+  kind @2 :LeaseKind;
+  state @3 :LeaseState;
+  client @4 :Text;                  # who asked for it
+  process @5 :UInt32;               # whose thread it is for
+  remainingNs @6 :UInt64 $unit("ns");
+  interrupts @7 :UInt64;            # that the processor took
+  quietNs @8 :UInt64 $unit("ns");   # the longest time between two of them
 }
 
 interface Isolation @0xc1a0e5b2d3f40670 $local {
@@ -51,25 +50,29 @@ interface Isolation @0xc1a0e5b2d3f40670 $local {
   # A whole processor for this thread; a ProcessHandle stands for the first thread of the process. durationNs 0: as
   # long as the rule allows. processor 0: any that the rule allows and that is free, since the first is never leased.
   # budgetNs, periodNs: of kind compute only.
-  rule @1 () -> (rule :LeaseRule) $idempotent;
+  rule @1 () -> (rule :LeaseRule) $idempotent $example("isolation.rule");
   # What this client may have; empty if nothing.
 }
 
 interface IssuedLease @0xc1a0e5b2d3f40671 $local {
   # A lease as whoever asked for it has it. It ends with its time, its thread, `end`, when nobody holds this, when the
   # operator revokes it, and with the isolation service.
-  info @0 () -> (lease :LeaseStatus) $replyWords(128);
+  info @0 () -> (id :UInt64, state :LeaseState, processor :UInt32, kind :LeaseKind, processId :UInt32, threadId :UInt32,
+      thread :Text, remainingNs :UInt64 $unit("ns"), usedNs :UInt64 $unit("ns"), interrupts :UInt64,
+      quietNs :UInt64 $unit("ns"));
+  # thread: its name, or its process' if it was shown by that, with threadId 0. usedNs: time that it ran; interrupts: that the
+  # processor took; quietNs: the longest time between two of them.
   end @1 () -> ();
   # From now on the processor serves everybody. Once more changes nothing.
 }
 
 interface IsolationControl @0xc1a0e5b2d3f40672 $local {
   # The operator's side: the rules, and everybody's leases.
-  leases @0 () -> (leases :List(LeaseStatus)) $replyWords(1024) $idempotent;
+  leases @0 () -> (leases :List(LeaseRow)) $replyWords(1024) $idempotent $example("isolation_control.leases");
   # Those that somebody still holds, oldest first, as many as fit.
-  revoke @1 (number :UInt64) -> (revoked :Bool);
+  revoke @1 (id :UInt64) -> (revoked :Bool);
   # Ends one at once. revoked: it was active.
-  rules @2 () -> (rules :List(LeaseRule)) $replyWords(1024) $idempotent;
+  rules @2 () -> (rules :List(LeaseRule)) $replyWords(1024) $idempotent $example("isolation_control.rules");
   setRule @3 (rule :LeaseRule) -> ();
   # For what is asked from now on, in place of the rule for the same client. What was issued stays: revoke it.
 }

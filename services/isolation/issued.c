@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "abi/compiler.h"
+#include "capos/status.capnp.h"
 #include "rt/capability.h"
 #include "rt/format.h"
 #include "rt/program.h"
@@ -16,8 +17,8 @@
 #define PROCESSORS_MAX 64u
 
 static struct loop *loop;
-static struct issued *first;            /* by number */
-static uint64_t last_number;
+static struct issued *first;            /* by id */
+static uint64_t last_id;
 static uint32_t processors;
 
 static struct scheduling_control_ref control(void)
@@ -38,7 +39,7 @@ void issued_init(struct loop *serving)
 static void account(struct issued *issued, bool *active)
 {
 	(void)!cpu_isolation_lease_info(issued->lease, &issued->processor, &issued->kind, active, NULL,
-			&issued->remaining_ns, &issued->used_ns, &issued->interrupts, &issued->longest_quiet_ns);
+			&issued->remaining_ns, &issued->used_ns, &issued->interrupts, &issued->quiet_ns);
 }
 
 void issued_end(struct issued *issued, enum lease_state state)
@@ -68,7 +69,7 @@ void issued_refresh(struct issued *issued)
 
 static void thread_ended(void *context, status_t status, uint64_t bits)
 {
-	issued_end(context, LEASE_STATE_THREAD_ENDED);
+	issued_end(context, LEASE_STATE_DIED);
 }
 
 /* --- Making ------------------------------------------------------------------------------------- */
@@ -86,6 +87,23 @@ static status_t ask_kernel(const struct lease_wish *wish, uint32_t processor,
 			wish->period_ns, lease);
 }
 
+/* Why the kernel made no lease. The parameters that it counts are those of SchedulingControl.lease. */
+static status_t refuse_lease(char sentence[RULE_SENTENCE_BYTES], status_t st, uint32_t processor)
+{
+	static const char *const names[] = { "processor", "kind", "durationNs", "budgetNs, periodNs" };
+	uint64_t detail = rt_detail();
+	uint32_t parameter = detail >> 8 & 0xff;
+
+	if ((detail & 0xff) == REASON_IN_USE) {
+		format_into(sentence, RULE_SENTENCE_BYTES, "processor %u is leased to somebody", processor);
+		return st;
+	}
+	if ((detail & 0xff) != REASON_ARGUMENT || parameter >= ARRAY_LEN(names))
+		return refuse(sentence, st);
+	format_into(sentence, RULE_SENTENCE_BYTES, "%s: such a lease cannot be made", names[parameter]);
+	return st;
+}
+
 /* The processor that was asked for, or the first that can be leased. */
 static status_t make_lease(const struct lease_wish *wish, uint64_t allowed,
 		struct cpu_isolation_lease_ref *lease, char sentence[RULE_SENTENCE_BYTES])
@@ -99,14 +117,14 @@ static status_t make_lease(const struct lease_wish *wish, uint64_t allowed,
 	}
 	if (wish->processor != 0) {
 		st = ask_kernel(wish, wish->processor, lease);
-		return st == STATUS_OK ? st : refuse(sentence, st);
+		return st == STATUS_OK ? st : refuse_lease(sentence, st, wish->processor);
 	}
 	format_into(sentence, RULE_SENTENCE_BYTES, "no processor that the rule allows is free");
 	for (uint32_t i = 1; i < processors && st == STATUS_OVERLOADED; i++) {
 		if (allowed >> i & 1)
 			st = ask_kernel(wish, i, lease);
 	}
-	return st == STATUS_OK || st == STATUS_OVERLOADED ? st : refuse(sentence, st);
+	return st == STATUS_OK || st == STATUS_OVERLOADED ? st : refuse_lease(sentence, st, 0);
 }
 
 static status_t bind(struct issued *issued, struct client_ref thread, char sentence[RULE_SENTENCE_BYTES])
@@ -183,7 +201,7 @@ static void insert(struct issued *issued)
 	while (*link != NULL)
 		link = &(*link)->next;
 	*link = issued;
-	issued->number = ++last_number;
+	issued->id = ++last_id;
 }
 
 status_t issued_make(const struct client *client, const struct lease_wish *wish, uint64_t allowed,
@@ -231,11 +249,11 @@ struct issued *issued_first(void)
 	return first;
 }
 
-struct issued *issued_find(uint64_t number)
+struct issued *issued_find(uint64_t id)
 {
 	struct issued *issued = first;
 
-	while (issued != NULL && issued->number != number)
+	while (issued != NULL && issued->id != id)
 		issued = issued->next;
 	return issued;
 }
@@ -260,18 +278,30 @@ uint32_t issued_held(const struct client *client)
 	return count;
 }
 
-void issued_write(const struct issued *issued, struct lease_status_builder to)
+void issued_write_info(const struct issued *issued, struct issued_lease_info_results_builder to)
 {
-	lease_status_set_number(to, issued->number);
-	lease_status_set_client(to, capnp_text(issued->client->name));
-	lease_status_set_processor(to, issued->processor);
-	lease_status_set_kind(to, issued->kind);
-	lease_status_set_state(to, issued->state);
-	lease_status_set_process_id(to, issued->process_id);
-	lease_status_set_thread_id(to, issued->thread_id);
-	lease_status_set_thread(to, capnp_text(issued->thread_name));
-	lease_status_set_remaining_ns(to, issued->remaining_ns);
-	lease_status_set_used_ns(to, issued->used_ns);
-	lease_status_set_interrupts(to, issued->interrupts);
-	lease_status_set_longest_quiet_ns(to, issued->longest_quiet_ns);
+	issued_lease_info_results_set_id(to, issued->id);
+	issued_lease_info_results_set_state(to, issued->state);
+	issued_lease_info_results_set_processor(to, issued->processor);
+	issued_lease_info_results_set_kind(to, issued->kind);
+	issued_lease_info_results_set_process_id(to, issued->process_id);
+	issued_lease_info_results_set_thread_id(to, issued->thread_id);
+	issued_lease_info_results_set_thread(to, capnp_text(issued->thread_name));
+	issued_lease_info_results_set_remaining_ns(to, issued->remaining_ns);
+	issued_lease_info_results_set_used_ns(to, issued->used_ns);
+	issued_lease_info_results_set_interrupts(to, issued->interrupts);
+	issued_lease_info_results_set_quiet_ns(to, issued->quiet_ns);
+}
+
+void issued_write_row(const struct issued *issued, struct lease_row_builder to)
+{
+	lease_row_set_id(to, issued->id);
+	lease_row_set_processor(to, issued->processor);
+	lease_row_set_kind(to, issued->kind);
+	lease_row_set_state(to, issued->state);
+	lease_row_set_client(to, capnp_text(issued->client->name));
+	lease_row_set_process(to, issued->process_id);
+	lease_row_set_remaining_ns(to, issued->remaining_ns);
+	lease_row_set_interrupts(to, issued->interrupts);
+	lease_row_set_quiet_ns(to, issued->quiet_ns);
 }

@@ -28,7 +28,7 @@ struct issued {
 	struct server_object object;
 	struct issued *next;
 	const struct client *client;
-	uint64_t number;
+	uint64_t id;
 	enum lease_state state;
 	struct cpu_isolation_lease_ref lease;
 	struct client_ref thread;               /* ThreadHandle or ProcessHandle */
@@ -42,7 +42,7 @@ struct issued {
 	uint64_t remaining_ns;
 	uint64_t used_ns;
 	uint64_t interrupts;
-	uint64_t longest_quiet_ns;
+	uint64_t quiet_ns;
 };
 
 /* Finds out how many processors there are. */
@@ -60,12 +60,13 @@ MUST_USE status_t issued_make(const struct client *client, const struct lease_wi
 void issued_end(struct issued *issued, enum lease_state state);
 void issued_free(struct issued *issued);
 
-/* The oldest, and NULL for a number that nobody has. */
+/* The oldest, and NULL for an id that nobody has. */
 struct issued *issued_first(void);
-struct issued *issued_find(uint64_t number);
+struct issued *issued_find(uint64_t id);
 
 /* Asks the kernel how it stands. */
 void issued_refresh(struct issued *issued);
-void issued_write(const struct issued *issued, struct lease_status_builder to);
+void issued_write_info(const struct issued *issued, struct issued_lease_info_results_builder to);
+void issued_write_row(const struct issued *issued, struct lease_row_builder to);
 
 #endif

@@ -32,7 +32,7 @@ static status_t issued_info(void *self, struct call *call, struct issued_lease_i
 		struct issued_lease_info_results_builder *out)
 {
 	issued_refresh(self);
-	issued_write(self, issued_lease_info_results_init_lease(*out));
+	issued_write_info(self, *out);
 	return STATUS_OK;
 }
 
@@ -100,25 +100,16 @@ SERVER_CLASS(isolation_class, isolation, isolation_handlers, NULL);
 
 /* --- The operator ------------------------------------------------------------------------------- */
 
-static uint32_t text_words(const char *text)
-{
-	return capnp_text(text).bytes / 8 + 1;
-}
-
 /* How many leases, the oldest first, fit what the caller offers for the answer. */
 static uint32_t leases_that_fit(const struct capnp_builder *results)
 {
-	uint32_t room = results->capacity - results->used;
+	uint32_t room = results->capacity - results->used, used = 1; /* the list begins with a tag word */
 	uint32_t count = 0;
 
-	/* The list begins with a tag word. */
-	for (const struct issued *issued = issued_first(), *from = issued; issued != NULL; issued = issued->next) {
-		uint32_t words = LEASE_STATUS_DATA_WORDS + LEASE_STATUS_POINTERS +
-				text_words(issued->client->name) + text_words(issued->thread_name);
-
-		if (words + (issued == from) > room)
+	for (const struct issued *issued = issued_first(); issued != NULL; issued = issued->next) {
+		used += LEASE_ROW_DATA_WORDS + LEASE_ROW_POINTERS + capnp_text(issued->client->name).bytes / 8 + 1;
+		if (used > room)
 			break;
-		room -= words + (issued == from);
 		count++;
 	}
 	return count;
@@ -133,7 +124,7 @@ static status_t control_leases(void *self, struct call *call, struct isolation_c
 
 	for (uint32_t i = 0; i < count; i++, issued = issued->next) {
 		issued_refresh(issued);
-		issued_write(issued, lease_status_builder_at(list, i));
+		issued_write_row(issued, lease_row_builder_at(list, i));
 	}
 	return STATUS_OK;
 }
@@ -141,7 +132,7 @@ static status_t control_leases(void *self, struct call *call, struct isolation_c
 static status_t control_revoke(void *self, struct call *call, struct isolation_control_revoke_params_reader in,
 		struct isolation_control_revoke_results_builder *out)
 {
-	struct issued *issued = issued_find(isolation_control_revoke_params_get_number(in));
+	struct issued *issued = issued_find(isolation_control_revoke_params_get_id(in));
 
 	if (issued == NULL)
 		return STATUS_OK;

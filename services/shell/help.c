@@ -230,7 +230,11 @@ static const struct {
 	  .together = "wait p, kill p [status]", .they_do = "waits for the end of a process; ends it" },
 	{ .word = "kill", .usage = "kill p [status]", .does = "ends a process", .together = "",
 	  .more = PROCESS_WORD },
-	{ .word = "ps", .usage = "ps", .does = "lists all processes" },
+	{ .word = "ps", .usage = "ps", .does = "lists all processes",
+	  .together = "ps and lease", .they_do = "lists all processes; leased processors" },
+	{ .word = "lease", .usage = "lease", .does = "lists the processors that were leased, and to whom", .together = "",
+	  .more = "l = isolation.lease(thread = @p) leases one to a process, l.end ends that. It needs a second processor, and "
+	  "what the operator's rule allows: isolation.rule." },
 	{ .word = "holders", .usage = "holders x", .does = "draws who holds the object, and from whom",
 	  .more = "On the right is the grant: `revoke` ends it, and all that hangs below it.",
 	  .together = "holders x, reach x", .they_do = "draws who holds the object; who can reach it" },

@@ -31,6 +31,8 @@ struct sugar {
 static const struct sugar sugars[] = {
 	{ "kill", NULL, NULL, "kill", OPERAND_PROCESS, "status", 1, "p.kill(status = 1)",
 	  "`kill p` takes a ProcessHandle (p = spawn ...) or a number from `ps`" },
+	{ "lease", "isolation_control", "IsolationControl", "leases", OPERAND_NONE, NULL, 0,
+	  "isolation_control.leases", NULL },
 	{ "poweroff", "system", "SystemControl", "powerOff", OPERAND_NONE, "status", 0,
 	  "system.powerOff(status = 0)", NULL },
 	{ "ps", "authority", "CapabilityManager", "processes", OPERAND_NONE, NULL, 0,
@@ -45,7 +47,7 @@ static const struct sugar sugars[] = {
 };
 
 const char *const shell_commands[] = {
-	"authority", "caps", "drop", "exit", "help", "history", "holders", "kill", "poweroff", "ps", "reach",
+	"authority", "caps", "drop", "exit", "help", "history", "holders", "kill", "lease", "poweroff", "ps", "reach",
 	"reboot", "revoke", "run", "spawn", "tour", "trace", "wait", NULL,
 };
 

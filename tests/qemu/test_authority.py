@@ -31,7 +31,7 @@ def test_holders_is_a_tree_of_who_gave_it_to_whom(shared):
     lines = ask(shared, "holders bank")
     assert lines[0] == "bank: Bank, served by bank"
     assert re.fullmatch(r"`- init: Bank x2 +0x1[0-9a-f]{8}", lines[1])
-    assert re.fullmatch(r"   `- shell: Bank +0x8[0-9a-f]{8}", lines[2])
+    assert re.fullmatch(r"   `- shell: Bank +0x9[0-9a-f]{8}", lines[2])
     assert len(lines) == 3
     assert len({len(line) for line in lines[1:]}) == 1  # the grants end in one column
 
@@ -41,26 +41,26 @@ def test_a_shell_in_a_shell_is_a_branch_of_its_own(shared):
     lines = ask(shared, "holders bank")
     assert [re.sub(r" +0x\w+$", "", line) for line in lines[1:]] == [
         "`- init: Bank x2",
-        "   `- shell (8): Bank",
-        "      `- shell (9): Bank",
+        "   `- shell (9): Bank",
+        "      `- shell (10): Bank",
     ]
-    lines = ask(shared, "authority 8")
-    assert any(re.fullmatch(r"\|?  +`- shell \(9\): Bank +0x9\w+", line) for line in lines), lines
+    lines = ask(shared, "authority 9")
+    assert any(re.fullmatch(r"\|?  +`- shell \(10\): Bank +0xa\w+", line) for line in lines), lines
     assert ask(shared, "reach bank")[1:] == [
         "|- init holds it: Bank",
         "|- bank serves it",
-        "|- shell (8) holds it: Bank",
-        "`- shell (9) holds it: Bank",
+        "|- shell (9) holds it: Bank",
+        "`- shell (10) holds it: Bank",
     ]
     shared.shell("exit")
-    assert "shell (9)" not in "\n".join(ask(shared, "holders bank"))
+    assert "shell (10)" not in "\n".join(ask(shared, "holders bank"))
 
 
 def test_reach_names_the_services_on_the_way(shared):
     lines = ask(shared, "reach timer")
     assert lines[0] == "timer: Timer, an object of the kernel's"
     at = lines.index("|- logger holds it: Timer")
-    assert lines[at + 1] == "|  `- serial, through LogSink"
+    assert lines[at + 1 : at + 3] == ["|  |- serial, through LogSink", "|  `- isolation, through LogSink"]
     assert "`- shell holds it: Timer" in lines
     # Nobody stands there twice: ways that go round are cut.
     names = [re.match(r"[|` -]*([\w-]+)", line)[1] for line in lines[1:]]
@@ -80,7 +80,7 @@ def test_what_a_service_made_is_reached_through_it(shared):
 
 def test_authority_draws_every_process(shared):
     lines = ask(shared, "authority")
-    for name in ("logger", "serial", "terminal", "counter", "bank", "clock", "shell"):
+    for name in ("logger", "serial", "terminal", "counter", "bank", "clock", "isolation", "shell"):
         assert any(re.fullmatch(name + r", started by init: \d+ capabilit(y|ies)", line) for line in lines)
     at = next(i for i, line in enumerate(lines) if line.startswith("counter, "))
     assert lines[at + 1] == "`- kernel: Endpoint"
@@ -128,7 +128,9 @@ def graph_of(lines):
 def test_the_graph_is_one_and_tells_the_same(shared):
     labels, edges = graph_of(ask(shared, "authority --dot"))
     number = {name: node for node, name in labels.items() if node[0] == "p"}
-    assert set(number) == {"init", "logger", "serial", "terminal", "counter", "bank", "clock", "shell"}
+    assert set(number) == {
+        "init", "logger", "serial", "terminal", "counter", "bank", "clock", "isolation", "shell"
+    }
     held = {(labels[a], labels[b]) for a, b, style in edges if style is None}
     assert ("shell", "Bank") in held and ("logger", "Timer") in held and ("bank", "Timer") not in held
     served = {(labels[a], labels[b]) for a, b, style in edges if style == "dashed"}
@@ -169,7 +171,7 @@ def test_a_revoked_grant_is_gone_from_the_tree_and_from_use(shell):
     # The whole branch goes with what it hangs from: the inner shell loses what the outer one gave it.
     ask(shell, "run shell with { @term, @package, memory: own, @bank, @authority }")
     lines = ask(shell, "holders bank")
-    assert "shell (8): Bank" in lines[2] and "shell (9): Bank" in lines[3]
+    assert "shell (9): Bank" in lines[2] and "shell (10): Bank" in lines[3]
     assert ask(shell, "revoke " + lines[2].split()[-1]) == ["revoked = 2"]
     for _ in ("inside", "outside"):
         answer = shell.shell('bank.open(owner = "ann")')

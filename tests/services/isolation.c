@@ -78,31 +78,28 @@ static status_t ask(struct wish wish, struct issued_lease_ref *lease)
 struct seen {
 	enum lease_state state;
 	uint32_t processor, process_id, thread_id;
-	uint64_t number, remaining_ns, used_ns;
-	bool is_ours, is_busy;          /* by the names of client and thread */
+	uint64_t id, remaining_ns, used_ns;
+	bool is_busy;                   /* by the thread's name */
 };
-
-static void look_at_status(struct lease_status_reader status, struct seen *seen)
-{
-	seen->number = lease_status_get_number(status);
-	seen->state = lease_status_get_state(status);
-	seen->processor = lease_status_get_processor(status);
-	seen->process_id = lease_status_get_process_id(status);
-	seen->thread_id = lease_status_get_thread_id(status);
-	seen->remaining_ns = lease_status_get_remaining_ns(status);
-	seen->used_ns = lease_status_get_used_ns(status);
-	seen->is_ours = capnp_text_equals(lease_status_get_client(status), "tester");
-	seen->is_busy = capnp_text_equals(lease_status_get_thread(status), "busy");
-}
 
 static struct seen look(struct issued_lease_ref lease, status_t *st)
 {
 	struct issued_lease_info_call call = issued_lease_info_start(lease);
+	struct issued_lease_info_results_reader info;
 	struct seen seen = { 0 };
 
 	*st = issued_lease_info_wait(&call);
-	if (*st == STATUS_OK)
-		look_at_status(issued_lease_info_results_get_lease(issued_lease_info_results(&call)), &seen);
+	if (*st == STATUS_OK) {
+		info = issued_lease_info_results(&call);
+		seen.id = issued_lease_info_results_get_id(info);
+		seen.state = issued_lease_info_results_get_state(info);
+		seen.processor = issued_lease_info_results_get_processor(info);
+		seen.process_id = issued_lease_info_results_get_process_id(info);
+		seen.thread_id = issued_lease_info_results_get_thread_id(info);
+		seen.remaining_ns = issued_lease_info_results_get_remaining_ns(info);
+		seen.used_ns = issued_lease_info_results_get_used_ns(info);
+		seen.is_busy = capnp_text_equals(issued_lease_info_results_get_thread(info), "busy");
+	}
 	issued_lease_info_done(&call);
 	return seen;
 }
@@ -114,7 +111,7 @@ static enum lease_state state_of(struct issued_lease_ref lease)
 	return look(lease, &st).state;
 }
 
-/* How many leases the operator sees; the first of them that `client` has. */
+/* How many leases the operator sees; of the first that `client` has, id, state and process. */
 static uint32_t listed(const char *client, struct seen *seen)
 {
 	struct isolation_control_leases_call call = isolation_control_leases_start(operator());
@@ -127,8 +124,11 @@ static uint32_t listed(const char *client, struct seen *seen)
 		rows = list.count;
 	}
 	for (uint32_t i = list.count; i-- > 0;) {
-		if (capnp_text_equals(lease_status_get_client(lease_status_at(list, i)), client))
-			look_at_status(lease_status_at(list, i), seen);
+		struct lease_row_reader row = lease_row_at(list, i);
+
+		if (capnp_text_equals(lease_row_get_client(row), client))
+			*seen = (struct seen){ .id = lease_row_get_id(row), .state = lease_row_get_state(row),
+				.processor = lease_row_get_processor(row), .process_id = lease_row_get_process(row) };
 	}
 	isolation_control_leases_done(&call);
 	return rows;
@@ -223,6 +223,13 @@ static void test_rule(void)
 						is_refused((struct wish){ 0 }, STATUS_INVALID_ARGUMENT,
 								"thread: a ThreadHandle or a ProcessHandle is needed"),
 				"what is no thread is refused");
+	if (processors > 1)
+		check(is_refused((struct wish){ .thread = whom, .kind = LEASE_KIND_COMPUTE }, STATUS_INVALID_ARGUMENT,
+				      "budgetNs, periodNs: such a lease cannot be made") &&
+						is_refused((struct wish){ .thread = whom, .duration_ns = 1 },
+								STATUS_INVALID_ARGUMENT,
+								"durationNs: such a lease cannot be made"),
+				"what the kernel refuses is said in the client's words");
 	busy_stop(thread);
 }
 
@@ -285,11 +292,11 @@ static void test_lease(void)
 
 	check(ask((struct wish){ .thread = handle(thread) }, &lease) == STATUS_OK, "a lease is issued");
 	first = look(lease, &st);
-	check(st == STATUS_OK && first.state == LEASE_STATE_ACTIVE && first.processor == 1 && first.is_ours &&
+	check(st == STATUS_OK && first.state == LEASE_STATE_ACTIVE && first.processor == 1 &&
 					first.is_busy && first.thread_id != 0 && first.process_id != 0,
 			"it says whose it is and where");
 	check(first.remaining_ns > 0 && first.remaining_ns <= LONG_NS, "it lasts as long as the rule allows");
-	check(listed("tester", &seen) == 1 && seen.number == first.number, "the operator sees it");
+	check(listed("tester", &seen) == 1 && seen.id == first.id && seen.process_id == first.process_id, "the operator sees it");
 	check(is_refused((struct wish){ .thread = handle(thread) }, STATUS_OVERLOADED,
 			      "the operator's rule allows 1 at a time, and so many are active"),
 			"one more than the rule allows is refused");
@@ -301,7 +308,7 @@ static void test_lease(void)
 			"it ends when it is ended, once");
 	check(ask((struct wish){ .thread = handle(thread), .kind = LEASE_KIND_COMPUTE, .budget_ns = 5 * MS,
 					 .period_ns = 10 * MS, .processor = 1 },
-			      &other) == STATUS_OK && look(other, &st).number == first.number + 1,
+			      &other) == STATUS_OK && look(other, &st).id == first.id + 1,
 			"then another is issued, for a budget");
 	client_release(lease.ref);
 	client_release(other.ref);
@@ -326,13 +333,13 @@ static void test_ends(void)
 							"the operator's rule allows 1 at a time, and so many are active"),
 			"what has timed out does not count");
 	(void)listed("tester", &seen);
-	for (uint64_t number = seen.number; number < seen.number + 3 && !revoked; number++)
-		(void)!isolation_control_revoke(operator(), number, &revoked);
+	for (uint64_t id = seen.id; id < seen.id + 3 && !revoked; id++)
+		(void)!isolation_control_revoke(operator(), id, &revoked);
 	check(revoked && state_of(lease) == LEASE_STATE_REVOKED, "the operator revokes it");
 	client_release(lease.ref);
 	check(ask((struct wish){ .thread = handle(thread) }, &next) == STATUS_OK, "and another is issued");
 	busy_stop(thread);
-	check(becomes(next, LEASE_STATE_THREAD_ENDED), "a lease ends with its thread");
+	check(becomes(next, LEASE_STATE_DIED), "a lease ends with its thread");
 	check(nothing_is_listed_soon() == false, "and is kept as long as somebody holds it");
 	client_release(next.ref);
 	check(nothing_is_listed_soon(), "and no longer");
@@ -361,7 +368,7 @@ static void test_clients_end(void)
 		(void)listed("holder", &seen);
 		(void)timer_sleep(RT_GRANT(timer, "timer"), 10 * MS);
 	}
-	check(seen.state == LEASE_STATE_ACTIVE && seen.thread_id != 0 && seen.process_id != 0 && !seen.is_ours,
+	check(seen.state == LEASE_STATE_ACTIVE && seen.process_id != 0 && seen.processor == 1,
 			"and has a lease for its own thread");
 	check(service(supervisor_stop, "holder") == SERVICE_OUTCOME_DONE && nothing_is_listed_soon(),
 			"a client's end ends its lease");
@@ -376,7 +383,7 @@ static void test_service_ends(void)
 	check(ask((struct wish){ .thread = handle(thread) }, &lease) == STATUS_OK, "a lease is issued for long");
 	check(service(supervisor_kill, "isolation") == SERVICE_OUTCOME_DONE, "the service is killed");
 	check(ask((struct wish){ .thread = handle(thread) }, &next) == STATUS_OK &&
-					look(next, &st).number == 1,
+					look(next, &st).id == 1,
 			"it comes back, and the processor and the thread are free");
 	(void)look(lease, &st);
 	check(st == STATUS_DISCONNECTED, "the earlier lease is gone");

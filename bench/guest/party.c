@@ -20,7 +20,7 @@ bool party_program_open(const char *name, struct launch_image *program)
 		RT_GRANT(object_factory, "factory"), RT_GRANT(virtual_memory, "memory") };
 	return launch_file_open(RT_GRANT(boot_package, "package"), party_authority.memory,
 			       capnp_text_of(name, (uint32_t)strlen(name)), &file) == STATUS_OK &&
-			launch_image_open(&party_authority, file.bytes, file.count, program, &result) == STATUS_OK;
+			launch_image_open(&party_authority, file.bytes, file.count, file.view, program, &result) == STATUS_OK;
 }
 
 bool party_start(const struct launch_image *program, const char *role, const struct party_grant *party_grants,

@@ -67,14 +67,16 @@ static const uint8_t *take(struct cpio_cursor *cursor, uint64_t count)
 	return start;
 }
 
-/* A name of name_bytes characters that ends exactly at its NUL. */
-static bool name_is_good(const uint8_t *name, uint32_t name_bytes)
+/* How long a name is that is followed by NULs only, of field_bytes bytes in all; 0: it is none. */
+static uint32_t name_length(const uint8_t *name, uint32_t field_bytes)
 {
-	for (uint32_t i = 0; i < name_bytes; i++) {
-		if (name[i] == 0)
-			return false;
-	}
-	return name_bytes > 0 && name[name_bytes] == 0;
+	uint32_t bytes = 0;
+
+	while (bytes < field_bytes && name[bytes] != 0)
+		bytes++;
+	if (bytes == field_bytes || bytes > CPIO_NAME_MAX || !all_zero(name + bytes, field_bytes - bytes))
+		return 0;
+	return bytes;
 }
 
 void cpio_start(struct cpio_cursor *cursor, const void *archive, uint64_t bytes)
@@ -100,14 +102,14 @@ enum cpio_step cpio_next(struct cpio_cursor *cursor, struct cpio_file *file)
 			!field_read(header, FIELD_NAME_BYTES, &name_bytes) ||
 			!field_read(header, FIELD_CHECKSUM, &checksum))
 		return CPIO_BAD;
-	if (checksum != 0 || name_bytes == 0 || name_bytes > CPIO_NAME_MAX + 1)
+	if (checksum != 0 || name_bytes > CPIO_NAME_FIELD_MAX)
 		return CPIO_BAD;
 	/* Header and name are padded together. */
 	if (!take(cursor, HEADER_BYTES + (uint64_t)name_bytes))
 		return CPIO_BAD;
 	name = header + HEADER_BYTES;
-	name_bytes--;
-	if (!name_is_good(name, name_bytes))
+	name_bytes = name_length(name, name_bytes);
+	if (name_bytes == 0)
 		return CPIO_BAD;
 	if (name_bytes == sizeof(TRAILER) - 1 && memcmp(name, TRAILER, name_bytes) == 0) {
 		uint64_t left = cursor->bytes - cursor->position;

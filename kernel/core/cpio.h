@@ -8,6 +8,7 @@
 #include "abi/compiler.h"
 
 #define CPIO_NAME_MAX 255        /* bytes, without the NUL */
+#define CPIO_NAME_FIELD_MAX 8192 /* the same with NULs, by which contents are aligned */
 #define CPIO_FILES_MAX 1024
 
 struct cpio_file {

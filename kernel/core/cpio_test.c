@@ -177,6 +177,32 @@ static void bad_names_are_refused(void **state)
 	assert_bad();
 }
 
+/* By which the contents of files are aligned. */
+static void nuls_may_follow_a_name(void **state)
+{
+	struct cpio_cursor cursor;
+	struct cpio_file file;
+
+	(void)state;
+	built = 0;
+	add("x", 0100444, "", 0);
+	built = 110;
+	memset(build + 110, 0, 200);
+	build[110] = 'x';
+	put_field(11, "00000064");
+	built += 102;           /* with the name's padding */
+	end();
+	cpio_start(&cursor, build, built);
+	assert_int_equal(cpio_next(&cursor, &file), CPIO_FILE);
+	assert_int_equal(file.name_bytes, 1);
+	assert_true(cpio_find(build, built, "x", 1, &file));
+	build[110 + 50] = 'y';
+	assert_bad();
+	build[110 + 50] = 0;
+	put_field(11, "00002001");
+	assert_bad();
+}
+
 static void padding_is_zero(void **state)
 {
 	size_t data = ALIGN_UP(110 + 13, 4);
@@ -219,6 +245,7 @@ int main(void)
 		cmocka_unit_test_setup(every_changed_byte_is_survived, two_files),
 		cmocka_unit_test_setup(bad_fields_are_refused, two_files),
 		cmocka_unit_test_setup(bad_names_are_refused, two_files),
+		cmocka_unit_test(nuls_may_follow_a_name),
 		cmocka_unit_test_setup(padding_is_zero, two_files),
 		cmocka_unit_test_setup(a_name_occurs_once, two_files),
 		cmocka_unit_test_setup(trailer_is_needed_and_empty, two_files),

@@ -333,6 +333,7 @@ static enum vm_fault mapped_fault(struct vm *vm, const struct vm_region *region,
 			memory_object_page_own(object, region_page_index(region, page));
 		return VM_FAULT_RESOLVED;
 	case MEMORY_DEVICE:
+	case MEMORY_FIXED:
 		return VM_FAULT_CRASH;
 	case MEMORY_PAGER:
 		return paged_fault(vm, region, page, miss);

@@ -155,7 +155,7 @@ static void device_memory_is_neither_cloned_nor_sealed(void **state)
 	uint64_t detail;
 
 	(void)state;
-	assert_int_equal(memory_object_create_device(ledger, 0, PAGE_SIZE, &device, &detail),
+	assert_int_equal(memory_object_create_window(ledger, MEMORY_DEVICE, 0, PAGE_SIZE, &device, &detail),
 			STATUS_OK);
 	assert_int_equal(memory_object_clone(device, ledger, &clone, &detail), STATUS_FAILED);
 	assert_int_equal(detail & 0xff, REASON_STATE);
@@ -245,7 +245,7 @@ static void words_are_found_where_memory_is(void **state)
 	assert_int_equal(detail & 0xff, REASON_STATE);
 	objects[0]->backing = MEMORY_ANONYMOUS;
 	assert_int_equal(vm_unmap(vm, address, 2 * PAGE_SIZE, &detail), STATUS_OK);
-	assert_int_equal(memory_object_create_device(ledger, 0, PAGE_SIZE, &device, &detail), STATUS_OK);
+	assert_int_equal(memory_object_create_window(ledger, MEMORY_DEVICE, 0, PAGE_SIZE, &device, &detail), STATUS_OK);
 	assert_int_equal(vm_map(vm, device, NULL, true, 0, PAGE_SIZE, &address, ACCESS_READ, &detail), STATUS_OK);
 	assert_int_equal(vm_word_find(vm, address, &word, &detail), STATUS_INVALID_ARGUMENT);
 	assert_int_equal(detail & 0xff, REASON_WRONG_TYPE);

@@ -1,7 +1,8 @@
 /*
  * BootPackage: the archive that the boot loader brought, read in place. Checked once at boot, so
- * later walks cannot fail. A program gets a file as a copy of its own, paid by its caller: the
- * bytes around it in the archive are another's.
+ * later walks cannot fail. A file of whole pages, as programs are packed, is given out where it is,
+ * to be read only. Others are given as a copy, paid by the caller: the bytes around them in the
+ * archive are another's.
  */
 #include "kernel/object/boot_package.h"
 
@@ -92,6 +93,23 @@ static status_t method_list(void *self, struct call *call,
 	return STATUS_OK;
 }
 
+static status_t file_give(struct call *call, const struct cpio_file *file, struct memory_object **object)
+{
+	uint64_t physical = arch_direct_physical(file->data);
+	status_t status;
+
+	if (file->bytes > 0 && (physical | file->bytes) % PAGE_SIZE == 0)
+		return memory_object_create_window(
+				call->payer, MEMORY_FIXED, physical, file->bytes, object, &call->detail);
+	status = memory_object_create(call->payer, file->bytes, object, &call->detail);
+	if (status != STATUS_OK)
+		return status;
+	status = memory_object_write(*object, 0, file->data, file->bytes, &call->detail);
+	if (status != STATUS_OK)
+		object_put(&(*object)->object);
+	return status;
+}
+
 static status_t method_open(void *self, struct call *call,
 		struct boot_package_open_params_reader in,
 		struct boot_package_open_results_builder *out)
@@ -106,14 +124,9 @@ static status_t method_open(void *self, struct call *call,
 		return status;
 	if (!boot_package_find(name.chars, name.bytes, &file))
 		return STATUS_OK;
-	status = memory_object_create(call->payer, file.bytes, &object, &call->detail);
+	status = file_give(call, &file, &object);
 	if (status != STATUS_OK)
 		return status;
-	status = memory_object_write(object, 0, file.data, file.bytes, &call->detail);
-	if (status != STATUS_OK) {
-		object_put(&object->object);
-		return status;
-	}
 	object_hold(&object->object);
 	object_put(&object->object);
 	status = call_give(call, &object->object, &memory_view_interface, true, &cap);

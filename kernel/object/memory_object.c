@@ -1,7 +1,7 @@
 /*
  * Memory objects; see memory_object.h. Made by object_factory.c and boot_package.c, mapped by
  * mm/vm_map.c; the methods that programs call are in memory_view.c. Always true: an anonymous object
- * owns or shares exactly `pages` frames, charged to `payer`; a device object owns none; no page of a
+ * owns or shares exactly `pages` frames, charged to `payer`; a window owns none; no page of a
  * sealed object and no shared page is writable in any address space.
  */
 #include "kernel/object/memory_object.h"
@@ -116,18 +116,25 @@ undo_object:
 	return status;
 }
 
-status_t memory_object_create_device(struct ledger *ledger, uint64_t physical, uint64_t bytes,
-		struct memory_object **object, uint64_t *detail)
+/* Whether the object's pages are not its own. */
+static bool is_window(const struct memory_object *object)
+{
+	return object->backing == MEMORY_DEVICE || object->backing == MEMORY_FIXED;
+}
+
+status_t memory_object_create_window(struct ledger *ledger, enum memory_backing backing, uint64_t physical,
+		uint64_t bytes, struct memory_object **object, uint64_t *detail)
 {
 	struct memory_object *made;
 	status_t status;
 
 	ASSERT(physical % PAGE_SIZE == 0);
-	status = object_make(ledger, MEMORY_DEVICE, bytes, &made, detail);
+	status = object_make(ledger, backing, bytes, &made, detail);
 	if (status != STATUS_OK)
 		return status;
 	made->pages = bytes / PAGE_SIZE + (bytes % PAGE_SIZE != 0);
 	made->physical = physical;
+	made->sealed = backing == MEMORY_FIXED;
 	*object = made;
 	return STATUS_OK;
 }
@@ -139,7 +146,7 @@ void memory_object_destroy(struct object *base)
 
 	ASSERT(list_empty(&object->mappings) && object->writable_pages == 0);
 	ASSERT(list_empty(&object->parked.waiters));
-	if (object->backing != MEMORY_DEVICE) {
+	if (!is_window(object)) {
 		uint64_t pages = object->pages;
 
 		frames_free(object, pages);
@@ -292,7 +299,7 @@ void memory_object_writers_drop(struct memory_object *object, uint64_t pages)
 uint64_t memory_object_page(const struct memory_object *object, uint64_t index)
 {
 	ASSERT(index < object->pages);
-	if (object->backing == MEMORY_DEVICE)
+	if (is_window(object))
 		return object->physical + index * PAGE_SIZE;
 	return (uint64_t)object->frames[index] * PAGE_SIZE;
 }

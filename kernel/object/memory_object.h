@@ -18,6 +18,7 @@
 enum memory_backing {
 	MEMORY_ANONYMOUS,
 	MEMORY_DEVICE,       /* fixed physical range, not owned */
+	MEMORY_FIXED,        /* a range of ordinary memory, not owned, and sealed */
 	MEMORY_PAGER,        /* anonymous, but pages are there once they are supplied: pager.h */
 };
 
@@ -33,7 +34,7 @@ struct memory_object {
 	uint64_t            pages;           /* I */
 	uint64_t            bytes;           /* I, <= pages * PAGE_SIZE; what info() says */
 	uint32_t           *frames;          /* o, ANONYMOUS: page frame numbers */
-	uint64_t            physical;        /* I, DEVICE: start */
+	uint64_t            physical;        /* I, DEVICE, FIXED: start */
 	uint64_t            writable_pages;  /* o, of mappings that may be written now */
 	struct list         mappings;        /* o, regions of address spaces: mm/vm_map.c */
 	struct paging      *paging;          /* I, PAGER: object/pager.c */
@@ -52,9 +53,10 @@ void memory_object_destroy(struct object *object);     /* its destroy */
  * */
 status_t memory_object_create(struct ledger *ledger, uint64_t bytes, struct memory_object **object,
 		uint64_t *detail) MUST_USE;
-/* A window on physical memory that is not owned (boot package, device registers). */
-status_t memory_object_create_device(struct ledger *ledger, uint64_t physical, uint64_t bytes,
-		struct memory_object **object, uint64_t *detail) MUST_USE;
+/* A window on physical memory that is not owned: device registers, or (FIXED) ordinary memory of whole
+ * pages that stays as it is for ever. `physical` is a page's. The ledger pays for one object. */
+status_t memory_object_create_window(struct ledger *ledger, enum memory_backing backing, uint64_t physical,
+		uint64_t bytes, struct memory_object **object, uint64_t *detail) MUST_USE;
 /* A new object with the contents that this one has now; `ledger` pays for it as for a new one. While
  * somebody could write through a mapping the pages are copied at once, else they are shared. FAILED:
  * device memory. */

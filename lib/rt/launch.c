@@ -258,6 +258,12 @@ static void part_set(struct memory_part_builder part, uint64_t address, uint64_t
 	memory_part_set_access(part, access);
 }
 
+/* Whether the pages that are shared are the file's own. */
+static bool is_in_file(const struct launch_image *image)
+{
+	return !client_ref_is_null(image->view.ref);
+}
+
 static void parts_fill(const struct launching *launching, struct capnp_list_builder parts,
 		struct capnp_cap shared)
 {
@@ -273,7 +279,9 @@ static void parts_fill(const struct launching *launching, struct capnp_list_buil
 				(enum access)segment->access);
 		if (launch_is_shared(segment)) {
 			memory_part_set_object(part, shared);
-			memory_part_set_offset(part, layout->segment_offset[i]);
+			memory_part_set_offset(part, is_in_file(launching->image) ?
+					ALIGN_DOWN(segment->file_offset, (uint64_t)ELF_PAGE_BYTES) :
+					layout->segment_offset[i]);
 		}
 	}
 	part_set(memory_part_builder_at(parts, i), LAUNCH_PARAMETERS, layout->parameters_bytes,
@@ -294,7 +302,8 @@ static status_t child_furnish(const struct launching *launching)
 
 	call = process_builder_furnish_begin_sized(launching->builder, PARTS_FURNISH_WORDS, &params);
 	parts_fill(launching, process_builder_furnish_params_init_parts(params, elf->segment_count + 3),
-			client_cap(&call.call, launching->image->shared.ref));
+			client_cap(&call.call, is_in_file(launching->image) ? launching->image->view.ref :
+									      launching->image->shared.ref));
 	process_builder_furnish_send(&call);
 	status = process_builder_furnish_wait(&call);
 	process_builder_furnish_done(&call);
@@ -413,7 +422,8 @@ status_t launch(const struct launch_authority *authority, const struct launch_re
 	memset(result, 0, sizeof(*result));
 	if (request->opened != NULL)
 		return launch_opened(authority, request, request->opened, result);
-	status = launch_image_open(authority, request->image, request->image_bytes, &image, result);
+	status = launch_image_open(
+			authority, request->image, request->image_bytes, request->image_view, &image, result);
 	if (status != STATUS_OK)
 		return status;
 	status = launch_opened(authority, request, &image, result);
@@ -443,8 +453,20 @@ static status_t image_load(const struct launch_authority *authority, const struc
 	return status;
 }
 
-status_t launch_image_open(const struct launch_authority *authority, const void *file,
-		uint64_t file_bytes, struct launch_image *image, struct launch_result *result)
+/* A segment that is only read has its zeroes in the file, too. */
+static bool elf_can_be_mapped(const struct elf_image *elf)
+{
+	for (uint32_t i = 0; i < elf->segment_count; i++) {
+		const struct elf_segment *segment = &elf->segments[i];
+
+		if (launch_is_shared(segment) && segment->file_bytes != segment->memory_bytes)
+			return false;
+	}
+	return true;
+}
+
+status_t launch_image_open(const struct launch_authority *authority, const void *file, uint64_t file_bytes,
+		struct memory_view_ref view, struct launch_image *image, struct launch_result *result)
 {
 	struct elf_limits limits = launch_limits();
 	struct launch_layout layout;
@@ -456,6 +478,11 @@ status_t launch_image_open(const struct launch_authority *authority, const void 
 	result->elf_error = elf_parse(file, file_bytes, &limits, &image->elf);
 	if (result->elf_error != ELF_OK || !launch_layout_make(&image->elf, 0, 0, &layout))
 		return STATUS_INVALID_ARGUMENT;
+	result->step = LAUNCH_STEP_NONE;
+	if (elf_can_be_mapped(&image->elf) && !client_ref_is_null(view.ref)) {
+		image->view = view;
+		return STATUS_OK;
+	}
 	result->step = LAUNCH_STEP_MEMORY;
 	status = object_factory_memory(authority->factory, layout.shared_bytes, &image->shared);
 	if (status == STATUS_OK)
@@ -514,9 +541,11 @@ status_t launch_file_open(struct boot_package_ref package, struct virtual_memory
 		status = virtual_memory_map(memory, view, 0,
 				ALIGN_UP(count, (uint64_t)ELF_PAGE_BYTES), 0, ACCESS_READ,
 				&address);
-	client_release(view.ref);
-	if (status != STATUS_OK)
+	if (status != STATUS_OK) {
+		client_release(view.ref);
 		return status;
+	}
+	file->view = view;
 	file->bytes = count != 0 ? (const void *)(uintptr_t)address : "";
 	file->count = count;
 	file->mapped_bytes = count != 0 ? ALIGN_UP(count, (uint64_t)ELF_PAGE_BYTES) : 0;
@@ -532,5 +561,6 @@ void launch_file_close(struct virtual_memory_ref memory, struct launch_file *fil
 				memory, (uint64_t)(uintptr_t)file->bytes, file->mapped_bytes);
 		ASSERT(status == STATUS_OK);
 	}
+	client_release(file->view.ref);
 	*file = (struct launch_file){ 0 };
 }

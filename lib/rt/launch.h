@@ -6,8 +6,9 @@
  * The new process gets: its segments, a stack with an unmapped page below it, its launch
  * parameters (read-only), and the grants. Whatever fails, nothing is left behind.
  *
- * Whoever launches a program again and again opens its image once: what its processes only read is
- * loaded then, into memory that all of them share and nobody can write any more.
+ * What the processes of an image only read they share. It is mapped from the file itself where the
+ * launcher has that as memory, as it has files of the boot package. Otherwise whoever launches a program
+ * again and again opens its image once: it is loaded then, into memory that nobody can write any more.
  */
 #ifndef LIB_RT_LAUNCH_H
 #define LIB_RT_LAUNCH_H
@@ -61,6 +62,7 @@ struct launch_limit {
 struct launch_image {
 	struct elf_image elf;
 	const void *file;                       /* borrowed: what is written is copied from it at each launch */
+	struct memory_view_ref view;            /* the file, borrowed, if pages of it can be mapped as they are; or null: */
 	struct memory_object_ref shared;        /* owned and sealed; processes that run keep its memory */
 };
 
@@ -68,6 +70,7 @@ struct launch_request {
 	const struct launch_image *opened;      /* or NULL, and then: */
 	const void *image;              /* an ELF file, anywhere in the caller's memory */
 	uint64_t image_bytes;
+	struct memory_view_ref image_view;      /* its memory, which nobody can write; may be null */
 	struct capnp_text name;         /* for people, at most 31 bytes */
 	const struct capnp_text *args;  /* args[0] by convention the program's name */
 	uint32_t arg_count;
@@ -100,9 +103,10 @@ struct launch_result {
 	uint32_t grant_index;
 };
 
-/* Opens an image; `file` stays as it is until it is closed. On failure `result` says where. */
-MUST_USE status_t launch_image_open(const struct launch_authority *authority, const void *file,
-		uint64_t file_bytes, struct launch_image *image, struct launch_result *result);
+/* Opens an image; `file` stays as it is until it is closed. With its `view` (or null), which nobody can
+ * write, nothing of it is copied to be shared. On failure `result` says where. */
+MUST_USE status_t launch_image_open(const struct launch_authority *authority, const void *file, uint64_t file_bytes,
+		struct memory_view_ref view, struct launch_image *image, struct launch_result *result);
 void launch_image_close(struct launch_image *image);
 
 /* Makes and starts a process. On failure `result` says where. */
@@ -121,6 +125,7 @@ struct launch_file {
 	const void *bytes;
 	uint64_t count;
 	uint64_t mapped_bytes;
+	struct memory_view_ref view;
 };
 /* STATUS_OK with bytes NULL: there is no such file. */
 MUST_USE status_t launch_file_open(struct boot_package_ref package,

@@ -142,6 +142,7 @@ static status_t service_launch(struct supervised *service, const char **why)
 	capnp_builder_init(&builder, words, CONFIG_WORDS, NULL, 0);
 	request.image = file.bytes;
 	request.image_bytes = file.count;
+	request.image_view = file.view;
 	request.args = args;
 	request.arg_count = service_args(service, args);
 	request.env = env;

@@ -381,7 +381,8 @@ static status_t launch_image(const struct shell_launch_request *request, const s
 	fill_strings(request, room);
 	status = fill_grants(request, room);
 	asked = (struct launch_request){
-		.image = file->bytes, .image_bytes = file->count, .name = request->program,
+		.image = file->bytes, .image_bytes = file->count, .image_view = file->view,
+		.name = request->program,
 		.args = room->args, .arg_count = request->arg_count + 1,
 		.env = room->env, .env_count = request->env_count,
 		.grants = room->grants, .grant_count = request->grant_count,
@@ -423,7 +424,7 @@ static bool launch_lacks(char *names, size_t bytes)
 static status_t launch_program(void *arg, const struct shell_launch_request *request, uint32_t *process,
 		char *reason, uint32_t reason_bytes)
 {
-	struct launch_file file = { NULL, 0, 0 };
+	struct launch_file file = { 0 };
 	char name[64], missing[64];
 	status_t status;
 
@@ -503,7 +504,7 @@ static const struct shell_ops process_ops = {
 
 static const char *open_schemas(void)
 {
-	struct launch_file file = { NULL, 0, 0 };
+	struct launch_file file = { 0 };
 	uint32_t arena_words;
 	uint64_t *arena;
 

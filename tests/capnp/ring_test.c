@@ -68,6 +68,7 @@ static status_t workers_launch(void)
 		return STATUS_FAILED;
 	request.image = file.bytes;
 	request.image_bytes = file.count;
+	request.image_view = file.view;
 	status = launch(&authority, &request, &result);
 	launch_file_close(authority.memory, &file);
 	return status;

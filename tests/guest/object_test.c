@@ -223,6 +223,7 @@ static void test_package(void)
 	uint64_t address = 0;
 	uint32_t total = 0;
 	char name[256] = { 0 };
+	uint64_t pages;
 
 	check(boot_package_list_wait(&list) == STATUS_OK, "the package's files are listed");
 	files = boot_package_list_results_get_files(boot_package_list_results(&list));
@@ -243,10 +244,12 @@ static void test_package(void)
 									.count == 0,
 			"after the last there is none");
 	boot_package_list_done(&past);
+	pages = free_pages();
 	check(boot_package_open(package, capnp_text("bin/init"), &found, &file, &bytes) ==
 							STATUS_OK &&
 					found && bytes > 4,
 			"init can be opened");
+	check(bytes % PAGE == 0 && bytes / PAGE > 16 && pages - free_pages() < 16, "a program is given out where it is");
 	check(virtual_memory_map(memory, file, 0, PAGE, 0, ACCESS_READ, &address) == STATUS_OK &&
 					memcmp((void *)address,
 							"\x7f"

@@ -533,6 +533,7 @@ status_t child_try(const struct child_spec *spec, struct process_handle_ref *pro
 	}
 	request.image = file->bytes;
 	request.image_bytes = file->count;
+	request.image_view = file->view;
 	status = launch(&authority, &request, &result);
 	launch_file_close(world.memory, &other);
 	*process = result.process;

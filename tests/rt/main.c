@@ -159,6 +159,7 @@ static status_t launch_program(const char *program, const char *arg,
 		return STATUS_FAILED;
 	request.image = file.bytes;
 	request.image_bytes = file.count;
+	request.image_view = file.view;
 	status = launch(&authority, &request, result);
 	if (status != STATUS_OK)
 		rt_print("TAP # %s: %s", launch_sentence(result), status_sentence(status));
@@ -276,7 +277,7 @@ static void test_shared_image(void)
 	bool right, crashed = true;
 
 	right = launch_file_open(package, authority.memory, capnp_text(PROGRAM), &file) == STATUS_OK &&
-			launch_image_open(&authority, file.bytes, file.count, &image, &crash) == STATUS_OK;
+			launch_image_open(&authority, file.bytes, file.count, file.view, &image, &crash) == STATUS_OK;
 	for (int round = 0; right && round <= 100 / AT_ONCE; round++) {
 		for (int i = 0; i < AT_ONCE; i++)
 			right &= launch_again(&image, "spoil", &results[i]) == STATUS_OK;

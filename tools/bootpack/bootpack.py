@@ -6,7 +6,9 @@
 Called by manifests/manifests.mk, and by the SDK's program.mk with --onto: then the members of that
 package come first, and a member of the same name is replaced where it stands. The kernel's BootPackage object reads the result. Always true: the
 same names and bytes give the same archive: members in the order given, every time stamp, owner and
-inode number fixed.
+inode number fixed. Programs and schemas begin at multiples of a page and take whole pages, so that the
+kernel can hand them out in place: the NUL of a name is repeated, and zeroes follow the contents, which
+belong to the file then. Both say in themselves how long they are.
 """
 
 import os
@@ -14,13 +16,19 @@ import sys
 
 MAGIC = b"070701"
 HEADER_BYTES = 110
+PAGE_BYTES = 4096
+PROGRAM_MAGIC = b"\x7fELF"
+SCHEMAS = "schemas.bin"
 MODE_FILE = 0o100444
 TRAILER = "TRAILER!!!"
 
 
-def member(name, data, number):
-    """One header, name and data, each padded to four bytes."""
+def member(name, data, number, position=0):
+    """One header, name and data, each padded to four bytes, at a position in the archive."""
     encoded = name.encode() + b"\0"
+    if data.startswith(PROGRAM_MAGIC) or name == SCHEMAS:
+        encoded += b"\0" * (-(position + HEADER_BYTES + len(encoded)) % PAGE_BYTES)
+        data += b"\0" * (-len(data) % PAGE_BYTES)
     fields = [number, MODE_FILE if number else 0, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(encoded), 0]
     header = MAGIC + b"".join(b"%08x" % field for field in fields)
     return padded(header + encoded) + padded(data)
@@ -32,7 +40,9 @@ def padded(data):
 
 def pack(members):
     """The archive of (name, bytes) pairs."""
-    archive = b"".join(member(name, data, i) for i, (name, data) in enumerate(members, 1))
+    archive = b""
+    for i, (name, data) in enumerate(members, 1):
+        archive += member(name, data, i, len(archive))
     return archive + member(TRAILER, b"", 0)
 
 
@@ -42,7 +52,7 @@ def unpack(archive):
     while archive[position : position + len(MAGIC)] == MAGIC:
         fields = [archive[position + 6 + 8 * i : position + 14 + 8 * i] for i in range(13)]
         data_bytes, name_bytes = int(fields[6], 16), int(fields[11], 16)
-        name = archive[position + HEADER_BYTES :][: name_bytes - 1].decode()
+        name = archive[position + HEADER_BYTES :][:name_bytes].rstrip(b"\0").decode()
         if name == TRAILER:
             return
         position += HEADER_BYTES + name_bytes

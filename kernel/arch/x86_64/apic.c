@@ -1,9 +1,10 @@
 /*
  * Interrupt controllers: the local APIC (Intel SDM vol. 3, chapter 11) and the I/O APICs (Intel
  * 82093AA) behind it. The local one is driven as an xAPIC, by memory, unless firmware left it in
- * x2APIC mode or a processor has an id that xAPIC cannot name: then by the same registers as MSRs. Lines 0 to 15 are numbered as on ISA and routed as ACPI tells; 16 to 23 are
- * the first controller's own inputs, level and active low as PCI has them. All are masked until
- * enabled. The old controllers (8259) are masked for good.
+ * x2APIC mode or a processor has an id that xAPIC cannot name: then by the same registers as MSRs.
+ * Lines 0 to 15 are numbered as on ISA and routed as ACPI tells; 16 to 23 are the first
+ * controller's own inputs, level and active low as PCI has them. All are masked until enabled. The
+ * old controllers (8259) are masked for good.
  */
 #include "arch/x86_64/internal.h"
 #include "arch/x86_64/x86.h"

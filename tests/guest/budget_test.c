@@ -386,6 +386,9 @@ static void an_ordinary_server_does_not_wait_for_its_callers_budget(void)
 	service_end(&service);
 }
 
+/* From stopping one thread to starting the next nobody pays; a host can make that longer. */
+#define CHANGING_NS (MS / 4)
+
 static void a_passive_server_goes_on_its_reserve_and_the_donor_pays(void)
 {
 	struct service service = service_start(0);
@@ -396,12 +399,12 @@ static void a_passive_server_goes_on_its_reserve_and_the_donor_pays(void)
 	REQUIRE_OK(scheduling_context_back(reserve, service.server.ref));
 	/* Called by one without a budget it has nothing but the reserve. */
 	CHECK_EQUAL(call_for(service.export, MS).status, STATUS_OK);
-	CHECK(account_of(reserve).used_ns >= MS);
+	CHECK(account_of(reserve).used_ns >= MS - CHANGING_NS);
 	account = account_of(reserve);
 	REQUIRE_OK(scheduling_context_bind(context, world.self.ref));
 	/* One on the donor's budget, three of every ten on the reserve, and all of it paid. */
 	CHECK_EQUAL(call_for(service.export, 15 * MS).status, STATUS_OK);
-	CHECK(account_of(reserve).used_ns >= account.used_ns + 3 * MS);
+	CHECK(account_of(reserve).used_ns >= account.used_ns + 3 * MS - CHANGING_NS);
 	CHECK(account_of(context).used_ns >= 4 * MS);
 	REQUIRE_OK(scheduling_context_end(context));
 	/* A reserve that ends lets its servers run like any other. */

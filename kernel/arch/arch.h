@@ -95,6 +95,12 @@ void arch_context_destroy(struct arch_context *context);
 struct arch_register { const char *name; uint64_t value; };
 uint32_t arch_context_registers(const struct arch_context *context, const struct arch_fault *fault,
 		struct arch_register *out, uint32_t max);
+/* A context that entered by a system call has all its registers, as user mode would find them; so all can be changed.
+ * It does not run, or here. */
+void arch_context_complete(struct arch_context *context);
+/* Sets registers of a complete context that does not run, in the order of arch_context_registers and with its names; false, and
+ * nothing has changed: the instruction pointer is none of user mode's. Of the flags what a program cannot change stays. */
+bool arch_context_set_registers(struct arch_context *context, const struct arch_register *registers, uint32_t count) MUST_USE;
 /* User-mode return addresses by frame pointers, reading through `space` without faulting. */
 uint32_t arch_user_backtrace(const struct arch_context *context, const struct arch_space *space,
 		uint64_t *out, uint32_t max);

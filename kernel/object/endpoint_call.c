@@ -204,7 +204,7 @@ NO_BUFFER static void deliver_call(struct endpoint *endpoint, const struct deliv
 				&from->process->caps, &to->process->caps, endpoint, records));
 	}
 	memcpy(records + 2u * receiver->entry.reply_caps, from->words + entry->msg_off, entry->msg_words * 8ul);
-	if (unlikely(call->ring->thread->is_budgeted) && (call->entry.flags & ENTRY_SYNC))
+	if (unlikely(call->ring->thread->is_special) && (call->entry.flags & ENTRY_SYNC))
 		donation_pass(call->ring->thread, to->thread);
 	question_complete(receiver, &outcome, call->entry.flags & ENTRY_SYNC, release);
 }

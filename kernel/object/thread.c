@@ -51,6 +51,7 @@ static void thread_fill(struct thread *thread, struct process *process, const st
 	reserved_thread_init(thread);
 	list_init(&thread->process_link);
 	list_init(&thread->waiters);
+	list_init(&thread->stop_waiters);
 	list_init(&thread->enders);
 	list_init(&thread->reap_work.link);
 	thread->reap_work.step = reap_work;
@@ -165,6 +166,44 @@ bool thread_interrupt(struct thread *thread)
 	return sleeps;
 }
 
+static void stop_waiters_answer(struct thread *thread, status_t status, uint64_t detail)
+{
+	struct list *link;
+
+	spin_lock(&thread->lock);
+	while ((link = list_take(&thread->stop_waiters))) {
+		spin_unlock(&thread->lock);
+		question_answer(container_of(link, struct question, link), status, detail, NULL, 0);
+		spin_lock(&thread->lock);
+	}
+	spin_unlock(&thread->lock);
+}
+
+void thread_stopped(struct thread *thread)
+{
+	stop_waiters_answer(thread, STATUS_OK, 0);
+}
+
+bool thread_suspend(struct thread *thread)
+{
+	DEBUG_ASSERT(thread->suspends < THREAD_SUSPENDS_MAX);
+	thread->suspends++;
+	thread_special_update(thread);
+	sched_suspend(thread);
+	return thread->state != THREAD_RUNNING;
+}
+
+void thread_resume(struct thread *thread)
+{
+	DEBUG_ASSERT(thread->suspends > 0);
+	if (--thread->suspends > 0)
+		return;
+	thread_special_update(thread);
+	sched_continue(thread);
+	/* It may have been faster than the processor that was to stop it. */
+	thread_stopped(thread);
+}
+
 void thread_end_receives(struct thread *thread)
 {
 	struct ring *ring = thread->ring;
@@ -258,6 +297,7 @@ static void thread_announce(struct thread *thread)
 		spin_lock(&thread->lock);
 	}
 	spin_unlock(&thread->lock);
+	stop_waiters_answer(thread, STATUS_FAILED, reason_detail(REASON_STATE, 0, 0, 0));
 	bindings_fire_last(&thread->enders);
 	object_put(&thread->object);      /* the list's */
 }

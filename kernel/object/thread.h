@@ -28,6 +28,7 @@ struct ring;
 struct scheduling_context;
 
 #define THREAD_NAME_MAX 32      /* with the NUL */
+#define THREAD_SUSPENDS_MAX UINT8_MAX
 
 enum thread_state {
 	THREAD_NEW,
@@ -36,6 +37,7 @@ enum thread_state {
 	THREAD_WAIT_SYNC,        /* for one question; see ring.sync */
 	THREAD_WAIT_COMPLETIONS, /* for min_complete completions or the deadline */
 	THREAD_WAIT_PAGE,        /* for a page that a pager supplies, or the deadline */
+	THREAD_SUSPENDED,        /* could run, but for whoever suspended it */
 	THREAD_ENDED,
 };
 
@@ -69,12 +71,14 @@ struct thread {
 	struct ledger      *payer;          /* I, counted: one thread, and the frames of its ring */
 	struct list         process_link;   /* p, in the process' list until it is GONE */
 	struct list         waiters;        /* t, questions: join and wait-for-death */
+	struct list         stop_waiters;   /* t, questions: until it runs no more */
 	struct list         enders;         /* under the lock of bindings: those to its end */
 	struct reaper_work  reap_work;
 	struct sched_policy policy;         /* x, what `entity` goes by */
-	bool                is_confined;    /* x, is_budgeted, or it may not run everywhere */
+	bool                is_confined;    /* x, is_special, or it may not run everywhere */
+	bool                is_special;     /* it has some of what follows, so it never goes the direct way */
+	uint8_t             suspends;       /* how often it is to be resumed before it runs. Exclusive */
 	/* Budgets; see sched/donation.h. In exclusive mode, but for context_now. */
-	bool                is_budgeted;    /* it has some of what follows */
 	struct scheduling_context *context_own; /* bound to it; NULL in most threads */
 	struct scheduling_context *reserve; /* of a passive thread */
 	struct scheduling_context *context_now; /* what it runs on, or waits for with all else it needs */
@@ -109,12 +113,26 @@ void thread_end(struct thread *thread, enum process_state state, int64_t status)
 void thread_stop(struct thread *thread);
 /* Ends its sleep in cap_enter with INTERRUPTED, with the SYNC entry that it sleeps for; false: there is no such sleep. */
 bool thread_interrupt(struct thread *thread);
+/* It runs no more until thread_resume has been called as often; false: not at once, and thread_stopped will be called, unless it
+ * ends or is resumed before. At most THREAD_SUSPENDS_MAX times. */
+bool thread_suspend(struct thread *thread) MUST_USE;
+/* Takes back one of the suspensions that there are. */
+void thread_resume(struct thread *thread);
+/* A suspended thread runs no more: whoever waits for that is told. */
+void thread_stopped(struct thread *thread);
 /* Takes back what it waits for: receives, or everything. True when nothing of it is left. Without locks. */
 void thread_end_receives(struct thread *thread);
 bool thread_end_questions(struct thread *thread);
 
 /* The deadline of a wait for completions has passed: the thread wakes with DEADLINE_EXCEEDED. */
 void thread_deadline_passed(struct timer_node *node);
+
+/* After any of what these two follow from has changed. Exclusive. */
+static inline void thread_special_update(struct thread *thread)
+{
+	thread->is_special = thread->suspends || thread->context_own || thread->reserve || thread->donor || thread->donee;
+	thread->is_confined = thread->is_special || thread->policy.affinity != SCHED_ANYWHERE;
+}
 
 /* A name of at most THREAD_NAME_MAX - 1 printable characters. */
 bool thread_name_is_valid(const char *name, uint32_t bytes);

@@ -44,6 +44,8 @@ static enum thread_condition thread_condition(const struct thread *thread)
 {
 	if (thread->phase != THREAD_LIVES)
 		return THREAD_CONDITION_ENDED;
+	if (thread->suspends)
+		return THREAD_CONDITION_SUSPENDED;
 	switch (thread->state) {
 	case THREAD_NEW:
 	case THREAD_RUNNABLE:
@@ -53,6 +55,7 @@ static enum thread_condition thread_condition(const struct thread *thread)
 	case THREAD_WAIT_COMPLETIONS:
 	case THREAD_WAIT_PAGE:
 		return THREAD_CONDITION_WAITING;
+	case THREAD_SUSPENDED:
 	case THREAD_ENDED:
 		return THREAD_CONDITION_ENDED;
 	}
@@ -211,6 +214,88 @@ static status_t method_registers(void *self, struct call *call, struct thread_ha
 	return STATUS_OK;
 }
 
+static status_t refuse_state(struct call *call)
+{
+	return call_refuse(call, STATUS_FAILED, REASON_STATE, 0, 0, 0);
+}
+
+static status_t method_suspend(void *self, struct call *call, struct thread_handle_suspend_params_reader in,
+		struct thread_handle_suspend_results_builder *out)
+{
+	struct thread *thread = self;
+	status_t status = call_ready(call);
+
+	if (status != STATUS_OK)
+		return status;
+	if (thread->phase != THREAD_LIVES || thread->suspends == THREAD_SUSPENDS_MAX)
+		return refuse_state(call);
+	/* Itself it stops when it has this answer. */
+	if (thread_suspend(thread) || call->question->ring->thread == thread)
+		return STATUS_OK;
+	spin_lock(&thread->lock);
+	list_append(&thread->stop_waiters, &call->question->link);
+	spin_unlock(&thread->lock);
+	call_defer(call);
+	return STATUS_OK;
+}
+
+static status_t method_resume(void *self, struct call *call, struct thread_handle_resume_params_reader in,
+		struct thread_handle_resume_results_builder *out)
+{
+	struct thread *thread = self;
+	status_t status = call_ready(call);
+
+	if (status != STATUS_OK)
+		return status;
+	if (thread->phase != THREAD_LIVES || !thread->suspends)
+		return refuse_state(call);
+	thread_resume(thread);
+	thread_handle_resume_results_set_suspended(*out, thread->suspends > 0);
+	return STATUS_OK;
+}
+
+/* Puts a value in its place among those that the thread has; false: there is no such register. */
+static bool register_change(struct arch_register *registers, uint32_t count, struct register_reader row)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (capnp_text_equals(register_get_name(row), registers[i].name)) {
+			registers[i].value = register_get_value(row);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Its registers stand in its context, complete, or can be made so. */
+static bool registers_can_be_set(const struct thread *thread)
+{
+	return thread->phase == THREAD_LIVES && thread->suspends &&
+			(thread->state == THREAD_SUSPENDED || thread->state == THREAD_WAIT_PAGE);
+}
+
+static status_t method_set_registers(void *self, struct call *call, struct thread_handle_set_registers_params_reader in,
+		struct thread_handle_set_registers_results_builder *out)
+{
+	struct thread *thread = self;
+	struct capnp_list rows = thread_handle_set_registers_params_get_registers(in);
+	struct arch_register registers[CRASH_REGISTERS_MAX];
+	uint32_t count;
+
+	if (!registers_can_be_set(thread))
+		return refuse_state(call);
+	arch_context_complete(&thread->context);
+	count = arch_context_registers(&thread->context, NULL, registers, CRASH_REGISTERS_MAX);
+	for (uint32_t i = 0; i < rows.count; i++) {
+		if (!register_change(registers, count, register_at(rows, i)))
+			return call_fail_argument(call, 0, count);
+	}
+	if (call_ready(call) != STATUS_OK)
+		return call_ready(call);
+	if (!arch_context_set_registers(&thread->context, registers, count))
+		return call_fail_argument(call, 0, USER_END);
+	return STATUS_OK;
+}
+
 static status_t thread_object_call(struct object *object, struct call *call, uint64_t interface_id, uint16_t method)
 {
 	static const struct thread_handle_server server = {
@@ -221,6 +306,9 @@ static status_t thread_object_call(struct object *object, struct call *call, uin
 		.rename = method_rename,
 		.interrupt = method_interrupt,
 		.registers = method_registers,
+		.suspend = method_suspend,
+		.resume = method_resume,
+		.set_registers = method_set_registers,
 	};
 
 	return thread_handle_dispatch(&server, container_of(object, struct thread, object), call, interface_id, method);

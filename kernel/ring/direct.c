@@ -260,7 +260,7 @@ NO_BUFFER HOT_INLINE struct arch_context *ring_enter(struct ring *ring)
 	uint32_t count = ring_index_count(ring->sq_head, LOAD_ACQUIRE(&header->sq_tail));
 
 	/* The direct way tells nobody what it does, and takes no account of budgets. */
-	if (unlikely(trace_is_on() || ring->thread->is_budgeted))
+	if (unlikely(trace_is_on() || ring->thread->is_special))
 		return enter_generally();
 	return likely(count == 0) ? header_enter(ring, header) : several_enter(ring, count);
 }

@@ -38,11 +38,6 @@ struct scheduling_context *thread_context(const struct thread *thread)
 	return thread->reserve;
 }
 
-static void budgeted_update(struct thread *thread)
-{
-	sched_set_budgeted(thread, thread->context_own || thread->donor || thread->donee || thread->reserve);
-}
-
 /* Whoever works at the end of the chain that begins with the thread looks anew what to run on. */
 static void donation_settle(struct thread *thread)
 {
@@ -70,8 +65,8 @@ void donation_end(struct thread *caller)
 	DEBUG_ASSERT(server->donor == caller);
 	caller->donee = NULL;
 	server->donor = NULL;
-	budgeted_update(caller);
-	budgeted_update(server);
+	thread_special_update(caller);
+	thread_special_update(server);
 	donation_settle(server);
 }
 
@@ -84,7 +79,7 @@ static void donation_begin(struct thread *caller, struct thread *server)
 		return;
 	server->donor = caller;
 	caller->donee = server;
-	sched_set_budgeted(server, true);
+	thread_special_update(server);
 }
 
 void donation_pass(struct thread *caller, struct thread *server)
@@ -104,7 +99,7 @@ void donation_thread_ended(struct thread *thread)
 	if (thread->reserve)
 		list_remove(&thread->reserve_link);
 	thread->reserve = NULL;
-	sched_set_budgeted(thread, false);
+	thread_special_update(thread);
 }
 
 /* --- Contexts ------------------------------------------------------------------------------- */
@@ -115,11 +110,11 @@ void context_bind(struct scheduling_context *context, struct thread *thread)
 	DEBUG_ASSERT(!thread->context_own && !thread->reserve);
 	context->thread = thread;
 	thread->context_own = context;
-	sched_set_budgeted(thread, true);
+	thread_special_update(thread);
 	/* What it had from a donor goes back; what it has now goes on to whom it waits for. */
 	if (thread->donor)
 		donation_end(thread->donor);
-	sched_set_budgeted(thread, true);
+	thread_special_update(thread);
 	sched_requeue(thread);
 }
 
@@ -131,7 +126,7 @@ void context_unbind(struct scheduling_context *context)
 		return;
 	context->thread = NULL;
 	thread->context_own = NULL;
-	budgeted_update(thread);
+	thread_special_update(thread);
 	donation_settle(thread);
 }
 
@@ -140,7 +135,7 @@ void context_back(struct scheduling_context *context, struct thread *thread)
 	DEBUG_ASSERT(!context->has_ended && !thread->context_own && !thread->reserve);
 	thread->reserve = context;
 	list_append(&context->backed, &thread->reserve_link);
-	sched_set_budgeted(thread, true);
+	thread_special_update(thread);
 	sched_requeue(thread);
 }
 
@@ -150,7 +145,7 @@ void context_release(struct thread *thread)
 
 	list_remove(&thread->reserve_link);
 	thread->reserve = NULL;
-	budgeted_update(thread);
+	thread_special_update(thread);
 	if (thread->context_now == reserve)
 		sched_requeue(thread);
 }

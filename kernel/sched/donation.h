@@ -6,7 +6,7 @@
  *
  * The design is settled by tests/models/donation.pml, where names are the same.
  * Always true: `donor` and `donee` name each other; a donor sleeps in a synchronous call that the
- * donee has received; a thread whose `is_budgeted` is false has none of all this.
+ * donee has received; a thread whose `is_special` is false has none of all this.
  */
 #ifndef KERNEL_SCHED_DONATION_H
 #define KERNEL_SCHED_DONATION_H

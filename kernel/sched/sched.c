@@ -203,16 +203,25 @@ static void place(struct cpu *cpu, struct sched_entity *entity)
 	}
 }
 
+/* A thread that does not wait in the queue of a processor: it is suspended, or runs on a budget. */
+static COLD bool set_aside(struct thread *thread)
+{
+	if (thread->suspends)
+		thread->state = THREAD_SUSPENDED;
+	else if (!reserved_enqueue(thread))
+		return false;
+	leave_home(&thread->entity, NULL);
+	return true;
+}
+
 /* Queues a runnable thread; the slice timer sees to it that it gets its turn. */
 COLD void sched_enqueue(struct thread *thread)
 {
 	struct cpu *cpu = arch_cpu();
 	struct run_queue *queue;
 
-	if (unlikely(thread->is_budgeted) && reserved_enqueue(thread)) {
-		leave_home(&thread->entity, NULL);
+	if (unlikely(thread->is_special) && set_aside(thread))
 		return;
-	}
 	if (processor_count > 1) {
 		queue = run_queue_choose(run_queues, usable(), &thread->entity);
 		cpu = queue ? cpu_of(queue) : processors[SCHED_SHELTER];
@@ -350,7 +359,7 @@ void sched_remove(struct thread *thread)
 	struct sched_entity *entity = &thread->entity;
 
 	DEBUG_ASSERT(kernel_is_exclusive());
-	if (thread->is_budgeted) {
+	if (thread->is_special) {
 		reserved_leave(thread);
 		donation_thread_ended(thread);
 	}
@@ -397,6 +406,28 @@ void sched_requeue(struct thread *thread)
 	}
 	unhand(thread);
 	unqueue(&thread->entity);
+	sched_enqueue(thread);
+}
+
+void sched_suspend(struct thread *thread)
+{
+	DEBUG_ASSERT(kernel_is_exclusive());
+	if (thread->state == THREAD_RUNNING)
+		interrupt_turn(thread->cpu, CHORE_TURN);
+	if (thread->state != THREAD_RUNNABLE)
+		return;
+	reserved_leave(thread);
+	unhand(thread);
+	unqueue(&thread->entity);
+	thread->state = THREAD_SUSPENDED;
+}
+
+void sched_continue(struct thread *thread)
+{
+	DEBUG_ASSERT(kernel_is_exclusive());
+	if (thread->state != THREAD_SUSPENDED)
+		return;
+	thread->state = THREAD_RUNNABLE;
 	sched_enqueue(thread);
 }
 
@@ -506,7 +537,7 @@ static void run(struct cpu *cpu, struct thread *thread)
 {
 	cpu->switch_ticks = arch_ticks();      /* nobody's until now */
 	claim(cpu, thread);
-	if (unlikely(thread->is_budgeted))
+	if (unlikely(thread->is_special))
 		reserved_start(cpu, thread);
 	arch_context_load(&thread->context, &thread->process->vm->space);
 }
@@ -705,11 +736,25 @@ NO_BUFFER HOT_INLINE static inline struct arch_context *resume_next(struct cpu *
 	return &next->context;
 }
 
+/* The running thread has been suspended. Who waits for that is told exclusive; on the way there anything may happen. */
+static COLD struct arch_context *resume_suspended(struct cpu *cpu)
+{
+	if (kernel_is_exclusive()) {
+		cpu->current->state = THREAD_SUSPENDED;
+		thread_stopped(cpu->current);
+	} else {
+		kernel_enter_exclusive(cpu);
+	}
+	return sched_leave();
+}
+
 /* The running thread has had its turn, or yields. */
 NO_BUFFER static NOINLINE struct arch_context *resume_turn(struct cpu *cpu, struct thread *current)
 {
 	struct thread *next = current;
 
+	if (unlikely(current->suspends))
+		return resume_suspended(cpu);
 	if (unlikely((cpu->chores & (CHORE_BUDGET | CHORE_MOVE)) || cpu->isolation.is_on))
 		return resume_reserved(cpu);
 	if (run_queue_has_waiting(&cpu->queue)) {      /* else nobody waits for the turn */
@@ -807,27 +852,16 @@ NO_BUFFER HOT_INLINE struct arch_context *sched_sleep(struct thread *running)
 
 /* --- Threads -------------------------------------------------------------------------------- */
 
-static void confined_update(struct thread *thread)
-{
-	thread->is_confined = thread->is_budgeted || thread->entity.affinity != SCHED_ANYWHERE;
-}
-
 void sched_thread_init(struct thread *thread, const struct sched_policy *policy)
 {
 	thread->policy = *policy;
 	sched_entity_init(&thread->entity, policy->weight, slice_ticks[policy->class], policy->affinity);
-	confined_update(thread);
-}
-
-void sched_set_budgeted(struct thread *thread, bool is_budgeted)
-{
-	thread->is_budgeted = is_budgeted;
-	confined_update(thread);
+	thread_special_update(thread);
 }
 
 COLD bool sched_may_pass(const struct thread *thread)
 {
-	return !thread->is_budgeted && (thread->entity.affinity & run_queue_bit(&arch_cpu()->queue));
+	return !thread->is_special && (thread->entity.affinity & run_queue_bit(&arch_cpu()->queue));
 }
 
 /* Another weight and slice, in whatever queue it is; whoever waits or pays there has a turn by what is true now. */
@@ -854,7 +888,7 @@ void sched_set_policy(struct thread *thread, const struct sched_policy *policy)
 	thread->policy = *policy;
 	reshape(thread, policy);
 	thread->entity.affinity = policy->affinity;
-	confined_update(thread);
+	thread_special_update(thread);
 	/* A budget has its processor, and no share. */
 	if (thread->context_now)
 		return;

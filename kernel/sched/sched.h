@@ -38,9 +38,6 @@ void sched_thread_init(struct thread *thread, const struct sched_policy *policy)
  * run any more, it goes. Exclusive. */
 void sched_set_policy(struct thread *thread, const struct sched_policy *policy);
 
-/* It has to do with budgets, or no longer. Exclusive. */
-void sched_set_budgeted(struct thread *thread, bool is_budgeted);
-
 /* Whether a thread that is confined may all the same be passed this processor directly. */
 bool sched_may_pass(const struct thread *thread);
 
@@ -61,11 +58,17 @@ void sched_wake_back(struct thread *thread);
 /* Takes a thread out for good; it may be running, here or elsewhere, runnable or waiting. Exclusive. */
 void sched_remove(struct thread *thread);
 
-/* Queues a thread that can run and is in no queue. */
+/* Queues a thread that can run and is in no queue; one that is suspended waits to be resumed. */
 void sched_enqueue(struct thread *thread);
 
 /* What a thread is to run on has changed: if it can run, it is queued anew. */
 void sched_requeue(struct thread *thread);
+
+/* A thread that has been suspended (`suspends`) runs no more: at once, or if it runs as soon as its processor
+ * comes by, which then calls thread_stopped. Exclusive. */
+void sched_suspend(struct thread *thread);
+/* It is suspended no more: if nothing else keeps it, it is queued. Exclusive. */
+void sched_continue(struct thread *thread);
 
 /* From now on the processor runs only threads whose context is its own; or again all. Exclusive. */
 void sched_isolate(struct cpu *cpu, bool is_on);

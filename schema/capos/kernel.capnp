@@ -306,7 +306,7 @@ interface ThreadSpawner @0xc1a0e5b2d3f40617 $local {
   # A handle on any living thread of the process, the first one included.
 }
 
-enum ThreadCondition { none @0; runnable @1; waiting @2; ended @3; }
+enum ThreadCondition { none @0; runnable @1; waiting @2; ended @3; suspended @4; }
 
 interface ThreadHandle @0xc1a0e5b2d3f40618 $local {
   # One thread. Dropping the handle changes nothing for it; its record counts as a thread until it has ended and
@@ -328,6 +328,16 @@ interface ThreadHandle @0xc1a0e5b2d3f40618 $local {
   registers @6 () -> (registers :List(Register)) $replyWords(256);
   # What its registers are now; the thread goes on. Of one that has entered the kernel by itself only those mean
   # something that a system call keeps. Empty when it has ended.
+  suspend @7 () -> ();
+  # It runs no more from when this answers until it has been resumed as often as it was suspended. What it waits for ends
+  # as ever, but it goes on only then. Of a thread itself this answers when it has been resumed. Refused (state) when it
+  # has ended, and beyond 255 times.
+  resume @8 () -> (suspended :Bool);
+  # Takes one suspension back, whoever made it. suspended: others are left. Refused (state) where there is none.
+  setRegisters @9 (registers :List(Register)) -> ();
+  # Of a suspended thread that does not sleep in a system call (interrupt it first); else refused (state). Names as
+  # registers has them, others and an instruction pointer outside of programs' addresses are refused with nothing changed.
+  # Of the flags only those are taken that a program can change itself.
 }
 
 # --- Time ---------------------------------------------------------------------------------------

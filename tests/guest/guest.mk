@@ -28,7 +28,9 @@ GUEST_TEST_SRCS := \
 	memory_test.c \
 	share_test.c \
 	pager_test.c \
+	raw_thread.c \
 	thread_test.c \
+	thread_control_test.c \
 	park_test.c \
 	object_test.c \
 	knot_test.c \

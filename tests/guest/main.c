@@ -58,6 +58,7 @@ int main(int argc, char **argv)
 	run(&share_tests);
 	run(&pager_tests);
 	run(&thread_tests);
+	run(&thread_control_tests);
 	run(&park_tests);
 	/* Makes page tables, which stay: its ledger is not compared. */
 	tap_run(object_tests.tests, object_tests.count, NULL, kernel_check);

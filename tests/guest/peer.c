@@ -828,6 +828,7 @@ const struct role peer_roles[] = {
 	{ "crash", crash },
 	{ "trace", trace_role },
 	{ "threads", threads_role },
+	{ "thread-control", thread_control_role },
 	{ "park", park_role },
 	{ "serve-full", register_serve_role },
 	{ "spin-full", register_spin_role },

@@ -1,6 +1,5 @@
 /*
- * Threads: making, joining, killing them wherever they are, and what the last one's end means. The threads here use
- * no runtime: each performs one SYNC entry after the other in its own ring, so that a test sees exactly one thing.
+ * Threads: making, joining, killing them wherever they are, and what the last one's end means.
  */
 #include "tests/guest/tests.h"
 
@@ -10,50 +9,12 @@
 #include "rt/capability.h"
 #include "rt/launch.h"
 #include "rt/program.h"
+#include "tests/guest/raw_thread.h"
 
 #define PAGE        4096ull
 #define MILLISECOND 1000000ull
-#define STACK_WORDS 512u
-#define RAWS        8u
-#define RING_ARENA_WORD 1100u           /* somewhere in a ring's arena */
-
-struct raw {
-	uint64_t stack[STACK_WORDS];
-	int64_t (*run)(struct ring_header *header, struct raw *raw);
-	struct ring_entry entry;            /* what run_entry performs */
-	int64_t status;                     /* what it came to */
-	volatile uint64_t word;
-	volatile uint64_t *page;
-	struct thread_handle_ref handle;
-	uint32_t thread_id;
-};
-
-static struct raw raws[RAWS];
 
 /* --- What threads do -------------------------------------------------------------------------- */
-
-static int64_t perform_in(struct ring_header *header, const struct ring_entry *entry)
-{
-	struct ring_entry *place = (struct ring_entry *)(void *)header->sync_entry;
-
-	*place = *entry;
-	place->flags |= ENTRY_SYNC;
-	return cap_enter(ENTER_SYNC, 0, 0);
-}
-
-/* Every thread's entry point. */
-static void begin(struct ring_header *header, struct raw *raw)
-{
-	raw->thread_id = header->thread_id;
-	thread_exit_now(raw->run(header, raw));
-}
-
-static int64_t run_entry(struct ring_header *header, struct raw *raw)
-{
-	raw->status = perform_in(header, &raw->entry);
-	raw->word = 1;
-	return 5;
-}
 
 static int64_t run_identity(struct ring_header *header, struct raw *raw)
 {
@@ -67,22 +28,6 @@ static int64_t run_identity(struct ring_header *header, struct raw *raw)
 	return -7;
 }
 
-static int64_t run_spin(struct ring_header *header, struct raw *raw)
-{
-	for (;;)
-		raw->word++;
-}
-
-static int64_t run_sleep(struct ring_header *header, struct raw *raw)
-{
-	return cap_enter(0, 1, 0);
-}
-
-static int64_t run_touch(struct ring_header *header, struct raw *raw)
-{
-	return (int64_t)*raw->page;
-}
-
 /* Puts its own words into both bases, a kernel address among them, and lets others run meanwhile. */
 static int64_t run_bases(struct ring_header *header, struct raw *raw)
 {
@@ -93,7 +38,7 @@ static int64_t run_bases(struct ring_header *header, struct raw *raw)
 	__asm__ volatile("wrfsbase %0" : : "r"(wanted));
 	__asm__ volatile("wrgsbase %0" : : "r"(wanted));
 	for (uint32_t i = 0; i < 20; i++) {
-		(void)perform_in(header, &yield);
+		(void)raw_perform(header, &yield);
 		__asm__ volatile("rdfsbase %0" : "=r"(fs_base));
 		wrong += fs_base != wanted;
 	}
@@ -109,124 +54,14 @@ static int64_t run_kill_self(struct ring_header *header, struct raw *raw)
 		.reply_off = RING_ARENA_WORD + 8, .reply_words = 8 };
 
 	while (!raw->word)
-		(void)perform_in(header, &yield);
+		(void)raw_perform(header, &yield);
 	kill.target = (uint32_t)raw->word;
 	raw->status = 0;
-	raw->status = 1 + perform_in(header, &kill);
+	raw->status = 1 + raw_perform(header, &kill);
 	return 5;
 }
 
 /* --- What tests do with them ------------------------------------------------------------------ */
-
-static status_t spawn_at(uint64_t entry, uint64_t stack, uint64_t argument, uint64_t tls_base, struct capnp_text name,
-		struct thread_handle_ref *handle)
-{
-	return thread_spawner_spawn(world.threads, entry, stack, argument, tls_base, name, handle);
-}
-
-static status_t spawn_try(struct raw *raw, uint64_t tls_base)
-{
-	/* As if it had been called. */
-	return spawn_at((uint64_t)(uintptr_t)begin, (uint64_t)(uintptr_t)&raw->stack[STACK_WORDS - 1],
-			(uint64_t)(uintptr_t)raw, tls_base, capnp_text("raw"), &raw->handle);
-}
-
-static struct raw *spawn(uint32_t number, int64_t (*run)(struct ring_header *header, struct raw *raw))
-{
-	struct raw *raw = &raws[number];
-
-	memset(raw, 0, sizeof(*raw));
-	raw->run = run;
-	return raw;
-}
-
-static struct raw *go(struct raw *raw)
-{
-	CHECK_EQUAL(spawn_try(raw, 0), STATUS_OK);
-	return raw;
-}
-
-static struct raw *go_entry(uint32_t number, struct ring_entry entry)
-{
-	struct raw *raw = spawn(number, run_entry);
-
-	raw->entry = entry;
-	return go(raw);
-}
-
-struct thread_info {
-	uint32_t thread_id;
-	uint32_t process_id;
-	uint64_t cpu_ns;
-	enum thread_condition condition;
-	bool is_worker;         /* that is its name */
-};
-
-static struct thread_info info_of(struct thread_handle_ref handle)
-{
-	struct thread_handle_info_params_builder params;
-	struct thread_handle_info_call call = thread_handle_info_begin(handle, &params);
-	struct thread_info info = { 0 };
-
-	thread_handle_info_send(&call);
-	CHECK_EQUAL(thread_handle_info_wait(&call), STATUS_OK);
-	info.thread_id = thread_handle_info_results_get_thread_id(thread_handle_info_results(&call));
-	info.process_id = thread_handle_info_results_get_process_id(thread_handle_info_results(&call));
-	info.cpu_ns = thread_handle_info_results_get_cpu_ns(thread_handle_info_results(&call));
-	info.condition = thread_handle_info_results_get_condition(thread_handle_info_results(&call));
-	info.is_worker = capnp_text_equals(thread_handle_info_results_get_name(thread_handle_info_results(&call)),
-			"worker");
-	thread_handle_info_done(&call);
-	return info;
-}
-
-static enum thread_condition condition_of(struct thread_handle_ref handle)
-{
-	return info_of(handle).condition;
-}
-
-static void await_condition(struct thread_handle_ref handle, enum thread_condition condition)
-{
-	for (uint32_t i = 0; i < 2000 && condition_of(handle) != condition; i++)
-		sleep_ns(MILLISECOND / 10);
-	CHECK_EQUAL(condition_of(handle), condition);
-}
-
-static status_t join_start_and_wait(struct thread_handle_ref handle, struct child_end *end)
-{
-	struct thread_handle_join_params_builder params;
-	struct thread_handle_join_call call = thread_handle_join_begin(handle, &params);
-	status_t status;
-
-	thread_handle_join_send(&call);
-	status = thread_handle_join_wait(&call);
-	if (status == STATUS_OK) {
-		struct exit_status_reader exit = thread_handle_join_results_get_exit(thread_handle_join_results(&call));
-
-		*end = (struct child_end){ exit_status_get_state(exit), exit_status_get_status(exit) };
-	}
-	thread_handle_join_done(&call);
-	return status;
-}
-
-static struct child_end join(struct raw *raw)
-{
-	struct child_end end = { PROCESS_STATE_NONE, TIMED_OUT };
-
-	CHECK_EQUAL(join_start_and_wait(raw->handle, &end), STATUS_OK);
-	client_release(raw->handle.ref);
-	return end;
-}
-
-static void kill_and_join(struct raw *raw)
-{
-	struct child_end end;
-
-	CHECK_EQUAL(thread_handle_kill(raw->handle, -3), STATUS_OK);
-	end = join(raw);
-	CHECK_EQUAL(end.state, PROCESS_STATE_KILLED);
-	CHECK_EQUAL(end.status, -3);
-}
 
 /* A call of join that stays on a seat. */
 static struct ring_entry entry_join(struct thread_handle_ref handle, uint16_t question)
@@ -241,25 +76,15 @@ static struct ring_entry entry_join(struct thread_handle_ref handle, uint16_t qu
 	return entry;
 }
 
-static struct thread_handle_ref own_handle(void)
-{
-	struct thread_handle_ref handle = { 0 };
-	bool found = false;
-
-	CHECK_EQUAL(thread_spawner_open(world.threads, ring_self()->header->thread_id, &found, &handle), STATUS_OK);
-	CHECK(found);
-	return handle;
-}
-
 /* --- Life ------------------------------------------------------------------------------------- */
 
 static void a_thread_runs_with_its_own_ring_and_tls(void)
 {
-	struct raw *raw = spawn(0, run_identity);
+	struct raw *raw = raw_new(0, run_identity);
 	struct child_end end;
 
-	REQUIRE_OK(spawn_try(raw, 0x123456789000ull));
-	end = join(raw);
+	REQUIRE_OK(raw_spawn_try(raw, 0x123456789000ull));
+	end = raw_join(raw);
 	CHECK_EQUAL(end.state, PROCESS_STATE_EXITED);
 	CHECK_EQUAL(end.status, -7);
 	CHECK_EQUAL(raw->word, 0x123456789000ull);
@@ -269,35 +94,35 @@ static void a_thread_runs_with_its_own_ring_and_tls(void)
 
 static void a_thread_tells_about_itself(void)
 {
-	struct raw *raw = go_entry(0, (struct ring_entry){ .op = CAP_OP_YIELD });
+	struct raw *raw = raw_go_entry(0, (struct ring_entry){ .op = CAP_OP_YIELD });
 	struct thread_handle_ref none = { 0 };
 	struct thread_info info;
 	bool found = true;
 
-	await_condition(raw->handle, THREAD_CONDITION_ENDED);
+	thread_await_condition(raw->handle, THREAD_CONDITION_ENDED);
 	CHECK_EQUAL(thread_handle_rename(raw->handle, capnp_text("worker")), STATUS_OK);
 	CHECK_EQUAL(thread_handle_rename(raw->handle, capnp_text("a b")), STATUS_INVALID_ARGUMENT);
 	CHECK_EQUAL(thread_handle_rename(raw->handle, capnp_text("0123456789012345678901234567890x")),
 			STATUS_INVALID_ARGUMENT);
-	info = info_of(raw->handle);
+	info = thread_info_of(raw->handle);
 	CHECK(info.is_worker);
 	CHECK_EQUAL(info.thread_id, raw->thread_id);
 	CHECK_EQUAL(info.process_id, world.process_id);
 	CHECK_EQUAL(thread_spawner_open(world.threads, info.thread_id, &found, &none), STATUS_OK);
 	CHECK(!found);
-	(void)join(raw);
+	(void)raw_join(raw);
 }
 
 static void many_may_join(void)
 {
 	uint32_t notification = notification_new();
 	struct ring_entry wait = { .op = CAP_OP_WAIT, .target = notification, .interface = 1 };
-	struct raw *raw = go_entry(0, wait);
+	struct raw *raw = raw_go_entry(0, wait);
 	struct ring_entry death = entry_of(CAP_OP_WAIT, rt_id(raw->handle.ref));
 
 	death.flags = ENTRY_DEATH;
 	death.question = Q0 + 3;
-	await_condition(raw->handle, THREAD_CONDITION_WAITING);
+	thread_await_condition(raw->handle, THREAD_CONDITION_WAITING);
 	for (uint16_t i = 0; i < 3; i++)
 		start(entry_join(raw->handle, (uint16_t)(Q0 + i)));
 	start(death);
@@ -309,14 +134,14 @@ static void many_may_join(void)
 	CHECK_EQUAL(finish(Q0 + 2).status, STATUS_OK);
 	CHECK_EQUAL(finish(Q0 + 3).status, STATUS_OK);
 	CHECK_EQUAL(raw->status, STATUS_OK);
-	CHECK_EQUAL(join(raw).status, 5);      /* again, when it is gone */
+	CHECK_EQUAL(raw_join(raw).status, 5);      /* again, when it is gone */
 	CHECK_EQUAL(release(notification), STATUS_OK);
 }
 
 static void a_notification_hears_of_the_end(void)
 {
 	struct notification_ref notification = { rt_ref(notification_new()) };
-	struct raw *raw = go(spawn(0, run_sleep));
+	struct raw *raw = raw_go(raw_new(0, raw_run_sleep));
 	struct binding_ref binding = { 0 };
 	uint64_t bits = 0;
 
@@ -324,40 +149,40 @@ static void a_notification_hears_of_the_end(void)
 	CHECK_EQUAL(thread_handle_kill(raw->handle, 0), STATUS_OK);
 	CHECK_EQUAL(rt_wait_bits(rt_id(notification.ref), 4, &bits), STATUS_OK);
 	CHECK_EQUAL(bits, 4);
-	(void)join(raw);
+	(void)raw_join(raw);
 	client_release(binding.ref);
 	client_release(notification.ref);
 }
 
 static void a_thread_cannot_join_itself(void)
 {
-	struct thread_handle_ref self = own_handle();
+	struct thread_handle_ref self = thread_own_handle();
 	struct child_end end;
-	struct raw *raw = spawn(0, run_entry);
+	struct raw *raw = raw_new(0, raw_run_entry);
 
-	CHECK_EQUAL(join_start_and_wait(self, &end), STATUS_WOULD_DEADLOCK);
+	CHECK_EQUAL(raw_join_status(self, &end), STATUS_WOULD_DEADLOCK);
 	/* Another thread of the process may. */
 	raw->entry = entry_join(self, 0);
 	raw->entry.reply_off = raw->entry.msg_off = RING_ARENA_WORD;
-	(void)go(raw);
-	await_condition(raw->handle, THREAD_CONDITION_WAITING);
-	kill_and_join(raw);
+	(void)raw_go(raw);
+	thread_await_condition(raw->handle, THREAD_CONDITION_WAITING);
+	raw_kill_and_join(raw);
 	client_release(self.ref);
 }
 
 static void a_detached_thread_is_not_joined(void)
 {
-	struct raw *raw = go(spawn(0, run_sleep));
+	struct raw *raw = raw_go(raw_new(0, raw_run_sleep));
 	struct child_end end;
 
-	await_condition(raw->handle, THREAD_CONDITION_WAITING);
+	thread_await_condition(raw->handle, THREAD_CONDITION_WAITING);
 	start(entry_join(raw->handle, Q0));
 	CHECK(!is_done(Q0));
 	CHECK_EQUAL(thread_handle_detach(raw->handle), STATUS_OK);
 	CHECK_EQUAL(finish(Q0).status, STATUS_FAILED);
 	CHECK_EQUAL(thread_handle_detach(raw->handle), STATUS_FAILED);
 	CHECK_EQUAL(reason_of(rt_detail()), REASON_STATE);
-	CHECK_EQUAL(join_start_and_wait(raw->handle, &end), STATUS_FAILED);
+	CHECK_EQUAL(raw_join_status(raw->handle, &end), STATUS_FAILED);
 	CHECK_EQUAL(thread_handle_kill(raw->handle, 0), STATUS_OK);
 	CHECK_EQUAL(thread_handle_kill(raw->handle, 0), STATUS_OK);
 	CHECK_EQUAL(rt_wait_end(rt_id(raw->handle.ref)), STATUS_OK);
@@ -366,10 +191,10 @@ static void a_detached_thread_is_not_joined(void)
 
 static void an_unwatched_thread_leaves_nothing(void)
 {
-	struct raw *raw = spawn(0, run_entry);
+	struct raw *raw = raw_new(0, raw_run_entry);
 
 	raw->entry = (struct ring_entry){ .op = CAP_OP_YIELD };
-	(void)go(raw);
+	(void)raw_go(raw);
 	client_release(raw->handle.ref);
 	for (uint32_t i = 0; i < 1000 && !raw->word; i++)
 		sleep_ns(MILLISECOND / 10);
@@ -380,14 +205,14 @@ static void an_unwatched_thread_leaves_nothing(void)
 
 static void a_thread_is_killed_while_it_runs(void)
 {
-	struct raw *raw = go(spawn(0, run_spin));
+	struct raw *raw = raw_go(raw_new(0, raw_run_spin));
 
 	for (uint32_t i = 0; i < 1000 && !raw->word; i++)
 		sleep_ns(MILLISECOND);
 	CHECK(raw->word > 0);
-	CHECK_EQUAL(condition_of(raw->handle), THREAD_CONDITION_RUNNABLE);
-	CHECK(info_of(raw->handle).cpu_ns > 0);
-	kill_and_join(raw);
+	CHECK_EQUAL(thread_condition_of(raw->handle), THREAD_CONDITION_RUNNABLE);
+	CHECK(thread_info_of(raw->handle).cpu_ns > 0);
+	raw_kill_and_join(raw);
 }
 
 static void a_thread_is_killed_in_every_wait(void)
@@ -397,15 +222,15 @@ static void a_thread_is_killed_in_every_wait(void)
 	struct ring_entry sleep = { .op = CAP_OP_CALL, .target = rt_id(world.timer.ref),
 		.interface = TIMER_INTERFACE_ID, .method = TIMER_METHOD_SLEEP_UNTIL, .msg_off = RING_ARENA_WORD,
 		.reply_off = RING_ARENA_WORD + 8, .reply_words = 8, .msg_words = 1 };
-	struct raw *in_bits = go_entry(0, wait), *in_completions = go(spawn(1, run_sleep));
-	struct raw *in_sleep = go_entry(2, sleep);
+	struct raw *in_bits = raw_go_entry(0, wait), *in_completions = raw_go(raw_new(1, raw_run_sleep));
+	struct raw *in_sleep = raw_go_entry(2, sleep);
 
-	await_condition(in_bits->handle, THREAD_CONDITION_WAITING);
-	await_condition(in_completions->handle, THREAD_CONDITION_WAITING);
+	thread_await_condition(in_bits->handle, THREAD_CONDITION_WAITING);
+	thread_await_condition(in_completions->handle, THREAD_CONDITION_WAITING);
 	kernel_check();
-	kill_and_join(in_bits);
-	kill_and_join(in_completions);
-	(void)join(in_sleep);      /* until time 0, which has passed */
+	raw_kill_and_join(in_bits);
+	raw_kill_and_join(in_completions);
+	(void)raw_join(in_sleep);      /* until time 0, which has passed */
 	CHECK_EQUAL(release(notification), STATUS_OK);
 }
 
@@ -414,15 +239,15 @@ static void a_thread_is_killed_while_it_waits_for_a_page(void)
 	struct memory_object_ref object = { 0 };
 	struct pager_ref pager = { 0 };
 	uint64_t address = 0;
-	struct raw *raw = spawn(0, run_touch);
+	struct raw *raw = raw_new(0, raw_run_touch);
 
 	REQUIRE_OK(object_factory_paged_memory(world.factory, PAGE, 4000 * MILLISECOND, &object, &pager));
 	REQUIRE_OK(virtual_memory_map(world.memory, memory_object_as_memory_view(object), 0, PAGE, 0, ACCESS_READ,
 			&address));
 	raw->page = (volatile uint64_t *)(uintptr_t)address;
-	(void)go(raw);
-	await_condition(raw->handle, THREAD_CONDITION_WAITING);
-	kill_and_join(raw);
+	(void)raw_go(raw);
+	thread_await_condition(raw->handle, THREAD_CONDITION_WAITING);
+	raw_kill_and_join(raw);
 	CHECK_EQUAL(virtual_memory_unmap(world.memory, address, PAGE), STATUS_OK);
 	client_release(object.ref);
 	client_release(pager.ref);
@@ -430,29 +255,17 @@ static void a_thread_is_killed_while_it_waits_for_a_page(void)
 
 static void a_thread_kills_itself(void)
 {
-	struct raw *raw = spawn(0, run_kill_self);
+	struct raw *raw = raw_new(0, run_kill_self);
 	struct child_end end;
 
-	(void)go(raw);
+	(void)raw_go(raw);
 	raw->word = rt_id(raw->handle.ref);
-	end = join(raw);
+	end = raw_join(raw);
 	CHECK_EQUAL(end.state, PROCESS_STATE_KILLED);
 	CHECK_EQUAL(raw->status, 0);
 }
 
 /* --- In calls --------------------------------------------------------------------------------- */
-
-static struct ring_entry raw_call(uint32_t export)
-{
-	return (struct ring_entry){ .op = CAP_OP_CALL, .target = export, .interface = TEST_INTERFACE,
-		.reply_off = RING_ARENA_WORD, .reply_words = 1 };
-}
-
-static struct ring_entry raw_recv(uint32_t endpoint)
-{
-	return (struct ring_entry){ .op = CAP_OP_RECV, .target = endpoint, .reply_off = RING_ARENA_WORD,
-		.reply_words = MESSAGE_WORDS, .reply_caps = MESSAGE_CAPS };
-}
 
 static void a_client_thread_dies_in_its_call(void)
 {
@@ -460,18 +273,18 @@ static void a_client_thread_dies_in_its_call(void)
 	struct raw *raw;
 
 	start(entry_recv(endpoint, Q0));
-	raw = go_entry(0, raw_call(export));
+	raw = raw_go_entry(0, raw_call(export));
 	id = finish(Q0).id;
 	start(entry_recv(endpoint, Q0));
-	kill_and_join(raw);
+	raw_kill_and_join(raw);
 	CHECK_EQUAL(finish(Q0).id, id);
 	CHECK_EQUAL(seat_header(Q0)->kind, RECV_KIND_CANCELLED);
 	CHECK_EQUAL(perform(entry_return(endpoint, id)).status, STATUS_GONE);
 	/* And one that waits in the queue. */
-	raw = go_entry(0, raw_call(export));
-	await_condition(raw->handle, THREAD_CONDITION_WAITING);
+	raw = raw_go_entry(0, raw_call(export));
+	thread_await_condition(raw->handle, THREAD_CONDITION_WAITING);
 	CHECK_EQUAL(info_pending(endpoint), 1);
-	kill_and_join(raw);
+	raw_kill_and_join(raw);
 	CHECK_EQUAL(info_pending(endpoint), 0);
 	CHECK_EQUAL(release(export), STATUS_OK);
 	CHECK_EQUAL(release(endpoint), STATUS_OK);
@@ -481,13 +294,13 @@ static void a_client_thread_dies_in_its_call(void)
 static void a_server_thread_dies_with_a_call_in_service(void)
 {
 	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, false);
-	struct raw *server = spawn(0, run_entry);
+	struct raw *server = raw_new(0, raw_run_entry);
 
 	server->entry = raw_recv(endpoint);
-	(void)go(server);
-	await_condition(server->handle, THREAD_CONDITION_WAITING);
+	(void)raw_go(server);
+	thread_await_condition(server->handle, THREAD_CONDITION_WAITING);
 	start(entry_call(export, Q0));
-	CHECK_EQUAL(join(server).status, 5);
+	CHECK_EQUAL(raw_join(server).status, 5);
 	CHECK_EQUAL(server->status, STATUS_OK);
 	CHECK_EQUAL(info_in_service(endpoint), 1);
 	CHECK(!is_done(Q0));
@@ -501,10 +314,10 @@ static void a_server_thread_dies_with_a_call_in_service(void)
 static void a_receiving_thread_dies_and_another_receives(void)
 {
 	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, false), id;
-	struct raw *server = go_entry(0, raw_recv(endpoint));
+	struct raw *server = raw_go_entry(0, raw_recv(endpoint));
 
-	await_condition(server->handle, THREAD_CONDITION_WAITING);
-	kill_and_join(server);
+	thread_await_condition(server->handle, THREAD_CONDITION_WAITING);
+	raw_kill_and_join(server);
 	start(entry_call(export, Q0));
 	CHECK_EQUAL(info_pending(endpoint), 1);
 	start(entry_recv(endpoint, Q0 + 1));
@@ -522,12 +335,12 @@ static void a_thread_calls_another_of_its_process(void)
 	struct raw *client;
 	uint32_t id;
 
-	client = go_entry(0, raw_call(export));
-	await_condition(client->handle, THREAD_CONDITION_WAITING);
+	client = raw_go_entry(0, raw_call(export));
+	thread_await_condition(client->handle, THREAD_CONDITION_WAITING);
 	start(entry_recv(endpoint, Q0));
 	id = finish(Q0).id;
 	CHECK_EQUAL(perform(entry_return(endpoint, id)).status, STATUS_OK);
-	CHECK_EQUAL(join(client).status, 5);
+	CHECK_EQUAL(raw_join(client).status, 5);
 	CHECK_EQUAL(client->status, STATUS_OK);
 	CHECK_EQUAL(release(export), STATUS_OK);
 	CHECK_EQUAL(release(endpoint), STATUS_OK);
@@ -535,26 +348,18 @@ static void a_thread_calls_another_of_its_process(void)
 
 /* --- Interrupted ------------------------------------------------------------------------------ */
 
-static bool interrupt(struct raw *raw)
-{
-	bool asleep = false;
-
-	CHECK_EQUAL(thread_handle_interrupt(raw->handle, &asleep), STATUS_OK);
-	return asleep;
-}
-
 static void a_sleep_is_interrupted(void)
 {
 	uint32_t notification = notification_new();
 	struct ring_entry wait = { .op = CAP_OP_WAIT, .target = notification, .interface = 1 };
-	struct raw *in_completions = go(spawn(0, run_sleep)), *in_bits = go_entry(1, wait);
-	struct raw *runs = go(spawn(2, run_spin));
+	struct raw *in_completions = raw_go(raw_new(0, raw_run_sleep)), *in_bits = raw_go_entry(1, wait);
+	struct raw *runs = raw_go(raw_new(2, raw_run_spin));
 
-	await_condition(in_completions->handle, THREAD_CONDITION_WAITING);
-	await_condition(in_bits->handle, THREAD_CONDITION_WAITING);
-	CHECK(interrupt(in_completions) && interrupt(in_bits) && !interrupt(runs));
-	CHECK_EQUAL(join(in_completions).status, STATUS_INTERRUPTED);
-	CHECK_EQUAL(join(in_bits).status, 5);
+	thread_await_condition(in_completions->handle, THREAD_CONDITION_WAITING);
+	thread_await_condition(in_bits->handle, THREAD_CONDITION_WAITING);
+	CHECK(raw_interrupt(in_completions) && raw_interrupt(in_bits) && !raw_interrupt(runs));
+	CHECK_EQUAL(raw_join(in_completions).status, STATUS_INTERRUPTED);
+	CHECK_EQUAL(raw_join(in_bits).status, 5);
 	CHECK_EQUAL(in_bits->status, STATUS_INTERRUPTED);
 	/* The bits are not lost to it. */
 	CHECK_EQUAL(rt_signal(notification, 1), STATUS_OK);
@@ -562,7 +367,7 @@ static void a_sleep_is_interrupted(void)
 				    .question = Q0 })
 				    .detail,
 			1);
-	kill_and_join(runs);
+	raw_kill_and_join(runs);
 	CHECK_EQUAL(release(notification), STATUS_OK);
 }
 
@@ -572,43 +377,24 @@ static void a_call_is_interrupted(void)
 	struct raw *raw;
 
 	start(entry_recv(endpoint, Q0));
-	raw = go_entry(0, raw_call(export));
+	raw = raw_go_entry(0, raw_call(export));
 	id = finish(Q0).id;
 	start(entry_recv(endpoint, Q0));
-	await_condition(raw->handle, THREAD_CONDITION_WAITING);
-	CHECK(interrupt(raw));
+	thread_await_condition(raw->handle, THREAD_CONDITION_WAITING);
+	CHECK(raw_interrupt(raw));
 	CHECK_EQUAL(finish(Q0).id, id);
 	CHECK_EQUAL(seat_header(Q0)->kind, RECV_KIND_CANCELLED);
 	CHECK_EQUAL(perform(entry_return(endpoint, id)).status, STATUS_GONE);
-	CHECK_EQUAL(join(raw).status, 5);
+	CHECK_EQUAL(raw_join(raw).status, 5);
 	CHECK_EQUAL(raw->status, STATUS_INTERRUPTED);
 	/* A receiver, which then can receive again. */
-	raw = go_entry(0, raw_recv(endpoint));
-	await_condition(raw->handle, THREAD_CONDITION_WAITING);
-	CHECK(interrupt(raw));
-	CHECK_EQUAL(join(raw).status, 5);
+	raw = raw_go_entry(0, raw_recv(endpoint));
+	thread_await_condition(raw->handle, THREAD_CONDITION_WAITING);
+	CHECK(raw_interrupt(raw));
+	CHECK_EQUAL(raw_join(raw).status, 5);
 	CHECK_EQUAL(raw->status, STATUS_INTERRUPTED);
 	CHECK_EQUAL(release(export), STATUS_OK);
 	CHECK_EQUAL(release(endpoint), STATUS_OK);
-}
-
-/* A register by its name; 0 if there is none. */
-static uint64_t register_of(struct thread_handle_ref handle, const char *name)
-{
-	struct thread_handle_registers_params_builder params;
-	struct thread_handle_registers_call call = thread_handle_registers_begin(handle, &params);
-	struct capnp_list rows;
-	uint64_t value = 0;
-
-	thread_handle_registers_send(&call);
-	CHECK_EQUAL(thread_handle_registers_wait(&call), STATUS_OK);
-	rows = thread_handle_registers_results_get_registers(thread_handle_registers_results(&call));
-	for (uint32_t i = 0; i < rows.count; i++) {
-		if (capnp_text_equals(register_get_name(register_at(rows, i)), name))
-			value = register_get_value(register_at(rows, i));
-	}
-	thread_handle_registers_done(&call);
-	return value;
 }
 
 static bool is_on_stack(uint64_t address, const struct raw *raw)
@@ -618,16 +404,16 @@ static bool is_on_stack(uint64_t address, const struct raw *raw)
 
 static void registers_can_be_looked_at(void)
 {
-	struct raw *runs = go(spawn(0, run_spin)), *sleeps = go(spawn(1, run_sleep));
+	struct raw *runs = raw_go(raw_new(0, raw_run_spin)), *sleeps = raw_go(raw_new(1, raw_run_sleep));
 	uint64_t before = 0;
 
-	await_condition(sleeps->handle, THREAD_CONDITION_WAITING);
+	thread_await_condition(sleeps->handle, THREAD_CONDITION_WAITING);
 	for (uint32_t i = 0; i < 1000 && !runs->word; i++)
 		sleep_ns(MILLISECOND);
 	for (uint32_t i = 0; i < 5; i++) {
-		CHECK(is_on_stack(register_of(runs->handle, "rsp"), runs));
-		CHECK_EQUAL(register_of(runs->handle, "rip") - (uint64_t)(uintptr_t)run_spin < 256, true);
-		CHECK(is_on_stack(register_of(sleeps->handle, "rsp"), sleeps));
+		CHECK(is_on_stack(thread_register(runs->handle, "rsp"), runs));
+		CHECK_EQUAL(thread_register(runs->handle, "rip") - (uint64_t)(uintptr_t)raw_run_spin < 256, true);
+		CHECK(is_on_stack(thread_register(sleeps->handle, "rsp"), sleeps));
 	}
 	/* It goes on. */
 	before = runs->word;
@@ -635,39 +421,39 @@ static void registers_can_be_looked_at(void)
 		sleep_ns(MILLISECOND);
 	CHECK(runs->word != before);
 	CHECK_EQUAL(thread_handle_kill(runs->handle, 0), STATUS_OK);
-	CHECK_EQUAL(register_of(runs->handle, "rip"), 0);
-	(void)join(runs);
-	kill_and_join(sleeps);
+	CHECK_EQUAL(thread_register(runs->handle, "rip"), 0);
+	(void)raw_join(runs);
+	raw_kill_and_join(sleeps);
 }
 
 /* --- Refusals --------------------------------------------------------------------------------- */
 
 static void a_bad_start_is_refused(void)
 {
-	const uint64_t code = (uint64_t)(uintptr_t)begin, stack = (uint64_t)(uintptr_t)&raws[0].stack[8];
+	const uint64_t code = (uint64_t)(uintptr_t)raw_run_spin, stack = (uint64_t)(uintptr_t)&raws[0].stack[8];
 	const uint64_t kernel = 0xffffffff80000000ull, odd = 0x800000000000ull;
 	struct thread_handle_ref handle;
 
-	CHECK_EQUAL(spawn_at(kernel, stack, 0, 0, capnp_text("x"), &handle), STATUS_INVALID_ARGUMENT);
-	CHECK_EQUAL(spawn_at(0, stack, 0, 0, capnp_text("x"), &handle), STATUS_INVALID_ARGUMENT);
-	CHECK_EQUAL(spawn_at(code, kernel, 0, 0, capnp_text("x"), &handle), STATUS_INVALID_ARGUMENT);
-	CHECK_EQUAL(spawn_at(code, odd + 1, 0, 0, capnp_text("x"), &handle), STATUS_INVALID_ARGUMENT);
-	CHECK_EQUAL(spawn_at(code, stack, 0, kernel, capnp_text("x"), &handle), STATUS_INVALID_ARGUMENT);
-	CHECK_EQUAL(spawn_at(code, stack, 0, odd, capnp_text("x"), &handle), STATUS_INVALID_ARGUMENT);
+	CHECK_EQUAL(raw_spawn_at(kernel, stack, 0, 0, capnp_text("x"), &handle), STATUS_INVALID_ARGUMENT);
+	CHECK_EQUAL(raw_spawn_at(0, stack, 0, 0, capnp_text("x"), &handle), STATUS_INVALID_ARGUMENT);
+	CHECK_EQUAL(raw_spawn_at(code, kernel, 0, 0, capnp_text("x"), &handle), STATUS_INVALID_ARGUMENT);
+	CHECK_EQUAL(raw_spawn_at(code, odd + 1, 0, 0, capnp_text("x"), &handle), STATUS_INVALID_ARGUMENT);
+	CHECK_EQUAL(raw_spawn_at(code, stack, 0, kernel, capnp_text("x"), &handle), STATUS_INVALID_ARGUMENT);
+	CHECK_EQUAL(raw_spawn_at(code, stack, 0, odd, capnp_text("x"), &handle), STATUS_INVALID_ARGUMENT);
 	CHECK_EQUAL(class_of(rt_detail()), 3);
-	CHECK_EQUAL(spawn_at(code, stack, 0, 0, capnp_text("a\nb"), &handle), STATUS_INVALID_ARGUMENT);
+	CHECK_EQUAL(raw_spawn_at(code, stack, 0, 0, capnp_text("a\nb"), &handle), STATUS_INVALID_ARGUMENT);
 }
 
 static void tls_is_each_threads_own(void)
 {
-	struct raw *low = spawn(0, run_bases), *high = spawn(1, run_bases);
+	struct raw *low = raw_new(0, run_bases), *high = raw_new(1, run_bases);
 
 	low->word = 0x7000;
 	high->word = 0xffffffff80001000ull;      /* a kernel address, which the processor lets it hold */
-	(void)go(low);
-	(void)go(high);
-	CHECK_EQUAL(join(low).status, 0);
-	CHECK_EQUAL(join(high).status, 0);
+	(void)raw_go(low);
+	(void)raw_go(high);
+	CHECK_EQUAL(raw_join(low).status, 0);
+	CHECK_EQUAL(raw_join(high).status, 0);
 }
 
 /* --- Processes of several threads ------------------------------------------------------------- */
@@ -697,24 +483,24 @@ int threads_role(const char *arg)
 	uint32_t endpoint = grant_id("endpoint"), count = 0;
 
 	if (strcmp(arg, "last") == 0) {
-		struct raw *raw = spawn(0, run_entry);
+		struct raw *raw = raw_new(0, raw_run_entry);
 
 		/* The second thread waits for the end of the first. */
-		raw->entry = entry_of(CAP_OP_WAIT, rt_id(own_handle().ref));
+		raw->entry = entry_of(CAP_OP_WAIT, rt_id(thread_own_handle().ref));
 		raw->entry.flags = ENTRY_DEATH;
-		if (spawn_try(raw, 0) != STATUS_OK)
+		if (raw_spawn_try(raw, 0) != STATUS_OK)
 			return 1;
 		thread_exit_now(77);
 	}
 	if (strcmp(arg, "alone") == 0)
 		thread_exit_now(78);
 	if (strcmp(arg, "crash") == 0) {
-		struct raw *raw = spawn(0, run_touch);
+		struct raw *raw = raw_new(0, raw_run_touch);
 
-		return spawn_try(raw, 0) == STATUS_OK ? (int)cap_enter(0, 1, 0) : 1;
+		return raw_spawn_try(raw, 0) == STATUS_OK ? (int)cap_enter(0, 1, 0) : 1;
 	}
 	if (strcmp(arg, "limit") == 0) {
-		while (count < RAWS && spawn_try(spawn(count, run_sleep), 0) == STATUS_OK)
+		while (count < RAWS && raw_spawn_try(raw_new(count, raw_run_sleep), 0) == STATUS_OK)
 			count++;
 		if (count != 5 || reason_of(rt_detail()) != REASON_LEDGER || class_of(rt_detail()) != RESOURCE_CLASS_THREADS)
 			return 2;
@@ -726,19 +512,19 @@ int threads_role(const char *arg)
 		}
 		/* All of it came back. */
 		for (uint32_t i = 0; i < count; i++) {
-			if (spawn_try(spawn(i, run_sleep), 0) != STATUS_OK)
+			if (raw_spawn_try(raw_new(i, raw_run_sleep), 0) != STATUS_OK)
 				return 4;
 		}
 		return 0;
 	}
 	/* "everywhere": one that runs, and one in each kind of wait; then it waits to be killed. */
-	(void)spawn_try(spawn(0, run_spin), 0);
-	(void)spawn_try(spawn(1, run_sleep), 0);
+	(void)raw_spawn_try(raw_new(0, raw_run_spin), 0);
+	(void)raw_spawn_try(raw_new(1, raw_run_sleep), 0);
 	for (uint32_t i = 2; i < 5; i++) {
-		struct raw *raw = spawn(i, run_entry);
+		struct raw *raw = raw_new(i, raw_run_entry);
 
 		raw->entry = raw_recv(endpoint);
-		(void)spawn_try(raw, 0);
+		(void)raw_spawn_try(raw, 0);
 	}
 	return (int)cap_enter(0, 1, 0);
 }

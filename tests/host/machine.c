@@ -146,6 +146,15 @@ uint32_t arch_context_registers(const struct arch_context *context, const struct
 	return 0;
 }
 
+void arch_context_complete(struct arch_context *context)
+{
+}
+
+bool arch_context_set_registers(struct arch_context *context, const struct arch_register *registers, uint32_t count)
+{
+	return true;
+}
+
 uint32_t arch_user_backtrace(const struct arch_context *context, const struct arch_space *space, uint64_t *out, uint32_t max)
 {
 	return 0;

@@ -142,20 +142,56 @@ HOT_INLINE struct arch_context *arch_context_leave(struct arch_context *context)
 	__builtin_unreachable();
 }
 
+/* --- Registers of others ----------------------------------------------------------------------- */
+
+#define REGISTER(name) { #name, offsetof(struct arch_context, name) / 8 }
+
+static const struct {
+	const char *name;
+	uint32_t    word;      /* of the context */
+} general[] = {
+	REGISTER(rip), REGISTER(rsp), REGISTER(rflags), REGISTER(rbp), REGISTER(rax), REGISTER(rbx),
+	REGISTER(rcx), REGISTER(rdx), REGISTER(rsi), REGISTER(rdi), REGISTER(r8), REGISTER(r9),
+	REGISTER(r10), REGISTER(r11), REGISTER(r12), REGISTER(r13), REGISTER(r14), REGISTER(r15),
+};
+
 uint32_t arch_context_registers(const struct arch_context *context, const struct arch_fault *fault,
 		struct arch_register *out, uint32_t max)
 {
-	const struct arch_register registers[] = {
-		{ "rip", context->rip }, { "rsp", context->rsp }, { "rflags", context->rflags },
-		{ "rbp", context->rbp }, { "rax", context->rax }, { "rbx", context->rbx },
-		{ "rcx", context->rcx }, { "rdx", context->rdx }, { "rsi", context->rsi },
-		{ "rdi", context->rdi }, { "r8", context->r8 }, { "r9", context->r9 },
-		{ "r10", context->r10 }, { "r11", context->r11 }, { "r12", context->r12 },
-		{ "r13", context->r13 }, { "r14", context->r14 }, { "r15", context->r15 },
-	};
-	uint32_t count = MIN((uint32_t)ARRAY_LEN(registers), max);
+	const uint64_t *words = (const uint64_t *)(const void *)context;
+	uint32_t count = MIN((uint32_t)ARRAY_LEN(general), max);
 
 	for (uint32_t i = 0; i < count; i++)
-		out[i] = registers[i];
+		out[i] = (struct arch_register){ general[i].name, words[general[i].word] };
 	return count;
+}
+
+void arch_context_complete(struct arch_context *context)
+{
+	struct arch_cpu *cpu = &arch_cpu()->arch;
+
+	if (cpu->entered == context)
+		cpu->entered = NULL;
+	if (context->kind == CONTEXT_KIND_INTERRUPT)
+		return;
+	context->kind = CONTEXT_KIND_INTERRUPT;
+	/* As `sysretq` leaves them. */
+	context->rcx = context->rip;
+	context->r11 = context->rflags;
+	context->rdx = context->rsi = context->rdi = 0;
+	context->r8 = context->r9 = context->r10 = 0;
+}
+
+bool arch_context_set_registers(struct arch_context *context, const struct arch_register *registers, uint32_t count)
+{
+	struct arch_context changed = *context;
+	uint64_t *words = (uint64_t *)(void *)&changed;
+
+	for (uint32_t i = 0; i < count; i++)
+		words[general[i].word] = registers[i].value;
+	if (changed.rip >= USER_END)
+		return false;
+	changed.rflags = (changed.rflags & RFLAGS_USER) | (context->rflags & ~RFLAGS_USER);
+	*context = changed;
+	return true;
 }

@@ -47,6 +47,9 @@
 #define RFLAGS_RF   (1ul << 16)
 #define RFLAGS_AC   (1ul << 18)
 #define RFLAGS_ONE  (1ul << 1)
+/* What a program can change by `popfq`, but for NT: carry, parity, adjust, zero, sign, trap, direction, overflow, alignment
+ * check, identification. */
+#define RFLAGS_USER 0x240dd5ul
 
 struct cpuid {
 	uint32_t eax, ebx, ecx, edx;

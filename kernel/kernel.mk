@@ -11,7 +11,7 @@ KERNEL_MM_SRCS   := $(addprefix kernel/mm/,frame.c slab.c)
 KERNEL_UPPER_SRCS := $(addprefix kernel/cap/,facet.c grant.c grant_tie.c cap_table.c transfer.c) \
         $(addprefix kernel/ring/,ring.c direct.c dispatch.c completion.c pipeline.c) \
         $(addprefix kernel/object/,object.c ledger.c call.c endpoint.c endpoint_call.c endpoint_fast.c \
-                endpoint_forward.c notification.c process.c reaper.c thread.c thread_handle.c park.c scheduling_context.c scheduling_policy.c isolation_lease.c session.c promise.c process_handle.c process_spawner.c capability_manager.c roots.c memory_object.c memory_view.c pager.c \
+                endpoint_forward.c notification.c process.c reaper.c thread.c thread_event.c thread_handle.c park.c scheduling_context.c scheduling_policy.c isolation_lease.c session.c promise.c process_handle.c process_spawner.c capability_manager.c roots.c memory_object.c memory_view.c pager.c \
                 virtual_memory.c console.c timer.c clock_page.c entropy.c system_info.c boot_package.c system_control.c \
                 io_ports.c interrupt.c binding.c object_factory.c) \
         $(addprefix kernel/trace/,trace.c trace_ring.c) kernel/object/tracer.c \

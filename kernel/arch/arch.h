@@ -101,6 +101,8 @@ void arch_context_complete(struct arch_context *context);
 /* Sets registers of a complete context that does not run, in the order of arch_context_registers and with its names; false, and
  * nothing has changed: the instruction pointer is none of user mode's. Of the flags what a program cannot change stays. */
 bool arch_context_set_registers(struct arch_context *context, const struct arch_register *registers, uint32_t count) MUST_USE;
+/* A complete context goes on at an entry of its program (below USER_END) with one argument and plain flags; all else stays. */
+void arch_context_divert(struct arch_context *context, uint64_t entry, uint64_t argument);
 /* User-mode return addresses by frame pointers, reading through `space` without faulting. */
 uint32_t arch_user_backtrace(const struct arch_context *context, const struct arch_space *space,
 		uint64_t *out, uint32_t max);

@@ -13,6 +13,7 @@
 #include "kernel/irq/irq.h"
 #include "kernel/object/process.h"
 #include "kernel/object/thread.h"
+#include "kernel/object/thread_event.h"
 #include "kernel/ring/direct.h"
 #include "kernel/sched/cpu.h"
 #include "kernel/sched/sched.h"
@@ -42,6 +43,10 @@ NO_BUFFER static struct arch_context *wait_for_completions(struct thread *thread
 		spin_unlock(&ring->lock);
 		return enter_answer(thread, STATUS_DEADLINE_EXCEEDED);
 	}
+	if (unlikely(thread->event_due)) {
+		spin_unlock(&ring->lock);
+		return enter_answer(thread, STATUS_INTERRUPTED);
+	}
 	thread->min_complete = min_complete;
 	sched_wait(thread, THREAD_WAIT_COMPLETIONS);
 	/* With the lock held: whoever wakes the thread finds the deadline and takes it out. */
@@ -56,6 +61,9 @@ NO_BUFFER static NOINLINE struct arch_context *enter_sleep(struct ring *ring)
 {
 	struct thread *thread = ring->thread;
 
+	/* Diverted on the way here. */
+	if (unlikely(thread->event_due && ring->sync))
+		(void)question_cancel(ring->sync, STATUS_INTERRUPTED, 0);
 	spin_lock(&ring->lock);
 	if (likely(ring->sync && thread->state == THREAD_RUNNING))
 		sched_wait(thread, THREAD_WAIT_SYNC);
@@ -238,17 +246,21 @@ static struct crash_info *crash_record(const struct thread *thread, const struct
 /* A page of paged memory is missed; false if it will never come. */
 static bool wait_for_page(struct thread *thread, const struct page_miss *miss, const struct arch_fault *fault)
 {
+	const struct event_fault missing = { CRASH_KIND_PAGE_MISSING, fault->vector, fault->error_code, fault->address };
 	struct crash_info *crash = crash_record(thread, fault);
 	enum page_wait_outcome outcome;
 
 	if (crash)
 		crash->kind = CRASH_KIND_PAGE_MISSING;
 	outcome = page_wait_begin(thread, miss, crash);
-	if (outcome == PAGE_IS_THERE)
+	if (outcome == PAGE_AWAITED)
+		return true;
+	if (outcome == PAGE_IS_THERE || thread_event_fault(thread, &missing)) {
 		crash_info_destroy(crash);
-	if (outcome == PAGE_NEVER)
-		process_end(thread->process, PROCESS_STATE_CRASHED, 0, crash);
-	return outcome != PAGE_NEVER;
+		return true;
+	}
+	process_end(thread->process, PROCESS_STATE_CRASHED, 0, crash);
+	return false;
 }
 
 static void take_fault(struct thread *thread, const struct arch_fault *fault)
@@ -256,11 +268,14 @@ static void take_fault(struct thread *thread, const struct arch_fault *fault)
 	struct process *process = thread->process;
 	enum vm_fault answer = VM_FAULT_CRASH;
 	struct page_miss miss = { 0 };
+	const struct event_fault event = { fault->kind, fault->vector, fault->error_code, fault->address };
 	enum access wanted = fault->execute ? ACCESS_READ_EXECUTE : fault->write ? ACCESS_READ_WRITE : ACCESS_READ;
 
 	if (fault->kind == CRASH_KIND_ACCESS_FAULT)
 		answer = vm_fault(process->vm, fault->address, wanted, &miss);
 	if (answer == VM_FAULT_RESOLVED || (answer == VM_FAULT_MISSING && wait_for_page(thread, &miss, fault)))
+		return;
+	if (answer == VM_FAULT_CRASH && thread_event_fault(thread, &event))
 		return;
 	trace_fault(thread, fault->vector, fault->address);
 	log_line(LOG_INFO, "process %u (%s) crashed: exception %u at 0x%lx, address 0x%lx.", process->id, process->name,

@@ -11,6 +11,7 @@
 #include "kernel/mm/slab.h"
 #include "kernel/object/call.h"
 #include "kernel/object/process.h"
+#include "kernel/object/thread_event.h"
 #include "kernel/ring/ring.h"
 #include "kernel/sched/sched.h"
 
@@ -119,15 +120,28 @@ static void waiters_wake(struct paging *paging, uint64_t index)
 	}
 }
 
-/* Ends the process of a waiter, which the caller has found with the lock held. */
+/* It goes on where its program handles faults, if anywhere. */
+static bool waiter_divert(struct thread *thread, const struct crash_info *crash)
+{
+	return crash && thread_event_fault(thread, &(struct event_fault){ crash->kind, crash->vector, crash->error_code,
+			crash->address });
+}
+
+/* Ends the wait of a thread that the caller has found with the lock held, and most often its process. */
 static void waiter_fail(struct thread *thread) REQUIRES(wait_lock)
 {
 	struct process *process = thread->process;
 	struct wait_end end = waiter_take(thread);
+	bool diverted = waiter_divert(thread, end.crash);
 
+	if (diverted)
+		sched_wake(thread, false);
 	object_get(&process->object);
 	spin_unlock(&wait_lock);
-	process_end(process, PROCESS_STATE_CRASHED, 0, end.crash);
+	if (diverted)
+		crash_info_destroy(end.crash);
+	else
+		process_end(process, PROCESS_STATE_CRASHED, 0, end.crash);
 	object_put(&end.object->object);
 	object_put(&process->object);
 	spin_lock(&wait_lock);

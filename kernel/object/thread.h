@@ -77,6 +77,7 @@ struct thread {
 	struct sched_policy policy;         /* x, what `entity` goes by */
 	bool                is_confined;    /* x, is_special, or it may not run everywhere */
 	bool                is_special;     /* it has some of what follows, so it never goes the direct way */
+	bool                event_due;      /* see object/thread_event.h */
 	uint8_t             suspends;       /* how often it is to be resumed before it runs. Exclusive */
 	/* Budgets; see sched/donation.h. In exclusive mode, but for context_now. */
 	struct scheduling_context *context_own; /* bound to it; NULL in most threads */
@@ -127,10 +128,11 @@ bool thread_end_questions(struct thread *thread);
 /* The deadline of a wait for completions has passed: the thread wakes with DEADLINE_EXCEEDED. */
 void thread_deadline_passed(struct timer_node *node);
 
-/* After any of what these two follow from has changed. Exclusive. */
+/* After any of what these two follow from has changed. Exclusive, or by the processor whose it is. */
 static inline void thread_special_update(struct thread *thread)
 {
-	thread->is_special = thread->suspends || thread->context_own || thread->reserve || thread->donor || thread->donee;
+	thread->is_special = thread->suspends || thread->event_due || thread->context_own || thread->reserve ||
+			thread->donor || thread->donee;
 	thread->is_confined = thread->is_special || thread->policy.affinity != SCHED_ANYWHERE;
 }
 

@@ -11,6 +11,7 @@
 #include "kernel/core/string.h"
 #include "kernel/object/call.h"
 #include "kernel/object/process.h"
+#include "kernel/object/thread_event.h"
 #include "kernel/ring/ring.h"
 #include "kernel/sched/donation.h"
 #include "kernel/sched/sched.h"
@@ -296,6 +297,18 @@ static status_t method_set_registers(void *self, struct call *call, struct threa
 	return STATUS_OK;
 }
 
+static status_t method_divert(void *self, struct call *call, struct thread_handle_divert_params_reader in,
+		struct thread_handle_divert_results_builder *out)
+{
+	struct thread *thread = self;
+	uint64_t bits = thread_handle_divert_params_get_bits(in);
+	status_t status = call_ready(call);
+
+	if (status == STATUS_OK && (thread->phase != THREAD_LIVES || !thread_event_send(thread, bits)))
+		status = refuse_state(call);
+	return status;
+}
+
 static status_t thread_object_call(struct object *object, struct call *call, uint64_t interface_id, uint16_t method)
 {
 	static const struct thread_handle_server server = {
@@ -309,6 +322,7 @@ static status_t thread_object_call(struct object *object, struct call *call, uin
 		.suspend = method_suspend,
 		.resume = method_resume,
 		.set_registers = method_set_registers,
+		.divert = method_divert,
 	};
 
 	return thread_handle_dispatch(&server, container_of(object, struct thread, object), call, interface_id, method);

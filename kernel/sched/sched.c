@@ -24,6 +24,7 @@
 #include "kernel/core/spinlock.h"
 #include "kernel/object/process.h"
 #include "kernel/object/thread.h"
+#include "kernel/object/thread_event.h"
 #include "kernel/sched/balance.h"
 #include "kernel/sched/cpu.h"
 #include "kernel/sched/donation.h"
@@ -533,12 +534,20 @@ static void put_down(struct cpu *cpu)
 	let_go(current);
 }
 
+/* Before a thread runs of which there is something to know. */
+static COLD void start_special(struct cpu *cpu, struct thread *thread)
+{
+	if (thread->event_due)
+		thread_event_deliver(thread);
+	reserved_start(cpu, thread);
+}
+
 static void run(struct cpu *cpu, struct thread *thread)
 {
 	cpu->switch_ticks = arch_ticks();      /* nobody's until now */
 	claim(cpu, thread);
 	if (unlikely(thread->is_special))
-		reserved_start(cpu, thread);
+		start_special(cpu, thread);
 	arch_context_load(&thread->context, &thread->process->vm->space);
 }
 
@@ -755,6 +764,8 @@ NO_BUFFER static NOINLINE struct arch_context *resume_turn(struct cpu *cpu, stru
 
 	if (unlikely(current->suspends))
 		return resume_suspended(cpu);
+	if (unlikely(current->event_due))
+		thread_event_deliver(current);
 	if (unlikely((cpu->chores & (CHORE_BUDGET | CHORE_MOVE)) || cpu->isolation.is_on))
 		return resume_reserved(cpu);
 	if (run_queue_has_waiting(&cpu->queue)) {      /* else nobody waits for the turn */

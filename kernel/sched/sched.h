@@ -61,7 +61,7 @@ void sched_remove(struct thread *thread);
 /* Queues a thread that can run and is in no queue; one that is suspended waits to be resumed. */
 void sched_enqueue(struct thread *thread);
 
-/* What a thread is to run on has changed: if it can run, it is queued anew. */
+/* What a thread is to run on has changed, or something is due to it: if it can run, it is queued anew. */
 void sched_requeue(struct thread *thread);
 
 /* A thread that has been suspended (`suspends`) runs no more: at once, or if it runs as soon as its processor

@@ -338,6 +338,10 @@ interface ThreadHandle @0xc1a0e5b2d3f40618 $local {
   # Of a suspended thread that does not sleep in a system call (interrupt it first); else refused (state). Names as
   # registers has them, others and an instruction pointer outside of programs' addresses are refused with nothing changed.
   # Of the flags only those are taken that a program can change itself.
+  divert @10 (bits :UInt64 $hexadecimal) -> ();
+  # Sends the thread to the entry for events that its ring's header names, with its registers in the record there; a sleep of
+  # its in cap_enter ends with *interrupted*. While it is masked the bits wait, together with others. Refused (state) where
+  # there is no entry.
 }
 
 # --- Time ---------------------------------------------------------------------------------------

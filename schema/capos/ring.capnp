@@ -126,6 +126,27 @@ struct RingHeader $abi(512) {
 
   # Written by the program: an entry that needs no place in the queue, laid out as a RingEntry; see enterSync.
   syncEntry @27 :UInt64 $at(256) $times(8);
+
+  # Where this thread's events go. Written by the program; the kernel sets mask and bits when something comes.
+  eventEntry @28 :UInt64 $at(448);    # address of an entry that gets the record's address in its first argument register; 0 none
+  eventRecord @29 :UInt32 $at(456);   # words from the start of the ring, in the arena: an EventRecord
+  eventMask @30 :UInt32 $at(460);     # not 0: nothing is delivered. Set on delivery, cleared by the program
+  eventBits @31 :UInt64 $at(464);     # sent by divert while masked. Taken on delivery, else by the program when it unmasks
+  eventOwn @32 :UInt64 $at(472) $times(5);   # the program's; the kernel leaves them alone
+}
+
+enum EventKind { none @0; divert @1; fault @2; }
+
+struct EventRecord $abi(256) {
+  # What a thread was doing when it was diverted, and why.
+  kind @0 :UInt32 $at(0);             # EventKind
+  fault @1 :UInt32 $at(4);            # CrashKind
+  vector @2 :UInt32 $at(8);           # of the processor's exception
+  errorCode @3 :UInt64 $at(16);
+  address @4 :UInt64 $at(24);         # that could not be accessed
+  bits @5 :UInt64 $at(32);            # of divert
+  own @6 :UInt64 $at(40) $times(3);   # the program's; the kernel leaves them alone
+  registers @7 :UInt64 $at(64) $times(24);   # in the order of ThreadHandle.registers
 }
 
 struct RecvHeader $abi(64) {

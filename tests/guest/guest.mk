@@ -31,6 +31,7 @@ GUEST_TEST_SRCS := \
 	raw_thread.c \
 	thread_test.c \
 	thread_control_test.c \
+	event_test.c \
 	park_test.c \
 	object_test.c \
 	knot_test.c \

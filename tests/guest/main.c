@@ -6,6 +6,7 @@
 #include "tests/guest/tests.h"
 
 #include "rt/program.h"
+#include "rt/thread.h"
 
 static struct usage usage_before;
 
@@ -25,12 +26,27 @@ static void run(const struct test_list *list)
 	tap_run(list->tests, list->count, before, after);
 }
 
+static int64_t come_and_go(void *argument)
+{
+	return 0;
+}
+
+/* For the threads to come. */
+static void keep_a_stack(void)
+{
+	struct thread *thread;
+
+	if (thread_start(&(struct thread_request){ .run = come_and_go }, &thread) == STATUS_OK)
+		(void)!thread_join(thread, NULL);
+}
+
 int main(int argc, char **argv)
 {
 	role_main(argc, argv, peer_roles, peer_role_count);
 	world_init(true);
 	/* What the runtime keeps for good is there before the first ledger is read. */
 	(void)now_ns();
+	keep_a_stack();
 	(void)child_finish(child_start(&(struct child_spec){ .role = "end" }));
 	/* First, while the table is small: an id comes back after 4096 uses of each free slot. */
 	run(&direct_tests);
@@ -59,6 +75,7 @@ int main(int argc, char **argv)
 	run(&pager_tests);
 	run(&thread_tests);
 	run(&thread_control_tests);
+	run(&event_tests);
 	run(&park_tests);
 	/* Makes page tables, which stay: its ledger is not compared. */
 	tap_run(object_tests.tests, object_tests.count, NULL, kernel_check);

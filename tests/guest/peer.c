@@ -829,6 +829,7 @@ const struct role peer_roles[] = {
 	{ "trace", trace_role },
 	{ "threads", threads_role },
 	{ "thread-control", thread_control_role },
+	{ "event", event_role },
 	{ "park", park_role },
 	{ "serve-full", register_serve_role },
 	{ "spin-full", register_spin_role },

@@ -1,6 +1,7 @@
 /*
- * Threads for tests that use no runtime: each performs one SYNC entry after the other in its own ring, so that a test
- * sees exactly one thing. Checks are noted by the thread that makes them, so only the test itself makes any.
+ * Threads for tests that use no runtime: each performs one SYNC entry after the other in its own
+ * ring, so that a test sees exactly one thing. Checks are noted by the thread that makes them, so
+ * only the test itself makes any.
  */
 #ifndef TESTS_GUEST_RAW_THREAD_H
 #define TESTS_GUEST_RAW_THREAD_H

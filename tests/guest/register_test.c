@@ -10,6 +10,7 @@
 
 #include "rt/capability.h"
 #include "rt/ring.h"
+#include "tests/guest/registers.h"
 
 #define OTHERS_MAX 16u
 #define NAME_TESTER  0x5ec2e701u
@@ -19,17 +20,6 @@
 #define KERNEL_HALF  0xffff800000000000ull
 #define ROUNDS       50u
 #define SPIN_TURNS   20000000u /* several time slices */
-
-enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15, GENERAL };
-
-struct registers {
-	uint64_t general[GENERAL];
-	uint64_t vector[16][4];
-};
-STATIC_ASSERT(offsetof(struct registers, vector) == 128);
-
-void registers_enter(const struct registers *own, struct registers *seen);
-void registers_spin(const struct registers *own, struct registers *seen, uint64_t turns);
 
 static void fill(struct registers *registers, uint32_t name)
 {

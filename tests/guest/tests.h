@@ -37,12 +37,14 @@ extern const struct test_list
 		object_tests,
 		thread_tests,
 		thread_control_tests,
+		event_tests,
 		park_tests,
 		knot_tests,
 		trace_tests;
 int trace_role(const char *arg);
 int threads_role(const char *arg);
 int thread_control_role(const char *arg);
+int event_role(const char *arg);
 int park_role(const char *arg);
 int budget_work_role(const char *arg);
 int budget_call_role(const char *arg);

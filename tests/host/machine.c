@@ -150,6 +150,10 @@ void arch_context_complete(struct arch_context *context)
 {
 }
 
+void arch_context_divert(struct arch_context *context, uint64_t entry, uint64_t argument)
+{
+}
+
 bool arch_context_set_registers(struct arch_context *context, const struct arch_register *registers, uint32_t count)
 {
 	return true;

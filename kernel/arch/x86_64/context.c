@@ -195,3 +195,11 @@ bool arch_context_set_registers(struct arch_context *context, const struct arch_
 	*context = changed;
 	return true;
 }
+
+void arch_context_divert(struct arch_context *context, uint64_t entry, uint64_t argument)
+{
+	DEBUG_ASSERT(context->kind == CONTEXT_KIND_INTERRUPT);
+	context->rip = entry;
+	context->rdi = argument;
+	context->rflags = RFLAGS_IF | RFLAGS_ONE;
+}

@@ -111,8 +111,7 @@ status_t vm_create(struct ledger *ledger, struct vm **vm, uint64_t *detail)
 	}
 	object_init(&made->object, &vm_type, ledger);
 	spin_init(&made->lock, LOCK_RANK_VM, "vm");
-	for (uint32_t i = 0; i < PARK_LOTS; i++)
-		park_lot_init(&made->parked[i]);
+	park_lot_init(&made->parked);
 	ledger_get(ledger);
 	made->ledger = ledger;
 	*vm = made;

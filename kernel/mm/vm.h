@@ -38,7 +38,7 @@ struct vm {
 	uint64_t           mapped_pages;     /* v */
 	uint64_t           last_mapping;     /* v, the number of the last mapping of an object */
 	bool               ended;            /* v, its process is gone: everything is refused */
-	struct park_lot    parked[PARK_LOTS]; /* who sleeps for words at its addresses */
+	struct park_lot    parked;      /* who sleeps for words at its addresses */
 };
 
 extern const struct object_type vm_type;   /* object/virtual_memory.c */

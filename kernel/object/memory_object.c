@@ -145,7 +145,7 @@ void memory_object_destroy(struct object *base)
 	struct ledger *payer = object->payer;
 
 	ASSERT(list_empty(&object->mappings) && object->writable_pages == 0);
-	ASSERT(list_empty(&object->parked.waiters));
+	ASSERT(!object->parked.words);
 	if (!is_window(object)) {
 		uint64_t pages = object->pages;
 

@@ -7,6 +7,7 @@
  * waiters out. If (b) comes before (1) then (2) sees (a), because the lock orders them; if (4) comes before (b)
  * then (c) finds the waiter.
  * Always true: a question in a lot is in flight, of kind OBJECT at the lot's owner; whoever takes it out completes it.
+ * The first that parked for a word `leads`: it is in the lot's treap, and the others are its followers in order.
  */
 #include "kernel/object/park.h"
 
@@ -19,14 +20,11 @@
 
 #define WORD_BYTES 4u
 
-static struct park_lot *lot_of(struct object *object, uint64_t offset)
+static struct park_lot *lot_of(struct object *object)
 {
-	struct vm *vm;
-
 	if (object->type == &memory_object_type)
 		return &container_of(object, struct memory_object, object)->parked;
-	vm = container_of(object, struct vm, object);
-	return &vm->parked[(offset / WORD_BYTES ^ offset / PAGE_SIZE) % PARK_LOTS];
+	return &container_of(object, struct vm, object)->parked;
 }
 
 static status_t refuse_argument(uint64_t *detail, uint64_t limit)
@@ -92,25 +90,112 @@ static status_t word_find(const struct park_place *place, const uint32_t **word,
 	return STATUS_OK;
 }
 
+/* --- Words of a lot --------------------------------------------------------------------------- */
+
+static uint64_t word_of(const struct question *question)
+{
+	return question->entry.interface;
+}
+
+/* Who is nearer to the root: different for all questions, and unlike any order of words. */
+static uint64_t rank_of(const struct question *question)
+{
+	return (uint64_t)(uintptr_t)question * 0x9e3779b97f4a7c15ull;
+}
+
+/* Which branch of the node the word is on. */
+static struct question **branch_of(struct question *node, uint64_t word)
+{
+	return &node->branches[word > word_of(node)];
+}
+
+/* Where the one who leads for a word hangs, or NULL stands. */
+static struct question **leader_find(struct park_lot *lot, uint64_t word)
+{
+	struct question **place = &lot->words;
+
+	while (*place && word_of(*place) != word)
+		place = branch_of(*place, word);
+	return place;
+}
+
+/* Its word is in the lot from now on, with nobody else for it. */
+static void leader_add(struct park_lot *lot, struct question *question)
+{
+	uint64_t word = word_of(question);
+	struct question **place = &lot->words, *rest;
+	struct question **lower = &question->branches[0], **higher = &question->branches[1];
+
+	while (*place && rank_of(*place) > rank_of(question))
+		place = branch_of(*place, word);
+	/* What was there is below it, parted by the word. */
+	for (rest = *place; rest; rest = rest->branches[word_of(rest) < word]) {
+		struct question ***side = word_of(rest) < word ? &lower : &higher;
+
+		**side = rest;
+		*side = &rest->branches[word_of(rest) < word];
+	}
+	*lower = *higher = NULL;
+	*place = question;
+	question->leads = true;
+	list_init(&question->followers);
+}
+
+static void leader_remove(struct question **place)
+{
+	struct question *question = *place, *lower = question->branches[0], *higher = question->branches[1];
+
+	while (lower && higher) {
+		bool is_lower = rank_of(lower) > rank_of(higher);
+		struct question **next = is_lower ? &lower : &higher;
+
+		*place = *next;
+		place = &(*next)->branches[is_lower];
+		*next = *place;
+	}
+	*place = lower ? lower : higher;
+	question->leads = false;
+	list_init(&question->link);
+}
+
+/* Who leads for its word is out of the lot; the next one leads. */
+static void leader_leave(struct park_lot *lot, struct question **place)
+{
+	struct question *leader = *place;
+	struct list *next = list_take(&leader->followers);
+
+	leader_remove(place);
+	if (next) {
+		struct question *question = container_of(next, struct question, link);
+
+		leader_add(lot, question);
+		list_move_all(&question->followers, &leader->followers);
+	}
+}
+
 /* --- Parking ---------------------------------------------------------------------------------- */
 
-/* Makes the entry's question one that waits in the lot. Lock held. */
+/* Makes the entry's question one that waits in the lot, the last for its word. Lock held. */
 static void lot_join(struct park_lot *lot, struct ring *ring, const struct ring_entry *entry,
 		const struct park_place *place)
 {
 	struct question *question = question_begin(ring, entry, QUESTION_OBJECT, place->object);
+	struct question *leader = *leader_find(lot, place->offset);
 
 	if (place->grant) {
 		question->grant = place->grant;
 		grant_use(place->grant);
 	}
-	list_append(&lot->waiters, &question->link);
+	if (leader)
+		list_append(&leader->followers, &question->link);
+	else
+		leader_add(lot, question);
 }
 
 status_t park(struct ring *ring, const struct ring_entry *entry, const struct park_place *place, uint64_t *detail)
 {
 	struct ring_completion outcome = { .status = STATUS_OK, .id = entry->question, .detail = PARK_CHANGED };
-	struct park_lot *lot = lot_of(place->object, place->offset);
+	struct park_lot *lot = lot_of(place->object);
 	const uint32_t *word;
 	bool parks;
 	status_t status = word_find(place, &word, detail);
@@ -130,24 +215,20 @@ status_t park(struct ring *ring, const struct ring_entry *entry, const struct pa
 /* The oldest that parked for the word, out of its lot; NULL when there is none. */
 static struct question *waiter_take(struct park_lot *lot, const struct park_place *place)
 {
-	struct question *found = NULL;
+	struct question **first, *found;
 
 	spin_lock(&lot->lock);
-	for (struct list *link = lot->waiters.next; !found && link != &lot->waiters; link = link->next) {
-		struct question *question = container_of(link, struct question, link);
-
-		if (question->object == place->object && question->entry.interface == place->offset)
-			found = question;
-	}
+	first = leader_find(lot, place->offset);
+	found = *first;
 	if (found)
-		list_remove(&found->link);
+		leader_leave(lot, first);
 	spin_unlock(&lot->lock);
 	return found;
 }
 
 uint32_t unpark(const struct park_place *place, uint32_t count)
 {
-	struct park_lot *lot = lot_of(place->object, place->offset);
+	struct park_lot *lot = lot_of(place->object);
 	uint32_t woken = 0;
 
 	count = MIN(count, UNPARK_MAX);
@@ -164,12 +245,15 @@ uint32_t unpark(const struct park_place *place, uint32_t count)
 
 bool park_cancel(struct object *object, struct question *question)
 {
-	struct park_lot *lot = lot_of(object, question->entry.interface);
+	struct park_lot *lot = lot_of(object);
 	bool waited;
 
 	spin_lock(&lot->lock);
-	waited = list_queued(&question->link);
-	list_remove(&question->link);
+	waited = question->leads || list_queued(&question->link);
+	if (question->leads)
+		leader_leave(lot, leader_find(lot, word_of(question)));
+	else
+		list_remove(&question->link);
 	spin_unlock(&lot->lock);
 	return waited;
 }

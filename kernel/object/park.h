@@ -6,8 +6,9 @@
  *  - private: an address of the process' own address space. It is not looked at what is mapped there;
  *  - shared: an offset in a memory object, by a capability to it.
  *
- * Each park is a question of its ring, in the lot of its word, oldest first. A lot belongs to one address space or
- * one memory object, so nobody's lots are longer for what others do.
+ * Each park is a question of its ring, behind those that parked for the same word before. An address space or memory
+ * object has one lot, a tree of the words that somebody sleeps for; nobody's is larger for what others do. Waking
+ * somebody takes as long as finding the word, which is logarithmic in their number.
  */
 #ifndef KERNEL_OBJECT_PARK_H
 #define KERNEL_OBJECT_PARK_H
@@ -25,18 +26,16 @@ struct question;
 struct ring;
 struct ring_entry;
 
-#define PARK_LOTS 16u           /* of an address space */
-
 /*  l under lock  */
 struct park_lot {
-	struct spinlock lock;
-	struct list     waiters;      /* l, questions */
+	struct spinlock  lock;
+	struct question *words;       /* l, a treap by word, of those who parked first for each */
 };
 
 static inline void park_lot_init(struct park_lot *lot)
 {
 	spin_init(&lot->lock, LOCK_RANK_PARK, "park lot");
-	list_init(&lot->waiters);
+	lot->words = NULL;
 }
 
 /* A word that an entry of `park` or `unpark` names. */

@@ -68,10 +68,14 @@ struct answer {
  */
 struct question {
 	struct ring_entry entry;        /* I, as accepted */
-	struct list      link;          /* o: pending queue, receivers, or the object's waiters; HELD: r, in the base's `held` or
-	                                 * the ring's `stalled` */
 	union {
-		struct list      followers; /* o: QUEUED and first of its ring's calls at the endpoint: the others, in order */
+		struct list      link;      /* o: pending queue, receivers, or the object's waiters; HELD: r, in the base's `held`
+		                             * or the ring's `stalled` */
+		struct question *branches[2];   /* o: of a park that leads its word's, in the tree of words */
+	};
+	union {
+		struct list      followers; /* o: QUEUED and first of its ring's calls at the endpoint: the others, in order; of
+		                             * a park that leads: the others for that word */
 		struct answer    answer;    /* r: RETURNING before what it holds has started, and KEPT; HELD: status and
 		                             * detail of the first answer that failed it, OK so far */
 		uint64_t         known_at;  /* p: with `known`, which only the direct way sets and no question has that was
@@ -88,7 +92,8 @@ struct question {
 	uint8_t          kind;          /* r, enum question_kind */
 	uint8_t          call_state;    /* o, enum call_state */
 	uint8_t          reserved;      /* o, reply slots still set aside in the process' table */
-	bool             leads;         /* o: QUEUED, with `link` in the endpoint's pending list and not behind another */
+	bool             leads;         /* o: QUEUED, with `link` in the endpoint's pending list and not behind another; or
+	                                 * a park in the tree of words */
 	uint16_t         named;         /* r: how many capabilities that held calls carry will be in its answer */
 	uint32_t         service;       /* o, slot in the endpoint while DELIVERED */
 	union {

@@ -13,8 +13,11 @@
 #define MILLISECOND 1000000ull
 #define STACK_WORDS 512u
 #define PINGS       2000u
+#define PLACES      5u
+#define PLAYS       3000u
 
 static uint32_t words[4];
+static uint32_t many[PLACES];
 
 static struct ring_entry entry_park(const uint32_t *word, uint32_t expected, uint16_t question)
 {
@@ -98,6 +101,68 @@ static void a_park_is_cancelled(void)
 	CHECK_EQUAL(finish(Q0).status, STATUS_CANCELLED);
 	CHECK_EQUAL(unpark_word(&words[0], 1), 0);
 	CHECK_EQUAL(perform(entry_cancel(Q0)).status, STATUS_GONE);
+}
+
+/* --- Many words ------------------------------------------------------------------------------- */
+
+/* What stands on a seat: when it parked, 0: it does not; and for which word. */
+struct parked {
+	uint32_t arrival;
+	uint32_t place;
+};
+
+/* The seat that has parked longest for the word; SEATS: none. */
+static uint32_t oldest(const struct parked *parked, uint32_t place)
+{
+	uint32_t found = SEATS;
+
+	for (uint32_t i = 0; i < SEATS; i++) {
+		if (parked[i].arrival && parked[i].place == place &&
+				(found == SEATS || parked[i].arrival < parked[found].arrival))
+			found = i;
+	}
+	return found;
+}
+
+static void unpark_and_look(struct parked *parked, uint32_t place, uint32_t count)
+{
+	uint32_t seats[SEATS], expected = 0;
+
+	while (expected < count && oldest(parked, place) < SEATS) {
+		seats[expected] = oldest(parked, place);
+		parked[seats[expected++]].arrival = 0;
+	}
+	CHECK_EQUAL(unpark_word(&many[place], count), expected);
+	for (uint32_t i = 0; i < expected; i++)
+		CHECK_EQUAL(finish((uint16_t)(Q0 + seats[i])).status, STATUS_OK);
+	for (uint32_t i = 0; i < SEATS; i++)
+		CHECK(!parked[i].arrival || !is_done((uint16_t)(Q0 + i)));
+}
+
+/* Parks, wakes and cancels as chance has it, beside a model that has no tree. */
+static void sleepers_of_many_words_are_told_apart(void)
+{
+	struct parked parked[SEATS] = { { 0, 0 } };
+	struct chance chance = { 31 };
+
+	for (uint32_t play = 1; play <= PLAYS; play++) {
+		uint32_t seat = chance_below(&chance, SEATS), place = chance_below(&chance, PLACES);
+		uint16_t question = (uint16_t)(Q0 + seat);
+
+		if (!parked[seat].arrival) {
+			start(entry_park(&many[place], 0, question));
+			parked[seat] = (struct parked){ play, place };
+		} else if (chance_below(&chance, 2)) {
+			CHECK_EQUAL(perform(entry_cancel(question)).status, STATUS_OK);
+			CHECK_EQUAL(finish(question).status, STATUS_CANCELLED);
+			parked[seat].arrival = 0;
+		} else {
+			unpark_and_look(parked, place, 1 + chance_below(&chance, 4));
+		}
+	}
+	for (uint32_t place = 0; place < PLACES; place++)
+		unpark_and_look(parked, place, SEATS);
+	kernel_check();
 }
 
 /* --- Where nobody can park -------------------------------------------------------------------- */
@@ -254,7 +319,7 @@ static void a_revoked_word_is_not_waited_for(void)
 /* --- Threads ---------------------------------------------------------------------------------- */
 
 static struct {
-	uint64_t stack[STACK_WORDS];
+	uint64_t stack[STACK_WORDS] __attribute__((aligned(16)));
 	uint32_t ball;          /* even: the test's turn; odd: the thread's */
 	int64_t wrong;
 } table;
@@ -324,6 +389,7 @@ static void a_thread_that_parks_is_killed(void)
 
 static const struct test tests[] = {
 	{ "those who park are woken in order", those_who_park_are_woken_in_order },
+	{ "sleepers of many words are told apart", sleepers_of_many_words_are_told_apart },
 	{ "a word that changed is not parked for", a_word_that_changed_is_not_parked_for },
 	{ "a park ends with its time", a_park_ends_with_its_time },
 	{ "a park is cancelled", a_park_is_cancelled },

@@ -90,8 +90,9 @@ NO_BUFFER static struct arch_context *enter(struct thread *thread, uint64_t flag
 		return enter_answer(thread, STATUS_BAD_ENTRY);
 	if (ring_drain(ring, !direct && alone))
 		return enter_finish(ring);
-	if (unlikely(thread->state != THREAD_RUNNING))
-		return sched_leave();      /* it ended itself */
+	/* It ended itself, or was ended by others who were let in between two entries. */
+	if (unlikely(arch_cpu()->current != thread || thread->state != THREAD_RUNNING))
+		return sched_leave();
 	if (direct && ring_submitted(ring) != 0)
 		return enter_answer(thread, STATUS_NO_CREDIT);
 	if (direct) {

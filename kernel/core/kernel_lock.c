@@ -105,6 +105,16 @@ void kernel_enter_exclusive(struct cpu *cpu)
 	arch_space_refresh();
 }
 
+COLD void kernel_let_others(struct cpu *cpu)
+{
+	DEBUG_ASSERT(cpu->door == DOOR_EXCLUSIVE);
+	wait_begin(cpu);
+	kernel_pass_on();
+	ticket_wait(cpu);
+	exclusive_begin(cpu);
+	arch_space_refresh();
+}
+
 bool kernel_upgrade(struct cpu *cpu)
 {
 	DEBUG_ASSERT(cpu->door == DOOR_SHARED);

@@ -50,6 +50,16 @@ void kernel_enter_exclusive(struct cpu *cpu);
  * and still shared: another entry comes first. */
 bool kernel_upgrade(struct cpu *cpu) MUST_USE;
 
+/* Whether another processor waits for the exclusive entry that this one is in to end. */
+static inline bool kernel_is_wanted(void)
+{
+	return LOAD_ACQUIRE(&kernel_lock.next) != kernel_lock.serving + 1;
+}
+
+/* Lets those in who wait, and is exclusive again after them. Meanwhile everything may have changed, the processor's current
+ * thread included. No spin lock is held. */
+void kernel_let_others(struct cpu *cpu);
+
 /* Calls the processor that sleeps until this ticket is served, if one does. */
 void kernel_call(uint32_t ticket);
 

@@ -7,6 +7,7 @@
 #include "kernel/cap/cap_table.h"
 #include "kernel/cap/transfer.h"
 #include "kernel/core/entry.h"
+#include "kernel/core/kernel_lock.h"
 #include "kernel/core/panic.h"
 #include "kernel/core/string.h"
 #include "kernel/object/call.h"
@@ -705,6 +706,16 @@ NO_BUFFER void ring_take_header(struct ring *ring)
 		ring->sync_result = STATUS_BAD_ENTRY;
 }
 
+/* Between two entries: those who wait at the door come in. False: the thread was ended meanwhile, and its ring with it. */
+static COLD bool others_let_in(const struct ring *ring)
+{
+	struct cpu *cpu = arch_cpu();
+	const struct thread *thread = ring->thread;
+
+	kernel_let_others(cpu);
+	return cpu->current == thread;
+}
+
 NO_BUFFER bool ring_drain(struct ring *ring, bool sync_allowed)
 {
 	for (uint32_t nops, count = ring_submitted(ring); count > 0; count--) {
@@ -728,6 +739,11 @@ NO_BUFFER bool ring_drain(struct ring *ring, bool sync_allowed)
 			misplaced(ring, shared);
 		if (unlikely(ring->thread->state != THREAD_RUNNING))
 			break;
+		if (unlikely(kernel_is_wanted())) {
+			if (!others_let_in(ring))
+				break;
+			count = MIN(count, ring_submitted(ring) + 1);
+		}
 	}
 	return false;
 }

@@ -26,7 +26,8 @@ static inline const struct ring_entry *ring_header_entry(const struct ring_heade
 /* Completes the operation table; once at boot. */
 void ring_ops_init(void);
 
-/* Takes entries until none is left, credit lacks, a SYNC entry was taken, or the thread must stop. True: a SYNC entry was
+/* Takes entries until none is left, credit lacks, a SYNC entry was taken, or the thread must stop; lets those in between
+ * who wait at the kernel's door, and then the ring may be gone: the processor's current thread is another. True: a SYNC entry was
  * taken (its outcome is ring->sync_result unless ring->sync still names its question). `sync_allowed`: the
  * arguments of cap_enter permit one. */
 bool ring_drain(struct ring *ring, bool sync_allowed);

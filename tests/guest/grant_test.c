@@ -373,7 +373,8 @@ static void revocations_wait_for_each_other(void)
 			CHECK(grant_of(gifts[i], id_of(child)) != 0);
 		}
 	}
-	CHECK(done == 16 && refused == AT_ONCE - 16);
+	/* Where there is another processor it may have ended some before the next was submitted. */
+	CHECK(done + refused == AT_ONCE && (world.processors > 1 ? done >= 16 : done == 16));
 	child_kill(child);
 	for (uint32_t i = 0; i < AT_ONCE; i++)
 		CHECK_EQUAL(release(gifts[i]), STATUS_OK);
@@ -381,7 +382,8 @@ static void revocations_wait_for_each_other(void)
 	CHECK_EQUAL(release(endpoint), STATUS_OK);
 }
 
-/* Two are sent and cancelled in one batch: the first is under way by then and is finished, the other never begins. */
+/* Two are sent and cancelled in one batch: the first is under way by then and is finished, the other never begins; unless
+ * another processor comes in between two entries and goes on with them. */
 static void a_cancelled_revocation_is_whole_or_nothing(void)
 {
 	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, false);
@@ -392,6 +394,7 @@ static void a_cancelled_revocation_is_whole_or_nothing(void)
 		.grants = { { "endpoint", endpoint } } };
 	struct process_handle_ref child = child_start(&spec);
 	struct ring_operation cancelled[2];
+	uint64_t left;
 
 	send_copies(export, gifts[0], LARGE);
 	send_copies(export, gifts[1], 1);
@@ -402,9 +405,11 @@ static void a_cancelled_revocation_is_whole_or_nothing(void)
 	for (uint32_t i = 0; i < 2; i++) {
 		ring_wait(ring_self(), &at_once[i]);
 		ring_wait(ring_self(), &cancelled[i]);
-		CHECK_EQUAL(at_once[i].completion.status, STATUS_CANCELLED);
+		CHECK(at_once[i].completion.status == STATUS_CANCELLED ||
+				(world.processors > 1 && at_once[i].completion.status == STATUS_OK));
 	}
-	CHECK_EQUAL(revoke_derived(gifts[1]), MESSAGE_CAPS); /* waits for the first to be finished */
+	left = revoke_derived(gifts[1]); /* waits for the first to be finished */
+	CHECK(left == MESSAGE_CAPS || (world.processors > 1 && left == 0));
 	CHECK_EQUAL(grant_of(gifts[0], id_of(child)), 0);
 	CHECK_EQUAL(revoke_derived(gifts[0]), 0);
 	child_kill(child);

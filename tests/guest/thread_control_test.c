@@ -230,6 +230,44 @@ static void callers_wait_for_a_suspended_server(void)
 	CHECK_EQUAL(release(endpoint), STATUS_OK);
 }
 
+#define BATCH 32u
+
+/* Hands over one batch after the other, of unparks of a word that nobody sleeps for. */
+static int64_t run_batches(struct ring_header *header, struct raw *raw)
+{
+	struct ring_entry *entries = (struct ring_entry *)(void *)((uint8_t *)header + header->sq_off);
+	uint32_t tail = header->sq_tail;
+
+	for (;;) {
+		for (uint32_t i = 0; i < BATCH; i++) {
+			entries[tail++ % header->sq_entries] = (struct ring_entry){ .op = CAP_OP_UNPARK,
+				.interface = (uint64_t)(uintptr_t)&raw->status, .msg_off = 1 };
+		}
+		header->sq_tail = tail;
+		if (cap_enter(0, 0, 0) != BATCH || header->sq_head != tail)
+			return 1;
+		header->cq_head = header->cq_tail;
+		raw->word++;
+	}
+}
+
+/* Between any two entries of a batch others may come in, and suspend or kill who handed it over. */
+static void a_thread_is_stopped_between_two_entries(void)
+{
+	struct raw *raw = NULL;
+
+	for (uint32_t i = 0; i < 30; i++) {
+		raw = raw_go(raw_new(0, run_batches));
+		raw_await_word(raw);
+		for (uint32_t j = 0; j < 20; j++) {
+			suspend(raw);
+			CHECK(!resume(raw));
+		}
+		raw_kill_and_join(raw);
+	}
+	kernel_check();
+}
+
 /* One that runs on a budget gives its context up meanwhile. */
 static void a_thread_on_a_budget_is_suspended(void)
 {
@@ -470,6 +508,7 @@ static const struct test tests[] = {
 	{ "a thread suspends itself", a_thread_suspends_itself },
 	{ "a suspended thread's page comes", a_suspended_threads_page_comes },
 	{ "callers wait for a suspended server", callers_wait_for_a_suspended_server },
+	{ "a thread is stopped between two entries", a_thread_is_stopped_between_two_entries },
 	{ "a thread on a budget is suspended", a_thread_on_a_budget_is_suspended },
 	{ "a thread is sent elsewhere", a_thread_is_sent_elsewhere },
 	{ "all registers are set", all_registers_are_set },

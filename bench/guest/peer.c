@@ -29,6 +29,7 @@ static int answer_signals(void)
 		entry->flags = ENTRY_QUIET;
 		entry->target = pong;
 		entry->interface = 1;
+		ring_push(ring);
 	}
 }
 

@@ -54,7 +54,7 @@ static bool nop_32(uint32_t count)
 
 	while (count-- > 0) {
 		for (uint32_t i = 0; i < 32; i++)
-			(void)ring_entry(ring, CAP_OP_NOP, NULL);
+			ring_put(ring, &(struct ring_entry){ .op = CAP_OP_NOP });
 		ring_submit(ring);
 		ring_reap(ring);
 	}
@@ -202,6 +202,7 @@ static bool signal_pingpong(uint32_t count)
 		entry->flags = ENTRY_QUIET;
 		entry->target = ping;
 		entry->interface = 1;
+		ring_push(ring);
 		entry = ring_entry_sync(ring, CAP_OP_WAIT);
 		entry->target = pong;
 		entry->interface = 1;

@@ -43,13 +43,15 @@ static status_t entry_finish(struct ring *ring)
 
 void rt_release(uint32_t capability)
 {
+	struct ring *ring = ring_self();
 	struct ring_entry *entry;
 
 	if (capability == 0)
 		return;
-	entry = ring_entry(ring_self(), CAP_OP_RELEASE, NULL);
+	entry = ring_entry(ring, CAP_OP_RELEASE, NULL);
 	entry->flags = ENTRY_QUIET;
 	entry->target = capability;
+	ring_push(ring);
 }
 
 status_t rt_copy(uint32_t capability, uint32_t *copy)

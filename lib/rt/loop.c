@@ -99,6 +99,7 @@ static status_t watch_arm(struct loop_watch *watch)
 	entry->interface = watch->mask;
 	entry->flags = watch->mask == 0 ? ENTRY_DEATH : ENTRY_MULTISHOT;
 	entry->question = watch->question;
+	ring_push(ring);
 	ring_set_ready(ring, &watch->operation, watch_ready);
 	watch->armed = true;
 	return STATUS_OK;
@@ -171,6 +172,7 @@ void loop_watch_stop(struct loop_watch *watch)
 		return;
 	ring_set_ready(ring, &watch->operation, NULL);
 	ring_entry(ring, CAP_OP_CANCEL, NULL)->question = watch->question;
+	ring_push(ring);
 	while (!watch->operation.done || (watch->operation.completion.flags & COMPLETION_MORE)) {
 		watch->operation.done = false;
 		ring_wait(ring, &watch->operation);

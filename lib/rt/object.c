@@ -165,6 +165,7 @@ void server_object_retire(struct server *server, uint64_t tag, uint64_t sequence
 	entry->target = server->endpoint;
 	entry->interface = tag;
 	entry->deadline_ns = sequence;
+	ring_push(ring);
 	if (ring_sync(ring) != STATUS_OK)
 		return;
 	server_stream_end(server, object);

@@ -2,13 +2,14 @@
  * Ring client: this thread's side of the ring that it shares with the kernel (docs/ring.md).
  *
  * Everything above it (transport.c, capability.c, server.c) makes requests in three steps:
- * ring_entry gives a zeroed entry of the queue, the caller fills it, and ring_sync, ring_wait or
- * ring_turn goes into the kernel. Nothing reaches the kernel before one of those. What is waited
- * for at once needs no place in the queue: ring_entry_sync or ring_standing gives the entry in the
- * header, which the kernel takes after those of the queue (ring_enter_sync).
+ * ring_entry gives a zeroed entry of the queue, the caller fills it and hands it over (ring_push),
+ * and ring_sync, ring_wait or ring_turn goes into the kernel. Nothing reaches the kernel before one
+ * of those. What is waited for at once needs no place in the queue: ring_entry_sync or
+ * ring_standing gives the entry in the header, which the kernel takes after those of the queue
+ * (ring_enter_sync).
  *
- * Always true: whatever lies between the header's sq_head and sq_tail has been filled, or will be
- * before this thread enters the kernel, which looks at the queue only then. Each entry that is not
+ * Always true: whatever lies between the header's sq_head and sq_tail has been filled, since a
+ * kernel that polls the ring may look at it at any time. Each entry that is not
  * SYNC carries a `struct ring_operation` as its user data, or 0 if nobody cares. Completions are
  * copied out of the queue when they are reaped.
  *
@@ -89,22 +90,25 @@ static inline struct ring_entry *ring_next(struct ring *ring)
 
 	if (unlikely((int32_t)(ring->sq_limit - tail) <= 0))
 		ring_make_room(ring);
-	ring->header->sq_tail = tail + 1;
 	return &ring->entries[tail & ring->sq_mask];
 }
 
-/* Adds a finished entry whose operation is in its user data, not done and without `ready`, and
- * answers where it stands. */
-static inline struct ring_entry *ring_put(struct ring *ring, const struct ring_entry *entry)
+/* Hands the next entry over, which has been filled. */
+static inline void ring_push(struct ring *ring)
 {
-	struct ring_entry *place = ring_next(ring);
-
-	*place = *entry;
-	return place;
+	STORE_RELEASE(&ring->header->sq_tail, ring->header->sq_tail + 1);
 }
 
-/* The next entry, zeroed but for the operation and the user data. The operation begins anew,
- * without `ready`. Enters the kernel only if the queue is full. */
+/* Hands over a finished entry whose operation is in its user data, not done and without `ready`. */
+static inline void ring_put(struct ring *ring, const struct ring_entry *entry)
+{
+	*ring_next(ring) = *entry;
+	ring_push(ring);
+}
+
+/* The next entry, zeroed but for the operation and the user data, to be filled and handed over
+ * (ring_push). The operation begins anew, without `ready`. Enters the kernel only if the queue is
+ * full. */
 static inline struct ring_entry *ring_entry(struct ring *ring, uint8_t op,
 		struct ring_operation *operation)
 {
@@ -174,7 +178,7 @@ static inline status_t ring_enter_sync(struct ring *ring)
 	return status;
 }
 
-/* Waits for the entry of the queue that was filled last, which it makes SYNC. */
+/* Waits for the entry of the queue that was handed over last, which it makes SYNC. */
 status_t ring_sync(struct ring *ring);
 
 /* The outcome of the last ring_sync or ring_enter_sync; valid until the next. */

@@ -45,10 +45,19 @@ static struct ring_entry *receive_entry(struct server *server, uint8_t op)
 	return entry;
 }
 
+/* Hands it over when it has been filled. */
+static void receive_push(const struct server *server)
+{
+	if (server->loop->sync_server != server)
+		ring_push(ring_self());
+}
+
 static void server_arm(struct server *server)
 {
-	if (!server->closed)
+	if (!server->closed) {
 		(void)receive_entry(server, CAP_OP_RECV);
+		receive_push(server);
+	}
 }
 
 /* --- Returns -------------------------------------------------------------------------------- */
@@ -132,6 +141,7 @@ static COLD void return_alone(struct call *call, status_t status)
 
 	entry->target = call->server->endpoint;
 	answer_fill(entry, call, status);
+	ring_push(ring);
 	call->state = CALL_RETURNING;
 	ring_set_ready(ring, &call->operation, call_returned);
 }
@@ -156,6 +166,7 @@ static void return_and_receive(struct call *call, status_t status)
 
 	entry->flags |= ENTRY_REARM;
 	answer_fill(entry, call, status);
+	receive_push(server);
 	DEBUG_ASSERT(server->sent_words == 0);
 	server->sent_off = call->span_off;
 	server->sent_words = call->span_words;
@@ -187,6 +198,7 @@ static COLD void refuse(struct server *server, uint32_t call_id, status_t status
 	entry->flags |= ENTRY_REARM | ENTRY_EXCEPTION;
 	entry->interface = call_id;
 	entry->method = (uint16_t)status;
+	receive_push(server);
 	server->call_id = 0;
 }
 

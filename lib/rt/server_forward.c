@@ -96,6 +96,7 @@ static void forward_send(struct call *call, uint32_t target, uint32_t off)
 	entry->deadline_ns = (uint64_t)server->endpoint << 32 | call->id;
 	entry->question = call->question;
 	params_copy(call, entry, off);
+	ring_push(ring);
 	ring_set_ready(ring, &call->operation, call_forwarded);
 }
 

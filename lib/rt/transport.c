@@ -326,7 +326,7 @@ static status_t transport_send(struct transport *transport, uint32_t number, uin
 	status = question_fill(ring, question, deadline_ns);
 	if (status != STATUS_OK)
 		return status;
-	(void)ring_put(ring, &question->entry);
+	ring_put(ring, &question->entry);
 	question->entry_tail = ring->header->sq_tail;
 	question->state = QUESTION_SENT;
 	return STATUS_OK;
@@ -506,12 +506,12 @@ static status_t transport_then(struct transport *transport, uint32_t number, cli
 static void transport_cancel(struct transport *transport, uint32_t number)
 {
 	const struct question *question = question_of(transport, number);
-	struct ring_entry *entry;
+	struct ring *ring = transport_of(transport)->ring;
 
 	if (question->state != QUESTION_SENT || question->operation.done)
 		return;
-	entry = ring_entry(transport_of(transport)->ring, CAP_OP_CANCEL, NULL);
-	entry->question = (uint16_t)number;
+	ring_entry(ring, CAP_OP_CANCEL, NULL)->question = (uint16_t)number;
+	ring_push(ring);
 }
 
 /* What has to happen first when a call is ended early. */
@@ -537,6 +537,7 @@ static RARE void question_finish(struct ring *ring, struct question *question)
 		entry = ring_entry(ring, CAP_OP_FINISH, NULL);
 		entry->flags = ENTRY_QUIET;
 		entry->question = question->entry.question;
+		ring_push(ring);
 	}
 	question->entry.flags = 0;
 	question->entry.path_len = 0;

@@ -127,6 +127,7 @@ static void a_quiet_signal_before_a_call_wakes_somebody(void)
 		signal->flags = ENTRY_QUIET;
 		signal->target = notification;
 		signal->interface = 1;
+		ring_push(ring_self());
 		CHECK_EQUAL(perform_sync(plain_call(export, TEST_INTERFACE, 0, Q0)).status, STATUS_OK);
 	}
 	CHECK_EQUAL(child_finish(waiter).status, 0);

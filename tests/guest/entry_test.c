@@ -27,13 +27,11 @@ static void quiet_is_silent_on_success_only(void)
 {
 	struct ring_header *header = ring_self()->header;
 	struct ring_entry entry = { .op = CAP_OP_NOP, .flags = ENTRY_QUIET };
-	struct ring_entry *place;
 	uint32_t tail;
 
 	ring_submit(ring_self());
 	tail = header->cq_tail;
-	place = ring_entry(ring_self(), CAP_OP_NOP, NULL);
-	place->flags = ENTRY_QUIET;
+	ring_put(ring_self(), &entry);
 	ring_submit(ring_self());
 	CHECK_EQUAL(header->cq_tail, tail);
 	entry = (struct ring_entry){
@@ -176,13 +174,16 @@ static void misplaced_sync_is_an_ordinary_refusal(void)
 	struct ring_operation first = { 0 }, second = { 0 };
 
 	ring_entry(ring, CAP_OP_NOP, &first)->flags = ENTRY_SYNC;
+	ring_push(ring);
 	(void)ring_entry(ring, CAP_OP_NOP, &second);
+	ring_push(ring);
 	ring_wait(ring, &second);
 	CHECK(first.done);
 	CHECK_EQUAL(first.completion.status, STATUS_BAD_ENTRY);
 	CHECK_EQUAL(second.completion.status, STATUS_OK);
 	first = (struct ring_operation){ 0 };
 	ring_entry(ring, CAP_OP_NOP, &first)->flags = ENTRY_SYNC;
+	ring_push(ring);
 	ring_wait(ring, &first); /* with min_complete 1 */
 	CHECK_EQUAL(first.completion.status, STATUS_BAD_ENTRY);
 	CHECK_EQUAL(perform(entry_of(CAP_OP_NOP, 0)).status, STATUS_OK);
@@ -332,16 +333,20 @@ static void quiet_entries_come_before_the_sync_one(void)
 	entry->flags = ENTRY_QUIET;
 	entry->target = copy;
 	entry->interface = 6;
+	ring_push(ring);
 	entry = ring_entry(ring, CAP_OP_RELEASE, NULL);
 	entry->flags = ENTRY_QUIET;
 	entry->target = copy;
+	ring_push(ring);
 	entry = ring_entry(ring, CAP_OP_RELEASE, &refused);
 	entry->flags = ENTRY_QUIET;
 	entry->target = copy;
+	ring_push(ring);
 	entry = ring_entry(ring, CAP_OP_SIGNAL, NULL);
 	entry->flags = ENTRY_QUIET;
 	entry->target = notification;
 	entry->interface = 1;
+	ring_push(ring);
 	CHECK_EQUAL(perform_sync((struct ring_entry){ .op = CAP_OP_WAIT, .target = notification, .interface = UINT64_MAX,
 			.question = Q0 }).detail, 7);
 	ring_reap(ring);

@@ -338,6 +338,7 @@ static void revoke_at_once(const uint32_t *capabilities, uint32_t count)
 		place = ring_entry(ring_self(), CAP_OP_CALL, &at_once[i]);
 		call.user_data = place->user_data;
 		*place = call;
+		ring_push(ring_self());
 	}
 }
 
@@ -399,8 +400,10 @@ static void a_cancelled_revocation_is_whole_or_nothing(void)
 	send_copies(export, gifts[0], LARGE);
 	send_copies(export, gifts[1], 1);
 	revoke_at_once(gifts, 2);
-	for (uint16_t i = 0; i < 2; i++)
+	for (uint16_t i = 0; i < 2; i++) {
 		ring_entry(ring_self(), CAP_OP_CANCEL, &cancelled[i])->question = (uint16_t)(20 + i);
+		ring_push(ring_self());
+	}
 	ring_submit(ring_self());
 	for (uint32_t i = 0; i < 2; i++) {
 		ring_wait(ring_self(), &at_once[i]);

@@ -56,6 +56,7 @@ static void start_shots(uint32_t notification, uint64_t mask)
 	entry.flags = ENTRY_MULTISHOT;
 	entry.question = Q0;
 	*place = entry;
+	ring_push(ring_self());
 	ring_submit(ring_self());
 }
 
@@ -166,6 +167,7 @@ static void two_multishot_waits_take_turns(void)
 		place->interface = 1;
 		place->flags = ENTRY_MULTISHOT;
 		place->question = (uint16_t)(Q0 + i);
+		ring_push(ring_self());
 	}
 	ring_submit(ring_self());
 	for (uint32_t i = 0; i < 6; i++) {

@@ -182,7 +182,7 @@ static int deadline(const char *arg)
 	STEP(2, cap_enter(0, 1, 1) == STATUS_DEADLINE_EXCEEDED);
 	STEP(3, cap_enter(0, 1, started + 3000000) == STATUS_DEADLINE_EXCEEDED);
 	STEP(4, now_ns() >= started + 3000000);
-	ring_entry(ring_self(), CAP_OP_NOP, NULL);
+	ring_put(ring_self(), &(struct ring_entry){ .op = CAP_OP_NOP });
 	STEP(5, cap_enter(0, 1, 1) == 1);
 	STEP(6, cap_enter(0, 2, 1) == STATUS_DEADLINE_EXCEEDED);
 	process_exit(0);
@@ -322,6 +322,7 @@ static int multishot(const char *arg)
 	entry->interface = 1;
 	entry->flags = ENTRY_MULTISHOT;
 	entry->question = Q0;
+	ring_push(ring_self());
 	signal = entry_of(CAP_OP_SIGNAL, grant_id("done"));
 	signal.interface = 1;
 	for (;;) {
@@ -774,6 +775,7 @@ static int chain(const char *arg)
 		place = ring_entry(ring_self(), CAP_OP_CALL, &links[i]);
 		call.user_data = place->user_data;
 		*place = call;
+		ring_push(ring_self());
 		STEP(1, release(next) == STATUS_OK && release(target) == STATUS_OK);
 		target = next_target;
 	}

@@ -393,7 +393,7 @@ static void a_long_chain_settles(void)
 
 			entry.reply_off = seat_off(Q0 + 6);
 			entry.flags |= ENTRY_KEEP;
-			*ring_entry(ring, CAP_OP_CALL, NULL) = entry;
+			ring_put(ring, &entry);
 		}
 		ring_submit(ring);
 		tail = ring->header->cq_tail;

@@ -382,7 +382,7 @@ static void settling_sets_off_settling(void)
 		call.question = (uint16_t)(10 + i);
 		call.reply_off = seat_off(Q0 + 6);
 		send_cap(&call, TRANSFER_KIND_COPY, rt_id(chain[i + 2].resolver.ref));
-		*ring_entry(ring_self(), CAP_OP_CALL, NULL) = call;
+		ring_put(ring_self(), &call);
 		ring_submit(ring_self());
 	}
 	CHECK_EQUAL(resolve(&chain[0], rt_id(chain[1].resolver.ref)), STATUS_OK);

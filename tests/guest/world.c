@@ -105,6 +105,7 @@ static void put(struct ring_entry entry, struct ring_operation *operation)
 
 	entry.user_data = place->user_data;
 	*place = entry;
+	ring_push(ring_self());
 }
 
 struct ring_completion perform(struct ring_entry entry)

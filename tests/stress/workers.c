@@ -117,6 +117,7 @@ static void serves_turn(struct worker *worker)
 		entry->interface = id;
 		entry->msg_off = off + 8 + RECORDS_WORDS;
 		entry->msg_words = 1;
+		ring_push(ring);
 		ring_submit(ring);
 		ring_reap(ring);
 		done(KIND_SERVES);

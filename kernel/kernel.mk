@@ -9,7 +9,7 @@ KERNEL_CORE_SRCS := $(addprefix kernel/core/,main.c boot_info.c log.c panic.c sp
 KERNEL_MM_SRCS   := $(addprefix kernel/mm/,frame.c slab.c)
 # Everything above the seam: kernel/{cap,irq,object,ring,sched,time} and what else it needs.
 KERNEL_UPPER_SRCS := $(addprefix kernel/cap/,facet.c grant.c grant_tie.c cap_table.c transfer.c) \
-        $(addprefix kernel/ring/,ring.c direct.c dispatch.c completion.c pipeline.c) \
+        $(addprefix kernel/ring/,ring.c direct.c dispatch.c completion.c pipeline.c poller.c) \
         $(addprefix kernel/object/,object.c ledger.c call.c endpoint.c endpoint_call.c endpoint_fast.c \
                 endpoint_forward.c notification.c process.c reaper.c thread.c thread_event.c thread_handle.c park.c scheduling_context.c scheduling_policy.c isolation_lease.c session.c promise.c process_handle.c process_spawner.c capability_manager.c roots.c memory_object.c memory_view.c pager.c \
                 virtual_memory.c console.c timer.c clock_page.c entropy.c system_info.c boot_package.c system_control.c \

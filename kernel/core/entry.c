@@ -15,6 +15,7 @@
 #include "kernel/object/thread.h"
 #include "kernel/object/thread_event.h"
 #include "kernel/ring/direct.h"
+#include "kernel/ring/poller.h"
 #include "kernel/sched/cpu.h"
 #include "kernel/sched/sched.h"
 #include "kernel/time/timer_queue.h"
@@ -88,6 +89,8 @@ NO_BUFFER static struct arch_context *enter(struct thread *thread, uint64_t flag
 
 	if (unlikely((flags & ~(uint64_t)ENTER_SYNC) || min_complete > RING_CQ_ENTRIES || (direct && !alone)))
 		return enter_answer(thread, STATUS_BAD_ENTRY);
+	if (unlikely(ring->poller))
+		poller_wake(ring->poller);
 	if (ring_drain(ring, !direct && alone))
 		return enter_finish(ring);
 	/* It ended itself, or was ended by others who were let in between two entries. */
@@ -143,14 +146,15 @@ static NOINLINE struct arch_context *perform_and_leave(uint64_t arg0, uint64_t a
 /*
  * cap_enter that wants nothing: most often nothing is in the queue either, and only the completions
  * are counted. Without the kernel's lock: it reads what is the thread's own, which nobody takes away
- * before this processor has been stopped.
+ * before this processor has been stopped. Where others take from the queue they may be at an entry.
  */
 NO_BUFFER HOT_INLINE static inline struct arch_context *look(const struct cpu *cpu, struct thread *thread)
 {
 	struct ring *ring = thread->ring;
-	uint32_t unread, submitted = ring_index_count(ring->sq_head, LOAD_ACQUIRE(&ring->header->sq_tail));
+	uint64_t other = READ_ONCE(ring->own_head) ^ LOAD_ACQUIRE(&ring->header->sq_tail);
+	uint32_t unread;
 
-	if (unlikely((submitted | cpu->chores) != 0 || !ring_glance(ring, &unread)))
+	if (unlikely((other | cpu->chores) != 0 || !ring_glance(ring, &unread)))
 		return perform_and_leave(0, 0, 0, SYSCALL_CAP_ENTER);
 	arch_context_set_result(&thread->context, unread);
 	return &thread->context;

@@ -1,7 +1,8 @@
 /*
- * CpuIsolationLease: a processor that runs one thread and nothing else, for a time. Made by
- * SchedulingControl (scheduling_context.c); what it keeps away from the processor is sched.c's,
- * and the thread runs there on a context that the lease contains.
+ * CpuIsolationLease: a processor that runs one thread and nothing else, for a time, or polls one
+ * thread's ring. Made by SchedulingControl (scheduling_context.c); what it keeps away from the
+ * processor is sched.c's. The thread runs there on a context that the lease contains; the polling
+ * is ring/poller.c's.
  *
  * It creates no time: a processor that has promised budgets cannot be leased, and one that is
  * leased promises none. Always true: while a lease is active its processor is isolated, never the
@@ -14,6 +15,7 @@
 #include "kernel/object/call.h"
 #include "kernel/object/ledger.h"
 #include "kernel/object/scheduling_context.h"
+#include "kernel/ring/ring.h"
 #include "kernel/sched/cpu.h"
 #include "kernel/sched/donation.h"
 #include "kernel/sched/sched.h"
@@ -32,6 +34,7 @@ struct isolation_lease {
 	bool                      has_expired; /* x */
 	uint64_t                  interrupts; /* x, once it has ended */
 	uint64_t                  longest_ns; /* x, likewise */
+	struct poller             poller;     /* x, likewise, its counts */
 };
 
 static struct slab_cache lease_cache = SLAB_CACHE("isolation lease", struct isolation_lease);
@@ -48,6 +51,8 @@ static void lease_end(struct isolation_lease *lease)
 	reserved_forget(&lease->context);
 	lease->interrupts = cpu->isolation.interrupts;
 	lease->longest_ns = MAX(cpu->isolation.longest_ns, arch_time_ns() - cpu->isolation.since_ns);
+	poller_unbind(cpu);
+	lease->poller = cpu->poller;
 	sched_isolate(cpu, false);
 	cpu->reserved.admission.promised = 0;
 	(void)timer_queue_remove(&lease->timeout);
@@ -68,11 +73,18 @@ static void lease_begin(struct isolation_lease *lease)
 
 	lease->is_active = true;
 	cpu->reserved.admission.promised = BUDGET_PROMISED;
+	cpu->poller = (struct poller){ 0 };
 	sched_isolate(cpu, true);
 	timer_queue_add(&lease->timeout, lease->until_ns, lease_expire);
 }
 
 /* --- The object ----------------------------------------------------------------------------- */
+
+/* What of the polling there is to tell. */
+static const struct poller *poller_of(const struct isolation_lease *lease)
+{
+	return lease->is_active ? &lease->context.cpu->poller : &lease->poller;
+}
 
 static status_t method_info(void *self, struct call *call,
 		struct cpu_isolation_lease_info_params_reader in,
@@ -93,10 +105,40 @@ static status_t method_info(void *self, struct call *call,
 	cpu_isolation_lease_info_results_set_expired(*out, lease->has_expired);
 	cpu_isolation_lease_info_results_set_remaining_ns(*out,
 			lease->is_active && lease->until_ns > now_ns ? lease->until_ns - now_ns : 0);
-	cpu_isolation_lease_info_results_set_used_ns(*out, lease->context.used_ns);
+	cpu_isolation_lease_info_results_set_used_ns(*out, lease->kind == LEASE_KIND_RING ?
+			arch_ticks_to_ns(poller_of(lease)->taking_ticks) : lease->context.used_ns);
 	cpu_isolation_lease_info_results_set_interrupts(*out, interrupts);
 	cpu_isolation_lease_info_results_set_longest_quiet_ns(*out, longest_ns);
 	return STATUS_OK;
+}
+
+/* The ring of a thread, which runs elsewhere and may have a context there. */
+static status_t bind_ring(struct isolation_lease *lease, struct call *call, struct capnp_cap cap)
+{
+	struct cpu *cpu = lease->context.cpu;
+	struct thread *thread;
+	status_t status = thread_argument(call, cap, &thread);
+
+	if (status != STATUS_OK)
+		return status;
+	if (!lease->is_active || cpu->poller.ring || thread->ring->poller)
+		return call_refuse(call, STATUS_FAILED, REASON_STATE, 0, 0, 0);
+	status = call_ready(call);
+	if (status == STATUS_OK)
+		poller_bind(cpu, thread->ring);
+	return status;
+}
+
+static status_t bind_thread(struct isolation_lease *lease, struct call *call, struct capnp_cap cap)
+{
+	struct thread *thread;
+	status_t status = free_thread_argument(call, &lease->context, cap, &thread);
+
+	if (status == STATUS_OK && lease->context.thread)
+		status = call_refuse(call, STATUS_FAILED, REASON_STATE, 0, 0, 0);
+	if (status == STATUS_OK)
+		context_bind(&lease->context, thread);
+	return status;
 }
 
 static status_t method_bind(void *self, struct call *call,
@@ -104,15 +146,9 @@ static status_t method_bind(void *self, struct call *call,
 		struct cpu_isolation_lease_bind_results_builder *out)
 {
 	struct isolation_lease *lease = self;
-	struct thread *thread;
-	status_t status = free_thread_argument(call, &lease->context,
-			cpu_isolation_lease_bind_params_get_thread(in), &thread);
+	struct capnp_cap thread = cpu_isolation_lease_bind_params_get_thread(in);
 
-	if (status == STATUS_OK && lease->context.thread)
-		status = call_refuse(call, STATUS_FAILED, REASON_STATE, 0, 0, 0);
-	if (status == STATUS_OK)
-		context_bind(&lease->context, thread);
-	return status;
+	return lease->kind == LEASE_KIND_RING ? bind_ring(lease, call, thread) : bind_thread(lease, call, thread);
 }
 
 static status_t method_end(void *self, struct call *call,
@@ -126,6 +162,21 @@ static status_t method_end(void *self, struct call *call,
 	return status;
 }
 
+static status_t method_poller(void *self, struct call *call,
+		struct cpu_isolation_lease_poller_params_reader in,
+		struct cpu_isolation_lease_poller_results_builder *out)
+{
+	const struct isolation_lease *lease = self;
+	const struct poller *poller = poller_of(lease);
+
+	cpu_isolation_lease_poller_results_set_bound(*out, poller->ring != NULL);
+	cpu_isolation_lease_poller_results_set_asleep(*out, poller->ring && poller->is_asleep);
+	cpu_isolation_lease_poller_results_set_entries(*out, poller->entries);
+	cpu_isolation_lease_poller_results_set_sleeps(*out, poller->sleeps);
+	cpu_isolation_lease_poller_results_set_wakes(*out, poller->wakes);
+	return STATUS_OK;
+}
+
 static status_t isolation_lease_call(
 		struct object *object, struct call *call, uint64_t interface_id, uint16_t method)
 {
@@ -133,6 +184,7 @@ static status_t isolation_lease_call(
 		.info = method_info,
 		.bind = method_bind,
 		.end = method_end,
+		.poller = method_poller,
 	};
 
 	return cpu_isolation_lease_dispatch(&server,
@@ -167,9 +219,7 @@ static status_t lease_check(struct call *call, const struct lease_terms *terms)
 {
 	const struct reserved *reserved = &terms->cpu->reserved;
 
-	if (terms->kind == LEASE_KIND_RING)
-		return call_refuse(call, STATUS_UNIMPLEMENTED, REASON_NOT_BUILT, 0, 0, 0);
-	if (terms->kind != LEASE_KIND_THREAD && terms->kind != LEASE_KIND_COMPUTE)
+	if (terms->kind > LEASE_KIND_COMPUTE)
 		return call_fail_argument(call, 1, LEASE_KIND_COMPUTE);
 	if (terms->duration_ns < LEASE_NS_MIN || terms->duration_ns > LEASE_NS_MAX)
 		return call_fail_argument(call, 2, LEASE_NS_MAX);
@@ -188,7 +238,7 @@ static status_t lease_check(struct call *call, const struct lease_terms *terms)
 
 static struct isolation_lease *lease_create(struct call *call, const struct lease_terms *terms)
 {
-	bool whole = terms->kind == LEASE_KIND_THREAD;
+	bool whole = terms->kind != LEASE_KIND_COMPUTE;
 	struct isolation_lease *lease = slab_alloc(&lease_cache);
 
 	if (!lease)

@@ -63,8 +63,7 @@ static status_t method_info(void *self, struct call *call,
 	return STATUS_OK;
 }
 
-/* The thread that a parameter names, itself or as the first of its process; it has not ended. */
-static status_t thread_argument(struct call *call, struct capnp_cap cap, struct thread **thread)
+status_t thread_argument(struct call *call, struct capnp_cap cap, struct thread **thread)
 {
 	struct cap_entry *entry;
 

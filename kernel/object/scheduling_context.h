@@ -18,7 +18,9 @@ extern const struct object_type scheduling_context_type;
 /* A context's parts but for its object. */
 void context_init(struct scheduling_context *context, struct cpu *cpu, uint64_t budget_ns,
 		uint64_t period_ns);
-/* The thread that a parameter names, to be bound: it lives and has neither context nor reserve. */
+/* The thread that a parameter names, itself or as the first of its process; it has not ended. */
+status_t thread_argument(struct call *call, struct capnp_cap cap, struct thread **thread) MUST_USE;
+/* The same, to be bound: it lives and has neither context nor reserve. */
 status_t free_thread_argument(struct call *call, const struct scheduling_context *context,
 		struct capnp_cap cap, struct thread **thread) MUST_USE;
 

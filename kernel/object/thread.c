@@ -16,6 +16,7 @@
 #include "kernel/object/binding.h"
 #include "kernel/object/process.h"
 #include "kernel/object/thread_handle.h"
+#include "kernel/ring/poller.h"
 #include "kernel/ring/ring.h"
 #include "kernel/sched/reserved.h"
 #include "kernel/sched/sched.h"
@@ -235,6 +236,7 @@ bool thread_end_questions(struct thread *thread)
 void thread_stop(struct thread *thread)
 {
 	sched_remove(thread);
+	poller_forget(thread->ring);
 	page_wait_cancel(thread);
 	(void)timer_queue_remove(&thread->deadline);
 	object_get(&thread->object);      /* the reaper's */

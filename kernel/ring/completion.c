@@ -60,6 +60,13 @@ NO_BUFFER void ring_complete_entry(struct ring *ring, const struct ring_entry *e
 	spin_unlock(&ring->lock);
 }
 
+void ring_tell(struct ring *ring)
+{
+	spin_lock(&ring->lock);
+	wake_for_completions(ring, false);
+	spin_unlock(&ring->lock);
+}
+
 static void answer_set(struct question *question, const struct ring_completion *outcome)
 {
 	question->answer = (struct answer){ .status = outcome->status, .flags = outcome->flags,

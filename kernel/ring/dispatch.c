@@ -747,3 +747,25 @@ NO_BUFFER bool ring_drain(struct ring *ring, bool sync_allowed)
 	}
 	return false;
 }
+
+uint32_t ring_take(struct ring *ring, uint32_t most)
+{
+	uint32_t submitted = ring_submitted(ring), taken;
+
+	for (taken = 0; taken < MIN(submitted, most); taken++) {
+		const struct ring_entry *shared = &ring->sq[ring_index_place(ring->sq_head, RING_SQ_ENTRIES)];
+		uint64_t head = READ_ONCE(((const union entry_words *)shared)->words[0]);
+		bool sync = head & (uint64_t)ENTRY_SYNC << 8;
+
+		if ((sync && taken + 1 == submitted) || !ring_has_credit(ring))
+			break;
+		if (unlikely(sync))
+			misplaced(ring, shared);
+		else
+			dispatch(ring, shared, head, true);
+		if (unlikely(ring->thread->state == THREAD_ENDED))
+			break;
+	}
+	ring_tell(ring);
+	return taken;
+}

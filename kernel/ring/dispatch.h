@@ -32,7 +32,11 @@ void ring_ops_init(void);
  * arguments of cap_enter permit one. */
 bool ring_drain(struct ring *ring, bool sync_allowed);
 
-/* The same for the entry in the header, which has to be SYNC. */
+/* Takes up to `most` entries in the place of the ring's thread, which may be doing anything, and has not ended; a SYNC entry
+ * that is the last one is left for its cap_enter. How many. Exclusive. */
+uint32_t ring_take(struct ring *ring, uint32_t most);
+
+/* As ring_drain for the entry in the header, which has to be SYNC. */
 void ring_take_header(struct ring *ring);
 
 /* Makes the entry's question (which is free) one in flight at `object` (takes a reference). Reserved slots named

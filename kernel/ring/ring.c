@@ -87,6 +87,7 @@ void ring_set_address(struct ring *ring, uint64_t address)
 
 void ring_destroy(struct ring *ring)
 {
+	ASSERT(!ring->poller && !ring->rest.queue);
 	for (uint32_t i = 0; i < ring_questions(ring); i++)
 		ASSERT(ring->questions[i].kind == QUESTION_FREE);
 	frame_free(ring->physical, RING_ORDER);

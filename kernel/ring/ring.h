@@ -21,6 +21,7 @@ struct cap_entry;
 struct endpoint;
 struct export;
 struct object;
+struct poller;
 struct process;
 struct thread;
 
@@ -113,7 +114,8 @@ struct question {
  * Questions are made when their number is first used, the lower ones with them: a program that has few at a time, as most
  * have, costs few. Those from `questions_end` on are undefined memory.
  *
- * I fixed after creation   r under lock   p private to the thread's own kernel entries
+ * I fixed after creation   r under lock   p private to the thread's own kernel entries, and to whoever takes entries
+ * exclusive   x exclusive only
  */
 struct ring {
 	struct spinlock     lock;
@@ -126,7 +128,13 @@ struct ring {
 	struct thread      *thread;         /* I */
 	struct process     *process;        /* I */
 	struct ring_entry   taken;          /* p, the entry being performed */
-	uint32_t            sq_head;        /* p */
+	union {
+		struct {
+			uint32_t sq_head;   /* p */
+			uint32_t is_polled; /* x, 1: others take from the queue, or may be about to; else 0 */
+		};
+		uint64_t    own_head;       /* equal to an index: the queue is the thread's own, and that is its head */
+	};
 	uint32_t            cq_tail;        /* r */
 	uint32_t            cq_head_seen;   /* r, the program's index as last believed; but see ring_glance */
 	uint32_t            in_flight;      /* r, accepted, not completed, without SYNC */
@@ -137,6 +145,8 @@ struct ring {
 	struct ring        *next_settling;
 	int64_t             sync_result;    /* p, what the last SYNC entry came to */
 	uint64_t            trace_within;   /* the traced call that the thread received and has not answered */
+	struct poller      *poller;         /* x, of ring/poller.h; NULL: only the thread's own entries take from the queue */
+	struct timer_node   rest;           /* x, queued when polling has ended with entries in the queue */
 	uint64_t            questions_end;  /* p, only grows; read by all; compared with a word */
 	struct question     questions[RING_QUESTIONS];
 };
@@ -193,6 +203,12 @@ static inline uint32_t ring_submitted(struct ring *ring)
 	return count;
 }
 
+/* Whether the program has handed over anything that was not taken yet. */
+static inline bool ring_has_submitted(const struct ring *ring)
+{
+	return LOAD_ACQUIRE(&ring->header->sq_tail) != ring->sq_head;
+}
+
 /* The oldest entry is taken: the program may use its place. */
 static inline void ring_head_advance(struct ring *ring)
 {
@@ -239,6 +255,9 @@ HOT_INLINE static inline void ring_reply_write(struct ring_header *header, uint6
 
 /* Completes an entry that has no question. SYNC entries of that kind go to the reply slot. */
 void ring_complete_entry(struct ring *ring, const struct ring_entry *entry, struct ring_completion *outcome);
+/* Entries without a question have been completed while their thread was not the running one: wakes it if that is what it
+ * waits for. */
+void ring_tell(struct ring *ring);
 
 /*
  * Ends a question: frees it (its object reference and export hold are handed to the caller through

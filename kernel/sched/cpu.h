@@ -10,6 +10,7 @@
 #include "arch/arch.h"
 #include "kernel/core/counters.h"
 #include "kernel/core/spinlock.h"
+#include "kernel/ring/poller.h"
 #include "kernel/sched/reserved.h"
 #include "kernel/sched/run_queue.h"
 #include "kernel/time/timer_queue.h"
@@ -87,6 +88,7 @@ struct cpu {
 	struct run_queue queue;             /* q; count and load are read by all */
 	bool             has_better;        /* q, somebody who waits should run instead of the runner */
 	struct isolation isolation;
+	struct poller    poller;            /* of a processor leased for a ring */
 	struct reserved  reserved __attribute__((aligned(CACHE_LINE_BYTES)));
 	struct timer_queue timers __attribute__((aligned(CACHE_LINE_BYTES)));
 };

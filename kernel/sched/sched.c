@@ -659,7 +659,8 @@ static void pause(struct cpu *cpu, bool sleep)
 	arch_space_refresh();
 }
 
-/* Nothing to run: takes ended processes apart, then sleeps until an interrupt brings work. */
+/* Nothing to run: takes ended processes apart, polls its ring if it has one, then sleeps until an
+ * interrupt brings work. */
 static struct thread *idle(struct cpu *cpu)
 {
 	struct thread *next;
@@ -676,7 +677,7 @@ static struct thread *idle(struct cpu *cpu)
 			reap(cpu);
 			pause(cpu, false);
 		} else {
-			pause(cpu, true);
+			pause(cpu, poller_turn(cpu));
 		}
 	}
 }

@@ -161,12 +161,11 @@ void server_object_retire(struct server *server, uint64_t tag, uint64_t sequence
 	if ((tag & TAG_OBJECT) == 0)
 		return;
 	object = object_at(tag);
-	entry = ring_entry(ring, CAP_OP_RETIRE, NULL);
+	entry = ring_entry_sync(ring, CAP_OP_RETIRE);
 	entry->target = server->endpoint;
 	entry->interface = tag;
 	entry->deadline_ns = sequence;
-	ring_push(ring);
-	if (ring_sync(ring) != STATUS_OK)
+	if (ring_enter_sync(ring) != STATUS_OK)
 		return;
 	server_stream_end(server, object);
 	if (server->recent == object)

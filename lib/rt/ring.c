@@ -1,9 +1,10 @@
 /*
  * Ring client. Only this file and ring.h touch the ring's indices and call cap_enter.
  *
- * The pairs of barriers: the kernel looks at sq_tail and the entries only when this thread enters
- * it, so program order is enough there; cq_tail is acquired here after the kernel has filled
- * completions; cq_head is released here after they were copied.
+ * The pairs of barriers: sq_tail is released here after entries were filled; cq_tail is acquired
+ * here after the kernel has filled completions; cq_head is released here after they were copied.
+ * On a polled ring the word `poller` is read after a full barrier behind what was written, as the
+ * kernel writes it before its last look.
  */
 #include "rt/ring.h"
 
@@ -60,15 +61,29 @@ COLD status_t ring_enter_again(struct ring *ring, uint64_t flags)
 	return (status_t)status;
 }
 
-status_t ring_sync(struct ring *ring)
+const struct ring_completion *ring_sync(struct ring *ring, struct ring_operation *operation)
 {
-	int64_t status;
+	struct ring_header *header = ring->header;
 
-	ring->entries[(ring->header->sq_tail - 1) & ring->sq_mask].flags |= ENTRY_SYNC;
-	status = cap_enter(0, 0, 0);
+	header->reply_user_data = 0;
+	ring->entries[(header->sq_tail - 1) & ring->sq_mask].flags |= ENTRY_SYNC;
+	(void)cap_enter(0, 0, 0);
 	if (unlikely(!queue_is_empty(ring)))
-		return ring_enter_again(ring, 0);
-	return (status_t)status;
+		(void)ring_enter_again(ring, 0);
+	if (likely(header->reply_user_data == (uint64_t)(uintptr_t)operation)) {
+		operation->done = true;
+		return ring_reply(ring);
+	}
+	/* A kernel that polls the ring had taken it before. */
+	ring_wait(ring, operation);
+	return &operation->completion;
+}
+
+COLD void ring_kick(struct ring *ring)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (READ_ONCE(ring->header->poller) != POLLER_AWAKE && !queue_is_empty(ring))
+		(void)cap_enter(0, 0, 0);
 }
 
 void ring_submit(struct ring *ring)
@@ -124,13 +139,33 @@ void ring_reap(struct ring *ring)
 	completions_take(ring, first, last);
 	ring->cq_head = tail;
 	STORE_RELEASE(&ring->header->cq_head, tail);
+	/* What lacked credit goes on. */
+	ring_hand_over(ring);
+}
+
+static bool has_completions(const struct ring *ring)
+{
+	return LOAD_ACQUIRE(&ring->header->cq_tail) != ring->cq_head;
+}
+
+/* How often a polled ring is looked at before its thread enters the kernel, which takes the entries
+ * out of the poller's hands: longer than most of them take. */
+#define LOOKS 1000u
+
+static COLD void watch_poller(const struct ring *ring)
+{
+	for (uint32_t i = 0; i < LOOKS && READ_ONCE(ring->header->poller) == POLLER_AWAKE && !has_completions(ring); i++)
+		__builtin_ia32_pause();
 }
 
 void ring_wait(struct ring *ring, struct ring_operation *operation)
 {
 	ring_reap(ring);
 	while (!operation->done) {
-		(void)cap_enter(0, 1, 0);
+		if (unlikely(ring_is_polled(ring)))
+			watch_poller(ring);
+		if (likely(!has_completions(ring)))
+			(void)cap_enter(0, 1, 0);
 		ring_reap(ring);
 	}
 }

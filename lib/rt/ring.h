@@ -178,10 +178,11 @@ static inline status_t ring_enter_sync(struct ring *ring)
 	return status;
 }
 
-/* Waits for the entry of the queue that was handed over last, which it makes SYNC. */
-status_t ring_sync(struct ring *ring);
+/* Waits for the entry of the queue that was handed over last, which it makes SYNC unless the kernel
+ * has taken it already. Answers its completion. */
+const struct ring_completion *ring_sync(struct ring *ring, struct ring_operation *operation);
 
-/* The outcome of the last ring_sync or ring_enter_sync; valid until the next. */
+/* The outcome of the last ring_enter_sync, or of ring_sync; valid until the next. */
 static inline const struct ring_completion *ring_reply(const struct ring *ring)
 {
 	STATIC_ASSERT(offsetof(struct ring_header, reply_status) -
@@ -195,6 +196,22 @@ static inline const struct ring_completion *ring_reply(const struct ring *ring)
 
 /* Has the kernel take what was filled; does not wait. */
 void ring_submit(struct ring *ring);
+
+/* Whether the kernel looks by itself, or did: docs/ring.md, "Polled rings". */
+static inline bool ring_is_polled(const struct ring *ring)
+{
+	return READ_ONCE(ring->header->poller) != POLLER_NONE;
+}
+
+/* Lets a kernel that polls the ring know of entries that it may not see by itself. */
+void ring_kick(struct ring *ring);
+
+/* The same for any ring: where nobody polls it, entries wait until the thread enters the kernel. */
+static inline void ring_hand_over(struct ring *ring)
+{
+	if (unlikely(ring_is_polled(ring)))
+		ring_kick(ring);
+}
 
 /* Waits until the operation is done. Other completions are reaped meanwhile; those with `ready`
  * wait for ring_run_ready. */

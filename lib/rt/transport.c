@@ -187,9 +187,7 @@ static status_t transport_wait(struct transport *transport, uint32_t number)
 		return question->status;
 	DEBUG_ASSERT(question->state == QUESTION_SENT);
 	if (ring_is_last(ring, question->entry_tail) && question->then == NULL) {
-		(void)ring_sync(ring);
-		question->operation.done = true;
-		question_answer(self, question, ring_reply(ring));
+		question_answer(self, question, ring_sync(ring, &question->operation));
 	} else {
 		ring_wait(ring, &question->operation);
 		question_answer(self, question, &question->operation.completion);
@@ -329,6 +327,7 @@ static status_t transport_send(struct transport *transport, uint32_t number, uin
 	ring_put(ring, &question->entry);
 	question->entry_tail = ring->header->sq_tail;
 	question->state = QUESTION_SENT;
+	ring_hand_over(ring);
 	return STATUS_OK;
 }
 
@@ -432,7 +431,10 @@ static bool transport_is_answered(struct transport *transport, uint32_t number)
 
 	if (question->state != QUESTION_SENT)
 		return true;
-	ring_submit(ring);
+	if (unlikely(ring_is_polled(ring)))
+		ring_kick(ring);
+	else
+		ring_submit(ring);
 	ring_reap(ring);
 	return question->operation.done;
 }

@@ -373,8 +373,8 @@ interface SchedulingControl @0xc1a0e5b2d3f40661 $local {
   capacity @1 (processor :UInt32) -> (promised :UInt64, most :UInt64, whole :UInt64, contexts :UInt32) $idempotent;
   # What part of the processor's time has been promised, and at most can be, in parts of `whole`.
   lease @2 (processor :UInt32, kind :LeaseKind, durationNs :UInt64 $unit("ns"), budgetNs :UInt64 $unit("ns"), periodNs :UInt64 $unit("ns")) -> (lease :CpuIsolationLease);
-  # A whole processor for one thread, for 1 ms to an hour. Processor 0 serves everybody and is never leased; neither is one
-  # that has promised budgets. budgetNs, periodNs: of kind compute only.
+  # A whole processor for one thread or one ring, for 1 ms to an hour. Processor 0 serves everybody and is never leased;
+  # neither is one that has promised budgets. budgetNs, periodNs: of kind compute only.
   policy @3 () -> (policy :SchedulingPolicy);
   # With all processors, classes and weights in its bounds.
 }
@@ -401,7 +401,7 @@ interface SchedulingPolicy @0xc1a0e5b2d3f40663 $local {
 
 enum LeaseKind {
   thread @0;                    # one thread, with nothing beside it
-  ring @1;                      # a ring that the kernel polls; not built
+  ring @1;                      # a thread's ring, which the kernel polls there; the thread itself runs elsewhere
   compute @2;                   # one thread with a budget; the rest of the processor's time is idle
 }
 
@@ -412,8 +412,11 @@ interface CpuIsolationLease @0xc1a0e5b2d3f40662 $local {
   info @0 () -> (processor :UInt32, kind :LeaseKind, active :Bool, expired :Bool, remainingNs :UInt64 $unit("ns"), usedNs :UInt64 $unit("ns"), interrupts :UInt64, longestQuietNs :UInt64 $unit("ns"));
   # usedNs: time that the thread ran; interrupts: taken by the processor meanwhile; longestQuietNs: between two of them.
   bind @1 (thread :Capability) -> ();
-  # Whose processor it is; as SchedulingContext.bind.
+  # Whose processor it is; as SchedulingContext.bind. Of kind ring: whose ring is polled; it may have a context of its own,
+  # and must not be polled already.
   end @2 () -> ();
+  poller @3 () -> (bound :Bool, asleep :Bool, entries :UInt64, sleeps :UInt64, wakes :UInt64) $idempotent;
+  # Of kind ring: entries that were taken without cap_enter; how often the poller went to sleep, and was woken by cap_enter.
 }
 
 # --- System -----------------------------------------------------------------------------------

@@ -84,6 +84,11 @@ const unparkMax :UInt32 = 128;     # One unpark wakes at most so many.
 
 const enterSync :UInt8 = 1;        # cap_enter: the header's syncEntry is the last one, after those of the queue.
 
+# What the header's word `poller` says of entries that are handed over without cap_enter.
+const pollerNone :UInt32 = 0;      # The kernel does not look.
+const pollerAwake :UInt32 = 1;     # It looks again and again.
+const pollerAsleep :UInt32 = 2;    # It looks again once cap_enter has found entries in the queue.
+
 const completionException :UInt16 = 1;   # The message is an Exception (server's words).
 const completionReturn :UInt16 = 2;      # Return with re-arm: the return itself failed; nothing is armed.
 const completionMore :UInt16 = 4;        # Wait with flag multishot: it goes on; the question stays in use.
@@ -114,6 +119,7 @@ struct RingHeader $abi(512) {
   sqHead @17 :UInt32 $at(128);
   cqTail @18 :UInt32 $at(132);
   clamped @19 :UInt32 $at(136);       # how often an index was found out of range and corrected
+  poller @28 :UInt32 $at(140);        # pollerNone, pollerAwake or pollerAsleep
 
   # Reply slot: the outcome of a SYNC entry, laid out as a RingCompletion.
   replyUserData @20 :UInt64 $at(192);

@@ -23,6 +23,7 @@ GUEST_TEST_SRCS := \
 	budget_test.c \
 	lease_test.c \
 	policy_test.c \
+	poller_test.c \
 	death_test.c \
 	ledger_test.c \
 	memory_test.c \

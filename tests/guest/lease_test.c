@@ -94,8 +94,6 @@ static void what_cannot_be_leased_is_refused(void)
 			STATUS_INVALID_ARGUMENT);
 	CHECK_EQUAL(scheduling_control_lease(control(), 0, LEASE_KIND_COMPUTE, 100 * MS, 2 * MS, MS, &lease),
 			STATUS_INVALID_ARGUMENT);
-	CHECK_EQUAL(scheduling_control_lease(control(), 0, LEASE_KIND_RING, 100 * MS, 0, 0, &lease),
-			STATUS_UNIMPLEMENTED);
 	CHECK_EQUAL(scheduling_control_lease(control(), 0, (enum lease_kind)7, 100 * MS, 0, 0, &lease),
 			STATUS_INVALID_ARGUMENT);
 }

@@ -67,6 +67,7 @@ int main(int argc, char **argv)
 	run(&budget_tests);
 	run(&lease_tests);
 	run(&policy_tests);
+	run(&poller_tests);
 	run(&death_tests);
 	run(&ledger_tests);
 	run(&memory_tests);

@@ -838,6 +838,8 @@ const struct role peer_roles[] = {
 	{ "budget-work", budget_work_role },
 	{ "budget-call", budget_call_role },
 	{ "policy-again", policy_again_role },
+	{ "poll-flood", poll_flood_role },
+	{ "poll-spoil", poll_spoil_role },
 	{ "exhaust", exhaust },
 	{ "grow", grow },
 	{ "chain", chain },

@@ -29,6 +29,7 @@ extern const struct test_list
 		budget_tests,
 		lease_tests,
 		policy_tests,
+		poller_tests,
 		death_tests,
 		ledger_tests,
 		memory_tests,
@@ -49,6 +50,8 @@ int park_role(const char *arg);
 int budget_work_role(const char *arg);
 int budget_call_role(const char *arg);
 int policy_again_role(const char *arg);
+int poll_flood_role(const char *arg);
+int poll_spoil_role(const char *arg);
 int register_serve_role(const char *arg);
 int register_spin_role(const char *arg);
 extern const struct test_list notification_tests;

@@ -134,11 +134,11 @@ struct RingHeader $abi(512) {
   syncEntry @27 :UInt64 $at(256) $times(8);
 
   # Where this thread's events go. Written by the program; the kernel sets mask and bits when something comes.
-  eventEntry @28 :UInt64 $at(448);    # address of an entry that gets the record's address in its first argument register; 0 none
-  eventRecord @29 :UInt32 $at(456);   # words from the start of the ring, in the arena: an EventRecord
-  eventMask @30 :UInt32 $at(460);     # not 0: nothing is delivered. Set on delivery, cleared by the program
-  eventBits @31 :UInt64 $at(464);     # sent by divert while masked. Taken on delivery, else by the program when it unmasks
-  eventOwn @32 :UInt64 $at(472) $times(5);   # the program's; the kernel leaves them alone
+  eventEntry @29 :UInt64 $at(448);    # address of an entry that gets the record's address in its first argument register; 0 none
+  eventRecord @30 :UInt32 $at(456);   # words from the start of the ring, in the arena: an EventRecord
+  eventMask @31 :UInt32 $at(460);     # not 0: nothing is delivered. Set on delivery, cleared by the program
+  eventBits @32 :UInt64 $at(464);     # sent by divert while masked. Taken on delivery, else by the program when it unmasks
+  eventOwn @33 :UInt64 $at(472) $times(5);   # the program's; the kernel leaves them alone
 }
 
 enum EventKind { none @0; divert @1; fault @2; }

@@ -85,6 +85,7 @@ static const char *const lines[] = {
 	"word = [1, (a = \"text\", b = 0x\"00ff\")]",
 	"c = @console as Console",
 	"ps",
+	"top 2",
 	"holders @kept",
 	"reach kept",
 	"authority; authority process-7",

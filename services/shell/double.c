@@ -80,7 +80,7 @@ static struct capnp_cap give(struct call *call, uint32_t capability)
 static status_t timer_now_(void *self, struct call *call, struct timer_now_params_reader in,
 		struct timer_now_results_builder *out)
 {
-	timer_now_results_set_monotonic_ns(*out, 7123456789);
+	timer_now_results_set_monotonic_ns(*out, 7123456789 + sys->slept_ns);
 	return STATUS_OK;
 }
 
@@ -215,7 +215,15 @@ static status_t processes_(void *self, struct call *call, struct capability_mana
 		process_row_set_name(row, capnp_text(name));
 		process_row_set_state(row, PROCESS_STATE_RUNNING);
 		process_row_set_memory_pages(row, 100 + i);
-		process_row_set_cpu_ns(row, 1234567 * (uint64_t)(i + 1));
+		process_row_set_cpu_ns(row, 1234567 * (uint64_t)(i + 1) + (start + i == 3 ? sys->slept_ns / 2 : 0));
+		process_row_set_threads(row, 1 + i);
+		process_row_set_weight(row, 100);
+		process_row_set_class(row, start + i == 7 ? (enum latency_class)9 : LATENCY_CLASS_NORMAL);
+		process_row_set_processors(row, start + i == 5 ? 0x8000000000000016 : UINT64_MAX);
+		process_row_set_runs_on(row, 1ull << i);
+		process_row_set_budget_ns(row, start + i == 3 ? 1000000 : 0);
+		process_row_set_period_ns(row, start + i == 3 ? 10000000 : 0);
+		process_row_set_available_ns(row, start + i == 3 ? 250000 : 0);
 	}
 	capability_manager_processes_results_set_next(*out, start + count <= 40 ? start + count : 0);
 	return STATUS_OK;

@@ -549,6 +549,8 @@ bool shell_run_statement(struct shell *sh, const struct shell_statement *s)
 	case SHELL_HOLDERS: return shell_holders(sh, s);
 	case SHELL_REACH: return shell_reach(sh, s);
 	case SHELL_AUTHORITY: return shell_authority(sh, s);
+	case SHELL_PS: return shell_ps(sh, s);
+	case SHELL_TOP: return shell_top(sh, s);
 	}
 	return false;
 }
@@ -631,6 +633,7 @@ void shell_init(struct shell *sh, const struct schema *schema, struct transport 
 	sh->ops = ops;
 	sh->arg = arg;
 	sh->columns = 80;
+	sh->rows = 24;
 }
 
 void shell_fini(struct shell *sh)

@@ -159,20 +159,60 @@ static void narrowing_keeps_only_the_ancestors_methods(void **state)
 		"     ^", "there is no interface Nothing");
 }
 
-static void pages_are_joined_to_one_table(void **state)
+static uint32_t occurrences(const char *text)
 {
-	char *line;
-	uint32_t lines = 0;
+	uint32_t count = 0;
 
+	for (const char *at = double_output; (at = strstr(at, text)); at++)
+		count++;
+	return count;
+}
+
+static void pages_are_joined(void **state)
+{
+	run("authority.processes");
+	assert_int_equal(occurrences("processId = "), 40);
+	assert_int_equal(occurrences("processes = "), 1);
+	contains("authority.processes", "name = \"process-40\"");
+}
+
+static void ps_shows_how_time_is_shared(void **state)
+{
 	run("ps");
-	for (line = double_output; (line = strchr(line, '\n')); line++)
-		lines++;
-	assert_int_equal(lines, 41);
-	assert_non_null(strstr(double_output, "processId name       state"));
-	assert_non_null(strstr(double_output, "       40 process-40 running"));
-	assert_non_null(strstr(double_output, "1.2 ms       0\n"));
-	for (line = strtok(double_output, "\n"); line; line = strtok(NULL, "\n"))
+	assert_int_equal(occurrences("\n"), 41);
+	assert_ptr_equal(strstr(double_output,
+		"id name       threads weight class   allowed  on share    time pages\n"
+		" 1 process-1        1    100 normal  all      0   0.3%  1.2 ms   100\n"), double_output);
+	assert_non_null(strstr(double_output, "\n 5 process-5        5    100 normal  1-2,4,63 4   1.6%  6.1 ms   104\n"));
+	assert_non_null(strstr(double_output, "\n 7 process-7        7    100 unknown all      6 "));
+	for (char *line = strtok(double_output, "\n"); line; line = strtok(NULL, "\n"))
 		assert_true(strlen(line) < 80);
+}
+
+static void top_shows_who_used_the_time_since(void **state)
+{
+	sh.rows = 6;
+	says("top 1",
+		"40 processes, 308 threads; 50.0% of 64 processors\n"
+		"id name      share weight class  on threads     time context\n"
+		" 3 process-3 50.0%    100 normal 2        3 503.7 ms 750.0 us of 1.0 ms/10.0 ms\n"
+		" 1 process-1  0.0%    100 normal 0        1   1.2 ms -\n"
+		" 2 process-2  0.0%    100 normal 1        2   2.4 ms -\n");
+	assert_int_equal(system_.slept_ns, 1000000000);
+	/* The next one is drawn over it, and no line is longer than the terminal. */
+	sh.columns = 30;
+	run("top 2");
+	assert_int_equal(occurrences("\x1b[5A\r\x1b[J"), 1);
+	assert_int_equal(occurrences("\n"), 10);
+	assert_int_equal(occurrences("id name      share weight cla\n"), 2);
+	sh.columns = 80;
+	refuses("top 0",
+		"    ^", "`top` shows 1 to 1000 times, or until Ctrl-C");
+	refuses("top 1.5",
+		"    ^", "`top` shows 1 to 1000 times, or until Ctrl-C");
+	run("drop timer");
+	refuses("top 1",
+		"^", "this needs `timer`, a Timer, and you hold none");
 }
 
 static void poweroff_is_a_call_on_system(void **state)
@@ -428,7 +468,8 @@ static void help_comes_from_the_schemas(void **state)
 	contains("help Account", "as a BalanceView:\n  balance -> (owner :Text, balance :UInt64)\n");
 	contains("help Outcome", "  insufficientFunds\n      the account holds less\n");
 	contains("help ExitStatus", "  state :ProcessState\n");
-	contains("help ps", "short for authority.processes");
+	contains("help ps", "authority.processes tells everything");
+	contains("help top", "of one processor, in the last second");
 	contains("help kill",
 			"  p is a bound ProcessHandle, or a number from `ps`.\n  short for p.kill(status = 1)\n");
 	contains("help", "Tab completes");
@@ -662,7 +703,9 @@ int main(void)
 		TEST(a_capability_that_was_not_answered_is_null),
 		TEST(a_facet_is_revoked_and_then_refused),
 		TEST(narrowing_keeps_only_the_ancestors_methods),
-		TEST(pages_are_joined_to_one_table),
+		TEST(pages_are_joined),
+		TEST(ps_shows_how_time_is_shared),
+		TEST(top_shows_who_used_the_time_since),
 		TEST(poweroff_is_a_call_on_system),
 		TEST(run_grants_exactly_what_is_named),
 		TEST(a_program_that_fails_fails_the_line),

@@ -231,7 +231,12 @@ static const struct {
 	{ .word = "kill", .usage = "kill p [status]", .does = "ends a process", .together = "",
 	  .more = PROCESS_WORD },
 	{ .word = "ps", .usage = "ps", .does = "lists all processes",
-	  .together = "ps and lease", .they_do = "lists all processes; leased processors" },
+	  .more = "share: of the time that all of them have used. Weight, class and where it may run are what its new threads "
+	  "have; authority.processes tells everything.",
+	  .together = "top [n], ps, lease", .they_do = "who uses time; processes; leased processors" },
+	{ .word = "top", .usage = "top [n]", .does = "shows each second who used the processors, n times or until Ctrl-C",
+	  .more = "share: of one processor, in the last second. context: what of its budget is used, in each period.",
+	  .together = "" },
 	{ .word = "lease", .usage = "lease", .does = "lists the processors that were leased, and to whom", .together = "",
 	  .more = "l = isolation.lease(thread = @p) leases one to a process, l.end ends that. It needs a second processor, and "
 	  "what the operator's rule allows: isolation.rule." },

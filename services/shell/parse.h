@@ -111,6 +111,8 @@ enum shell_statement_kind {
 	SHELL_HOLDERS,
 	SHELL_REACH,
 	SHELL_AUTHORITY,
+	SHELL_PS,
+	SHELL_TOP,
 };
 
 struct shell_statement {
@@ -120,7 +122,8 @@ struct shell_statement {
 	uint32_t end;
 	struct shell_word bind;		/* the name before `=`; bytes 0 for none */
 	struct shell_chain *chain;	/* CHAIN; HOLDERS, REACH: a path; DROP: start only */
-	struct shell_value *literal;	/* LITERAL; EXIT: the status or NULL; AUTHORITY: a process' number or NULL */
+	/* LITERAL; EXIT: the status; AUTHORITY: a process' number; TOP: how often. NULL: none */
+	struct shell_value *literal;
 	bool graph;			/* AUTHORITY --dot */
 	struct shell_launch *launch;
 	struct shell_word topic[2];	/* HELP: name and method; AUTHORITY: a process' name; empty where not given */

@@ -234,13 +234,9 @@ static void spawn_binds_and_needs_no_grants(void **state)
 
 static void sugar_becomes_the_call_it_stands_for(void **state)
 {
-	struct shell_statement *s = good("ps");
+	struct shell_statement *s = good("revoke 0x700000017");
 
 	assert_int_equal(s->kind, SHELL_CHAIN);
-	word(s->chain->start, "authority");
-	word(s->chain->steps->name, "processes");
-
-	s = good("revoke 0x700000017");
 	word(s->chain->start, "authority");
 	word(s->chain->steps->name, "revoke");
 	assert_int_equal(argument(s, "grant")->number.magnitude, UINT64_C(0x700000017));
@@ -330,7 +326,11 @@ static void errors_point_at_the_column(void **state)
 	bad("caps all",
 	    "     ^", "this command takes nothing; write ; between statements");
 	bad("ps x",
-	    "   ^", "this command takes nothing more; write ; between statements");
+	    "   ^", "this command takes nothing; write ; between statements");
+	bad("top x",
+	    "    ^", "`top` takes how often it shows, or nothing");
+	bad("top 2 3",
+	    "      ^", "`top` takes how often it shows, or nothing");
 	bad("wait p q",
 	    "       ^", "this command takes nothing more; write ; between statements");
 	bad("p.wait q",

@@ -221,6 +221,8 @@ static void take_size(struct shell_process *p)
 
 	if (terminal_session_size(term, &columns, &rows) == STATUS_OK && columns > 0)
 		p->shell.columns = MAX(columns, (uint16_t)2);
+	if (rows > 0)
+		p->shell.rows = rows;
 }
 
 /* What happened to the terminal while a line is edited. */

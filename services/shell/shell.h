@@ -145,6 +145,7 @@ struct shell {
 	const struct shell_ops *ops;
 	void *arg;
 	uint32_t columns;		/* output is laid out for this width */
+	uint32_t rows;			/* and what is drawn over itself, for this height */
 	const struct term_history *history;
 
 	struct shell_name names[SHELL_NAMES_MAX];
@@ -284,6 +285,10 @@ void shell_caps(struct shell *sh);
 bool shell_holders(struct shell *sh, const struct shell_statement *s);
 bool shell_reach(struct shell *sh, const struct shell_statement *s);
 bool shell_authority(struct shell *sh, const struct shell_statement *s);
+
+/* processes.c: who runs, and how much of the time each has. */
+bool shell_ps(struct shell *sh, const struct shell_statement *s);
+bool shell_top(struct shell *sh, const struct shell_statement *s);
 
 /* launch.c: run or spawn; the process handle is *out. */
 bool shell_launch(struct shell *sh, const struct shell_statement *s, struct thing *out);

@@ -1,7 +1,7 @@
 # The shell. Everything but main.c, tour.c and process.c is pure: it is tested on the host against
 # doubles of the system's objects, with the schemas of this build.
 SHELL_PURE := $(addprefix services/shell/,parse.c statement.c value.c names.c encode.c evaluate.c refusal.c print.c \
-              help.c launch.c complete.c system_view.c authority.c trace.c)
+              help.c launch.c complete.c system_view.c processes.c authority.c trace.c)
 SHELL_TEST := $(SHELL_PURE) services/shell/double.c services/shell/schemas_test_data.c lib/rt/format.c lib/rt/reason.c \
               lib/capnp/capnp.c lib/capnp/capnp_file.c lib/capnp/schema.c \
               lib/capnp/number.c lib/term/history.c lib/term/editor.c $(LIB_TIME_SRCS)

@@ -35,8 +35,6 @@ static const struct sugar sugars[] = {
 	  "isolation_control.leases", NULL },
 	{ "poweroff", "system", "SystemControl", "powerOff", OPERAND_NONE, "status", 0,
 	  "system.powerOff(status = 0)", NULL },
-	{ "ps", "authority", "CapabilityManager", "processes", OPERAND_NONE, NULL, 0,
-	  "authority.processes", NULL },
 	{ "reboot", "system", "SystemControl", "reboot", OPERAND_NONE, NULL, 0, "system.reboot",
 	  NULL },
 	{ "revoke", "authority", "CapabilityManager", "revoke", OPERAND_NUMBER, "grant", 0,
@@ -48,7 +46,7 @@ static const struct sugar sugars[] = {
 
 const char *const shell_commands[] = {
 	"authority", "caps", "drop", "exit", "help", "history", "holders", "kill", "lease", "poweroff", "ps", "reach",
-	"reboot", "revoke", "run", "spawn", "tour", "trace", "wait", NULL,
+	"reboot", "revoke", "run", "spawn", "top", "tour", "trace", "wait", NULL,
 };
 
 static bool is_command(struct shell_word w)
@@ -395,6 +393,22 @@ static bool option(struct parser *p, const char *text)
 	return true;
 }
 
+static bool number_literal(struct parser *p, struct shell_statement *s)
+{
+	s->literal = NEW(p, struct shell_value);
+	if (!s->literal)
+		return false;
+	s->literal->at = p->at;
+	return parser_number(p, s->literal);
+}
+
+/* top, top 3 */
+static bool top(struct parser *p, struct shell_statement *s)
+{
+	s->kind = SHELL_TOP;
+	return !is_digit(parser_peek(p)) || number_literal(p, s);
+}
+
 /* authority, authority bank, authority 12, authority --dot */
 static bool authority(struct parser *p, struct shell_statement *s)
 {
@@ -404,13 +418,8 @@ static bool authority(struct parser *p, struct shell_statement *s)
 		s->graph = option(p, "--dot");
 		return s->graph || parser_fail(p, "`authority` takes a process, or --dot for a graph");
 	}
-	if (is_digit(parser_peek(p))) {
-		s->literal = NEW(p, struct shell_value);
-		if (!s->literal)
-			return false;
-		s->literal->at = p->at;
-		return parser_number(p, s->literal);
-	}
+	if (is_digit(parser_peek(p)))
+		return number_literal(p, s);
 	(void)parser_accept(p, '@');
 	return !shell_is_name_start(parser_peek(p)) || parser_name(p, &s->topic[0], "");
 }
@@ -486,7 +495,10 @@ static bool command(struct parser *p, struct shell_statement *s, struct shell_wo
 		return authority(p, s);
 	if (shell_word_is(w, "trace"))
 		return trace(p, s);
-	s->kind = shell_word_is(w, "caps") ? SHELL_CAPS : shell_word_is(w, "tour") ? SHELL_TOUR : SHELL_HISTORY;
+	if (shell_word_is(w, "top"))
+		return top(p, s);
+	s->kind = shell_word_is(w, "caps") ? SHELL_CAPS : shell_word_is(w, "ps") ? SHELL_PS :
+			shell_word_is(w, "tour") ? SHELL_TOUR : SHELL_HISTORY;
 	return true;
 }
 
@@ -573,7 +585,9 @@ static const char *more_after(const struct shell_statement *s)
 	case SHELL_DROP: return "one name is dropped at a time; write ; between statements";
 	case SHELL_CAPS:
 	case SHELL_HISTORY:
+	case SHELL_PS:
 	case SHELL_TOUR: return "this command takes nothing; write ; between statements";
+	case SHELL_TOP: return "`top` takes how often it shows, or nothing";
 	case SHELL_HELP: return "`help` takes one name, or name.method";
 	case SHELL_LITERAL:
 	case SHELL_TRACE:

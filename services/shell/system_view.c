@@ -29,12 +29,12 @@ static bool authority(struct shell *sh, uint32_t at, struct capability_manager_r
 	return true;
 }
 
-/* Waits for the answer to a call of the manager's method that has been sent. */
-static bool answered(struct shell *sh, uint32_t at, struct client_call *call, uint16_t method)
+bool shell_answered(struct shell *sh, uint32_t at, const char *name, struct client_call *call, uint64_t interface_id,
+		uint16_t method)
 {
 	char sentence[160];
 
-	shell_trace_note(sh, call, CAPABILITY_MANAGER_INTERFACE_ID, method);
+	shell_trace_note(sh, call, interface_id, method);
 	if (call->status == STATUS_OK)
 		client_fail(call, sh->ops->await(sh->arg, call));
 	if (call->status == STATUS_OK)
@@ -43,7 +43,13 @@ static bool answered(struct shell *sh, uint32_t at, struct client_call *call, ui
 	if (call->status == STATUS_CANCELLED)
 		return shell_fail(sh, at, "interrupted");
 	(void)reason_into(sentence, sizeof(sentence), call->status, sh->ops->detail ? sh->ops->detail(sh->arg) : 0);
-	return shell_fail(sh, at, "authority: %s", sentence);
+	return shell_fail(sh, at, "%s: %s", name, sentence);
+}
+
+/* The same for a call of the manager's method. */
+static bool answered(struct shell *sh, uint32_t at, struct client_call *call, uint16_t method)
+{
+	return shell_answered(sh, at, "authority", call, CAPABILITY_MANAGER_INTERFACE_ID, method);
 }
 
 static bool no_memory(struct shell *sh, uint32_t at)
@@ -88,6 +94,16 @@ static bool add_process(struct system_view *view, struct process_row_reader row)
 	p->parent_id = process_row_get_parent_id(row);
 	memcpy(p->name, name.chars, MIN(name.bytes, SHELL_NAME_BYTES - 1u));
 	shell_make_printable(p->name, (uint32_t)strlen(p->name));
+	p->threads = process_row_get_threads(row);
+	p->weight = process_row_get_weight(row);
+	p->class = process_row_get_class(row);
+	p->processors = process_row_get_processors(row);
+	p->runs_on = process_row_get_runs_on(row);
+	p->memory_pages = process_row_get_memory_pages(row);
+	p->cpu_ns = process_row_get_cpu_ns(row);
+	p->budget_ns = process_row_get_budget_ns(row);
+	p->period_ns = process_row_get_period_ns(row);
+	p->available_ns = process_row_get_available_ns(row);
 	return true;
 }
 
@@ -272,6 +288,15 @@ static void link_rows(struct system_view *view)
 		row->sibling = view->rows[parent].children;
 		view->rows[parent].children = i;
 	}
+}
+
+bool system_view_read_processes(struct shell *sh, uint32_t at, struct system_view *view)
+{
+	struct capability_manager_ref manager;
+
+	memset(view, 0, sizeof(*view));
+	sh->ops->flush(sh->arg);
+	return authority(sh, at, &manager) && read_processes(sh, at, manager, view);
 }
 
 bool system_view_read(struct shell *sh, uint32_t at, struct system_view *view)

@@ -8,6 +8,7 @@
 #ifndef SERVICES_SHELL_SYSTEM_VIEW_H
 #define SERVICES_SHELL_SYSTEM_VIEW_H
 
+#include "capos/kernel.capnp.h"
 #include "services/shell/shell.h"
 
 #define VIEW_NONE UINT32_MAX
@@ -43,6 +44,17 @@ struct view_process {
 	uint32_t first_row;	/* of its capabilities, which stand together */
 	uint32_t capabilities;
 	bool namesake;		/* another process has the same name */
+	uint32_t threads;
+	uint32_t weight;	/* of its new threads, as the next two */
+	enum latency_class class;
+	uint64_t processors;	/* bit n: they may run on processor n */
+	uint64_t runs_on;	/* bit n: a thread is, or was last, on processor n */
+	uint64_t memory_pages;
+	uint64_t cpu_ns;
+	uint64_t budget_ns;	/* of its first context; 0: it has none */
+	uint64_t period_ns;
+	uint64_t available_ns;
+	uint32_t share;		/* per mille, of what says who sets it */
 	char name[SHELL_NAME_BYTES];
 };
 
@@ -59,7 +71,13 @@ struct system_view {
 
 /* Reads everything through what is bound to `authority`; false: it said why, with this place. To be freed either way. */
 bool system_view_read(struct shell *sh, uint32_t at, struct system_view *view);
+/* The same without capabilities. */
+bool system_view_read_processes(struct shell *sh, uint32_t at, struct system_view *view);
 void system_view_free(struct system_view *view);
+
+/* Waits for the answer to a call that a command makes on what is bound to `name`; false: it said why. */
+bool shell_answered(struct shell *sh, uint32_t at, const char *name, struct client_call *call, uint64_t interface_id,
+		uint16_t method);
 
 /* The number of the object behind a capability. */
 bool system_view_identify(struct shell *sh, uint32_t at, uint32_t capability, uint64_t *object);

@@ -151,8 +151,27 @@ def test_history_brings_lines_back(shared):
 
 def test_ps_is_a_table(shared):
     lines = shared.shell("ps").lines
-    assert lines[0].split()[:3] == ["processId", "name", "state"]
-    assert any("shell" in line and "running" in line for line in lines)
+    assert lines[0].split()[:4] == ["id", "name", "threads", "weight"]
+    assert any(re.match(r" *\d+ shell +1 +100 normal +all +0 +\d+\.\d%", line) for line in lines)
+
+
+def test_top_shows_who_uses_the_time(shared):
+    once = shared.shell("top 1").lines
+    assert re.fullmatch(r"\d+ processes, \d+ threads; \d+\.\d% of 1 processor", once[0])
+    assert once[1].split() == ["id", "name", "share", "weight", "class", "on", "threads", "time", "context"]
+    shares = [float(re.search(r"(\d+\.\d)%", line)[1]) for line in once[2:]]
+    assert len(shares) > 5 and shares == sorted(shares, reverse=True)
+
+
+def test_top_goes_on_until_ctrl_c(shared):
+    """Each table is drawn over the last one, and the prompt comes back in order."""
+    row, before = shared.screen.row, len(shared.raw)
+    shared.send_line("top")
+    shared.wait_terminal(lambda: shared.raw.count(b"A\r\x1b[J", before) >= 2, "a table over a table", 30)
+    shared.send("\x03")
+    shared.wait_terminal(shared.prompt_shown, "a prompt after Ctrl-C", 10)
+    assert sum("processes," in line for line in shared.screen.lines_from(row)) == 1
+    assert shared.shell("timer.now").ok
 
 
 def test_a_program_has_what_it_was_granted_and_nothing_else(shared):

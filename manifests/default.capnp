@@ -116,6 +116,8 @@ const shell :Manifest.Service = (
     (name = "logs", source = (service = (name = "logger", provided = "reader"))),
     (name = "clock", source = (service = (name = "clock", provided = "clock"))),
     (name = "clock_control", source = (service = (name = "clock", provided = "control"))),
+    # Ten times the usual share at the most.
+    (name = "policy", source = (policy = (weight = 1000))),
     (name = "isolation", source = (service = (name = "isolation", provided = "isolation"))),
     (name = "isolation_control", source = (service = (name = "isolation", provided = "control"))),
     (name = "counter", source = (service = (name = "counter", provided = "counter"))),

@@ -15,8 +15,8 @@
 #include "kernel/sched/sched.h"
 
 struct scheduling_policy {
-	struct object       object;
-	struct sched_policy bounds;      /* fixed after creation */
+	struct object object;
+	struct sched_policy bounds; /* fixed after creation */
 };
 
 static struct slab_cache policy_cache = SLAB_CACHE("scheduling policy", struct scheduling_policy);
@@ -25,16 +25,18 @@ static struct slab_cache policy_cache = SLAB_CACHE("scheduling policy", struct s
 struct wish {
 	uint64_t processors;
 	uint32_t weight;
-	uint32_t class;                  /* enum latency_class, or what a caller said */
+	uint32_t class; /* enum latency_class, or what a caller said */
 };
 
 /* Whether it is within the bounds; `first`: the number of the parameter `weight`. */
-static status_t wish_check(struct call *call, const struct wish *wish, const struct sched_policy *bounds,
-		uint32_t first)
+static status_t wish_check(struct call *call, const struct wish *wish,
+		const struct sched_policy *bounds, uint32_t first)
 {
 	if (wish->weight > bounds->weight)
 		return call_fail_argument(call, first, bounds->weight);
-	if (wish->class && (wish->class > LATENCY_CLASS_BATCH || wish->class < latency_class(bounds->class)))
+	if (wish->class &&
+			(wish->class > LATENCY_CLASS_BATCH ||
+					wish->class < latency_class(bounds->class)))
 		return call_fail_argument(call, first + 1, latency_class(bounds->class));
 	if (wish->processors & ~bounds->affinity)
 		return call_fail_argument(call, first + 2, bounds->affinity);
@@ -84,7 +86,8 @@ static status_t process_apply(struct call *call, struct process *process, const 
 
 /* --- The object ----------------------------------------------------------------------------- */
 
-static status_t method_info(void *self, struct call *call, struct scheduling_policy_info_params_reader in,
+static status_t method_info(void *self, struct call *call,
+		struct scheduling_policy_info_params_reader in,
 		struct scheduling_policy_info_results_builder *out)
 {
 	const struct scheduling_policy *policy = self;
@@ -95,7 +98,8 @@ static status_t method_info(void *self, struct call *call, struct scheduling_pol
 	return STATUS_OK;
 }
 
-static status_t method_apply(void *self, struct call *call, struct scheduling_policy_apply_params_reader in,
+static status_t method_apply(void *self, struct call *call,
+		struct scheduling_policy_apply_params_reader in,
 		struct scheduling_policy_apply_results_builder *out)
 {
 	const struct scheduling_policy *policy = self;
@@ -113,8 +117,10 @@ static status_t method_apply(void *self, struct call *call, struct scheduling_po
 		status = wish_check(call, &wish, &policy->bounds, 1);
 	if (status != STATUS_OK)
 		return status;
-	if (call_argument(call, target, PROCESS_HANDLE_INTERFACE_ID, &process_type, &entry) == STATUS_OK)
-		return process_apply(call, container_of(entry->object, struct process, object), &wish);
+	if (call_argument(call, target, PROCESS_HANDLE_INTERFACE_ID, &process_type, &entry) ==
+			STATUS_OK)
+		return process_apply(
+				call, container_of(entry->object, struct process, object), &wish);
 	status = call_argument(call, target, THREAD_HANDLE_INTERFACE_ID, &thread_type, &entry);
 	if (status != STATUS_OK)
 		return status;
@@ -126,7 +132,8 @@ static status_t method_apply(void *self, struct call *call, struct scheduling_po
 	return STATUS_OK;
 }
 
-static status_t method_narrow(void *self, struct call *call, struct scheduling_policy_narrow_params_reader in,
+static status_t method_narrow(void *self, struct call *call,
+		struct scheduling_policy_narrow_params_reader in,
 		struct scheduling_policy_narrow_results_builder *out)
 {
 	const struct scheduling_policy *policy = self;
@@ -158,8 +165,9 @@ static status_t scheduling_policy_call(
 		.narrow = method_narrow,
 	};
 
-	return scheduling_policy_dispatch(&server, container_of(object, struct scheduling_policy, object), call,
-			interface_id, method);
+	return scheduling_policy_dispatch(&server,
+			container_of(object, struct scheduling_policy, object), call, interface_id,
+			method);
 }
 
 static void scheduling_policy_destroy(struct object *object)
@@ -173,7 +181,8 @@ static const struct object_type scheduling_policy_type = {
 	.destroy = scheduling_policy_destroy,
 };
 
-status_t scheduling_policy_make(struct call *call, const struct sched_policy *bounds, struct capnp_cap *cap)
+status_t scheduling_policy_make(
+		struct call *call, const struct sched_policy *bounds, struct capnp_cap *cap)
 {
 	struct scheduling_policy *policy;
 	status_t status = call_ready_to_give(call);

@@ -395,7 +395,7 @@ interface SchedulingPolicy @0xc1a0e5b2d3f40663 $local {
   # target: a ThreadHandle; a ProcessHandle stands for all threads of the process, those that it makes later, and the
   # processes that it makes later. weight: 1 to 10000, two threads that compute have time in proportion to theirs.
   # processors: bit n, may run on processor n. What is 0 or none stays as it is; what is beyond the bounds is refused.
-  narrow @2 (weight :UInt32, class :LatencyClass, processors :UInt64 $hexadecimal) -> (policy :SchedulingPolicy);
+  narrow @2 (weight :UInt32, class :LatencyClass, processors :UInt64 $hexadecimal) -> (policy :SchedulingPolicy) $example("policy.narrow(weight = 150)");
   # One with tighter bounds, that ends with the grant of this one. What is 0 or none stays as it is.
 }
 

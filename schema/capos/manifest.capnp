@@ -5,7 +5,9 @@
 @0xd3f2a90c5e1b7764;
 
 using import "annotations.capnp".unit;
+using import "annotations.capnp".hexadecimal;
 using import "kernel.capnp".EnvironmentVariable;
+using import "kernel.capnp".LatencyClass;
 using import "log.capnp".LogLevel;
 using import "status.capnp".ResourceClass;
 
@@ -18,6 +20,7 @@ const nameBytesMax :UInt32 = 31;
 const interruptLines :UInt32 = 16;
 const clientTagShift :UInt32 = 16;  # see perClient
 const restartBudgetMax :UInt32 = 1000;
+const weightMax :UInt32 = 10000;    # of a policy
 
 struct Manifest {
   name @0 :Text;                    # of the system, for people
@@ -73,6 +76,7 @@ struct Grant {
       provided @6 :Text;
     }
     init @7 :InitObject;
+    policy @9 :PolicyBounds;        # a SchedulingPolicy within them
   }
   narrow @8 :UInt64;                # grant the facet of this ancestor; 0: the whole interface
 }
@@ -100,6 +104,13 @@ enum KernelObject {
 struct PortRange {
   start @0 :UInt16;
   count @1 :UInt16;
+}
+
+struct PolicyBounds {
+  # What a SchedulingPolicy may set. 0, or none: whatever there is.
+  weight @0 :UInt32;                # at most
+  class @1 :LatencyClass;           # the most urgent
+  processors @2 :UInt64 $hexadecimal;   # bit n: processor n. Those that the machine has not got are left out
 }
 
 enum InitObject {

@@ -363,6 +363,22 @@ static bool resolve_ports(struct plan *plan, struct plan_place place, struct pla
 	return true;
 }
 
+static bool resolve_policy(struct plan *plan, struct plan_place place, struct plan_grant *grant,
+		struct grant_source_reader source)
+{
+	struct policy_bounds_reader bounds = grant_source_get_policy(source);
+
+	grant->policy_weight = policy_bounds_get_weight(bounds);
+	grant->policy_class = policy_bounds_get_class(bounds);
+	grant->policy_processors = policy_bounds_get_processors(bounds);
+	grant->interface = SCHEDULING_POLICY_INTERFACE_ID;
+	if (grant->policy_weight > WEIGHT_MAX)
+		return plan_refuse_number(plan, place, "no thread has such a weight: ", grant->policy_weight);
+	if ((uint32_t)grant->policy_class > LATENCY_CLASS_BATCH)
+		return plan_refuse_number(plan, place, "no such latency class: ", (uint32_t)grant->policy_class);
+	return true;
+}
+
 /* A line has one owner: two services that share one would lose each other's interrupts. */
 static bool resolve_interrupt(struct plan *plan, struct plan_place place, uint32_t service_index,
 		uint32_t grant_index, uint32_t line)
@@ -408,6 +424,8 @@ static bool resolve_source(struct plan *plan, struct plan_place place, uint16_t 
 		return true;
 	case GRANT_SOURCE_WHICH_PORTS:
 		return resolve_ports(plan, place, grant, source);
+	case GRANT_SOURCE_WHICH_POLICY:
+		return resolve_policy(plan, place, grant, source);
 	case GRANT_SOURCE_WHICH_INTERRUPT:
 		grant->interrupt = grant_source_get_interrupt(source);
 		grant->interface = INTERRUPT_INTERFACE_ID;

@@ -64,6 +64,9 @@ struct plan_grant {
 	uint32_t interrupt;        /* kind interrupt */
 	uint16_t port_start;       /* kind ports */
 	uint16_t port_count;
+	uint32_t policy_weight;    /* kind policy; 0: all, in each of the three */
+	enum latency_class policy_class;
+	uint64_t policy_processors;
 	uint16_t service; /* kind service: index of it, and of what it provides */
 	uint16_t provided;
 	uint16_t client; /* perClient: number of this service among its clients */

@@ -641,6 +641,42 @@ static void port_range_beyond_the_last(void **state)
 	refused("services[1].grants[0].source: the range of ports goes beyond 65535");
 }
 
+static void set_policy(uint32_t weight, enum latency_class class)
+{
+	struct policy_bounds_builder bounds = grant_source_init_policy(source(3));
+
+	policy_bounds_set_weight(bounds, weight);
+	policy_bounds_set_class(bounds, class);
+	policy_bounds_set_processors(bounds, 6);
+}
+
+static void a_policy_has_bounds(void **state)
+{
+	const struct plan_grant *grant = &plan.services[APP].grants[3];
+
+	(void)state;
+	set_policy(10000, LATENCY_CLASS_BATCH);
+	accepted();
+	assert_int_equal(grant->interface, SCHEDULING_POLICY_INTERFACE_ID);
+	assert_int_equal(grant->policy_weight, 10000);
+	assert_int_equal(grant->policy_class, LATENCY_CLASS_BATCH);
+	assert_int_equal(grant->policy_processors, 6);
+}
+
+static void a_policy_beyond_all_weights(void **state)
+{
+	(void)state;
+	set_policy(10001, LATENCY_CLASS_NONE);
+	refused("services[2].grants[3].source: no thread has such a weight: 10001");
+}
+
+static void a_policy_of_an_unknown_class(void **state)
+{
+	(void)state;
+	set_policy(0, (enum latency_class)4);
+	refused("services[2].grants[3].source: no such latency class: 4");
+}
+
 static void unknown_interrupt_line(void **state)
 {
 	(void)state;
@@ -769,6 +805,9 @@ int main(void)
 		TEST(no_object_of_inits),
 		TEST(empty_port_range),
 		TEST(port_range_beyond_the_last),
+		TEST(a_policy_has_bounds),
+		TEST(a_policy_beyond_all_weights),
+		TEST(a_policy_of_an_unknown_class),
 		TEST(unknown_interrupt_line),
 		TEST(interrupt_line_granted_twice),
 		TEST(narrow_to_an_unknown_interface),

@@ -97,6 +97,30 @@ static status_t wire_interrupt(const struct plan_grant *grant, struct client_ref
 	return st;
 }
 
+/* The widest policy, made narrower. */
+static status_t wire_policy(const struct plan_grant *grant, struct client_ref *capability)
+{
+	struct scheduling_control_ref control = RT_GRANT(scheduling_control, "scheduling");
+	struct scheduling_policy_ref widest = { 0 }, narrow = { 0 };
+	uint64_t processors = 0;
+	uint32_t weight = 0;
+	enum latency_class class;
+	status_t st = scheduling_control_policy(control, &widest);
+
+	if (st == STATUS_OK)
+		st = scheduling_policy_info(widest, &weight, &class, &processors);
+	if (grant->policy_processors && st == STATUS_OK) {
+		processors &= grant->policy_processors;
+		if (!processors)
+			st = STATUS_INVALID_ARGUMENT;
+	}
+	if (st == STATUS_OK)
+		st = scheduling_policy_narrow(widest, grant->policy_weight, grant->policy_class, processors, &narrow);
+	client_release(widest.ref);
+	*capability = narrow.ref;
+	return st;
+}
+
 static status_t wire_source(const struct plan_grant *grant, struct client_ref *capability)
 {
 	switch (grant->kind) {
@@ -108,6 +132,8 @@ static status_t wire_source(const struct plan_grant *grant, struct client_ref *c
 		return wire_ports(grant, capability);
 	case GRANT_SOURCE_WHICH_INTERRUPT:
 		return wire_interrupt(grant, capability);
+	case GRANT_SOURCE_WHICH_POLICY:
+		return wire_policy(grant, capability);
 	case GRANT_SOURCE_WHICH_SERVICE:
 		return wire_from_service(grant, capability);
 	case GRANT_SOURCE_WHICH_INIT:

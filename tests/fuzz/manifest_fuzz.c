@@ -57,6 +57,8 @@ static void check_grant(const struct plan_service *service, const struct plan_gr
 		check(grant->port_count > 0 && grant->port_start + grant->port_count <= 65536);
 	if (grant->kind == GRANT_SOURCE_WHICH_INTERRUPT)
 		check(grant->interrupt < INTERRUPT_LINES);
+	if (grant->kind == GRANT_SOURCE_WHICH_POLICY)
+		check(grant->policy_weight <= WEIGHT_MAX && (uint32_t)grant->policy_class <= LATENCY_CLASS_BATCH);
 }
 
 /* Services in start order: everything that one is granted from has been started. */

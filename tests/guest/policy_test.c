@@ -14,7 +14,8 @@
 
 static struct scheduling_policy_ref root_policy(void)
 {
-	struct scheduling_control_ref control = { rt_grant("scheduling", SCHEDULING_CONTROL_INTERFACE_ID) };
+	struct scheduling_control_ref control = { rt_grant(
+			"scheduling", SCHEDULING_CONTROL_INTERFACE_ID) };
 	struct scheduling_policy_ref policy = { 0 };
 
 	CHECK_EQUAL(scheduling_control_policy(control, &policy), STATUS_OK);
@@ -31,12 +32,14 @@ static uint64_t all_processors(void)
 /* Says of its own thread what is so already, for ever. */
 int policy_again_role(const char *arg)
 {
-	struct scheduling_policy_ref policy = { rt_grant("policy", SCHEDULING_POLICY_INTERFACE_ID) };
+	struct scheduling_policy_ref policy = { rt_grant(
+			"policy", SCHEDULING_POLICY_INTERFACE_ID) };
 	struct thread_spawner_ref threads = { rt_grant("threads", THREAD_SPAWNER_INTERFACE_ID) };
 	struct thread_handle_ref self = { 0 };
 	bool found = false;
 
-	if (thread_spawner_open(threads, ring_self()->header->thread_id, &found, &self) != STATUS_OK)
+	if (thread_spawner_open(threads, ring_self()->header->thread_id, &found, &self) !=
+			STATUS_OK)
 		return 1;
 	while (scheduling_policy_apply(policy, self.ref, 100, LATENCY_CLASS_NORMAL, 0) == STATUS_OK)
 		continue;
@@ -69,15 +72,15 @@ static struct row row_of(struct process_handle_ref process)
 {
 	struct row row = { .id = id_of(process) };
 	struct capability_manager_processes_params_builder params;
-	struct capability_manager_processes_call call =
-			capability_manager_processes_begin(world.authority, &params);
+	struct capability_manager_processes_call call = capability_manager_processes_begin(
+			world.authority, &params);
 	struct process_row_reader in;
 
 	capability_manager_processes_params_set_start(params, row.id);
 	capability_manager_processes_send(&call);
 	CHECK_EQUAL(capability_manager_processes_wait(&call), STATUS_OK);
 	in = process_row_at(capability_manager_processes_results_get_processes(
-					   capability_manager_processes_results(&call)),
+					    capability_manager_processes_results(&call)),
 			0);
 	CHECK_EQUAL(process_row_get_process_id(in), row.id);
 	row.cpu_ns = process_row_get_cpu_ns(in);
@@ -126,7 +129,9 @@ static struct thread_handle_ref own_thread(void)
 	struct thread_handle_ref handle = { 0 };
 	bool found = false;
 
-	CHECK_EQUAL(thread_spawner_open(world.threads, ring_self()->header->thread_id, &found, &handle), STATUS_OK);
+	CHECK_EQUAL(thread_spawner_open(
+				    world.threads, ring_self()->header->thread_id, &found, &handle),
+			STATUS_OK);
 	CHECK(found);
 	return handle;
 }
@@ -151,7 +156,8 @@ static bool settles_on(struct process_handle_ref process, uint64_t processors)
 	return false;
 }
 
-static status_t apply(struct process_handle_ref process, uint32_t weight, enum latency_class class, uint64_t processors)
+static status_t apply(struct process_handle_ref process, uint32_t weight, enum latency_class class,
+		uint64_t processors)
 {
 	struct scheduling_policy_ref policy = root_policy();
 	status_t status = scheduling_policy_apply(policy, process.ref, weight, class, processors);
@@ -167,23 +173,25 @@ static struct process_handle_ref busy_start(void)
 
 /* --- Bounds ----------------------------------------------------------------------------------- */
 
-static bool info_is(struct scheduling_policy_ref policy, uint32_t weight, enum latency_class class, uint64_t processors)
+static bool info_is(struct scheduling_policy_ref policy, uint32_t weight, enum latency_class class,
+		uint64_t processors)
 {
 	enum latency_class is_class = LATENCY_CLASS_NONE;
 	uint64_t is_processors = 0;
 	uint32_t is_weight = 0;
 
-	CHECK_EQUAL(scheduling_policy_info(policy, &is_weight, &is_class, &is_processors), STATUS_OK);
+	CHECK_EQUAL(scheduling_policy_info(policy, &is_weight, &is_class, &is_processors),
+			STATUS_OK);
 	return is_weight == weight && is_class == class && is_processors == processors;
 }
 
 /* Refused, with the parameter and the bound named. */
-#define CHECK_REFUSED(status, parameter, limit)                                            \
-	do {                                                                               \
-		CHECK_EQUAL(status, STATUS_INVALID_ARGUMENT);                              \
-		CHECK_EQUAL(reason_of(rt_detail()), REASON_ARGUMENT);                      \
-		CHECK_EQUAL(class_of(rt_detail()), parameter);                             \
-		CHECK_EQUAL(rt_detail() >> 32, limit);                                     \
+#define CHECK_REFUSED(status, parameter, limit)                       \
+	do {                                                          \
+		CHECK_EQUAL(status, STATUS_INVALID_ARGUMENT);         \
+		CHECK_EQUAL(reason_of(rt_detail()), REASON_ARGUMENT); \
+		CHECK_EQUAL(class_of(rt_detail()), parameter);        \
+		CHECK_EQUAL(rt_detail() >> 32, limit);                \
 	} while (0)
 
 static void what_is_beyond_the_bounds_is_refused(void)
@@ -198,15 +206,21 @@ static void what_is_beyond_the_bounds_is_refused(void)
 	CHECK_REFUSED(scheduling_policy_apply(policy, child.ref, UINT32_MAX, 0, 0), 1, 10000);
 	CHECK_REFUSED(scheduling_policy_apply(policy, child.ref, 7, (enum latency_class)4, 0), 2,
 			LATENCY_CLASS_INTERACTIVE);
-	CHECK_REFUSED(scheduling_policy_apply(policy, child.ref, 7, 0, all_processors() + 1), 3, all_processors());
-	CHECK_REFUSED(scheduling_policy_apply(policy, child.ref, 7, 0, UINT64_MAX), 3, all_processors());
+	CHECK_REFUSED(scheduling_policy_apply(policy, child.ref, 7, 0, all_processors() + 1), 3,
+			all_processors());
+	CHECK_REFUSED(scheduling_policy_apply(policy, child.ref, 7, 0, UINT64_MAX), 3,
+			all_processors());
 	/* What may be told of, but not ended, and what is no thread at all. */
-	CHECK_EQUAL(scheduling_policy_apply(policy, (struct client_ref)rt_ref(id), 7, 0, 0), STATUS_INVALID_ARGUMENT);
+	CHECK_EQUAL(scheduling_policy_apply(policy, (struct client_ref)rt_ref(id), 7, 0, 0),
+			STATUS_INVALID_ARGUMENT);
 	CHECK_EQUAL(reason_of(rt_detail()), REASON_WRONG_TYPE);
-	CHECK_EQUAL(scheduling_policy_apply(policy, world.timer.ref, 7, 0, 0), STATUS_INVALID_ARGUMENT);
-	CHECK_EQUAL(scheduling_policy_apply(policy, (struct client_ref){ 0 }, 7, 0, 0), STATUS_INVALID_ARGUMENT);
+	CHECK_EQUAL(scheduling_policy_apply(policy, world.timer.ref, 7, 0, 0),
+			STATUS_INVALID_ARGUMENT);
+	CHECK_EQUAL(scheduling_policy_apply(policy, (struct client_ref){ 0 }, 7, 0, 0),
+			STATUS_INVALID_ARGUMENT);
 	row = row_of(child);
-	CHECK(row.weight == 100 && row.class == LATENCY_CLASS_NORMAL && row.processors == all_processors());
+	CHECK(row.weight == 100 && row.class == LATENCY_CLASS_NORMAL &&
+			row.processors == all_processors());
 	/* Nothing said, nothing changed. */
 	CHECK_EQUAL(scheduling_policy_apply(policy, child.ref, 0, 0, 0), STATUS_OK);
 	CHECK_EQUAL(row_of(child).weight, 100);
@@ -231,10 +245,12 @@ static void bounds_only_shrink(void)
 	REQUIRE_OK(scheduling_policy_narrow(narrow, 50, LATENCY_CLASS_BATCH, 0, &again));
 	CHECK(info_is(again, 50, LATENCY_CLASS_BATCH, 1));
 	CHECK_REFUSED(scheduling_policy_narrow(again, 51, 0, 0, &same), 0, 50);
-	CHECK_REFUSED(scheduling_policy_narrow(again, 0, LATENCY_CLASS_NORMAL, 0, &same), 1, LATENCY_CLASS_BATCH);
+	CHECK_REFUSED(scheduling_policy_narrow(again, 0, LATENCY_CLASS_NORMAL, 0, &same), 1,
+			LATENCY_CLASS_BATCH);
 	CHECK_REFUSED(scheduling_policy_narrow(again, 0, 0, 3, &same), 2, 1);
 	CHECK_REFUSED(scheduling_policy_apply(again, child.ref, 51, 0, 0), 1, 50);
-	CHECK_REFUSED(scheduling_policy_apply(again, child.ref, 0, LATENCY_CLASS_INTERACTIVE, 0), 2, LATENCY_CLASS_BATCH);
+	CHECK_REFUSED(scheduling_policy_apply(again, child.ref, 0, LATENCY_CLASS_INTERACTIVE, 0), 2,
+			LATENCY_CLASS_BATCH);
 	CHECK_REFUSED(scheduling_policy_apply(again, child.ref, 0, 0, 2), 3, 1);
 	CHECK_EQUAL(row_of(child).weight, 100);
 	REQUIRE_OK(scheduling_policy_apply(again, child.ref, 1, LATENCY_CLASS_BATCH, 1));
@@ -275,7 +291,8 @@ static void threads_and_processes_made_later_have_it(void)
 
 	REQUIRE_OK(scheduling_policy_apply(policy, world.self.ref, 150, LATENCY_CLASS_BATCH, 1));
 	row = thread_row_of(self);
-	CHECK(row.weight == 150 && row.class == LATENCY_CLASS_BATCH && row.processors == 1 && row.processor == 0);
+	CHECK(row.weight == 150 && row.class == LATENCY_CLASS_BATCH && row.processors == 1 &&
+			row.processor == 0);
 	CHECK(!row.budgeted);
 	/* Of a thread alone it is not passed on. */
 	REQUIRE_OK(scheduling_policy_apply(policy, self.ref, 160, 0, 0));
@@ -283,7 +300,8 @@ static void threads_and_processes_made_later_have_it(void)
 	child = child_start(&(struct child_spec){ .role = "hang" });
 	CHECK(row_of(child).weight == 150 && row_of(child).class == LATENCY_CLASS_BATCH);
 	CHECK(row_of(child).processors == 1 && row_of(child).runs_on == 1);
-	REQUIRE_OK(scheduling_policy_apply(policy, world.self.ref, 100, LATENCY_CLASS_NORMAL, all_processors()));
+	REQUIRE_OK(scheduling_policy_apply(
+			policy, world.self.ref, 100, LATENCY_CLASS_NORMAL, all_processors()));
 	CHECK_EQUAL(row_of(child).weight, 150);
 	CHECK_EQUAL(thread_row_of(self).weight, 100);
 	CHECK_EQUAL(thread_row_of(self).processors, all_processors());
@@ -305,7 +323,8 @@ static uint64_t share_of(struct process_handle_ref one, struct process_handle_re
 	return one_ns * 1000 / MAX(one_ns + other_ns, 1ull);
 }
 
-static bool share_comes_to(struct process_handle_ref one, struct process_handle_ref other, uint64_t least, uint64_t most)
+static bool share_comes_to(struct process_handle_ref one, struct process_handle_ref other,
+		uint64_t least, uint64_t most)
 {
 	uint64_t share = 0;
 
@@ -340,7 +359,8 @@ static void saying_it_again_gains_nothing(void)
 	struct scheduling_policy_ref policy = root_policy();
 	struct process_handle_ref hog = child_start(&(struct child_spec){ .role = "policy-again",
 			.grants = { { "policy", rt_id(policy.ref) }, { "threads", OWN_THREADS } },
-			.interfaces = { &scheduling_policy_interface, &thread_spawner_interface } });
+			.interfaces = { &scheduling_policy_interface,
+					&thread_spawner_interface } });
 	struct process_handle_ref other = busy_start();
 
 	REQUIRE_OK(apply(hog, 0, 0, 1));
@@ -361,7 +381,8 @@ static void who_computes_moves_at_once(void)
 	for (uint32_t round = 0; round < 20; round++) {
 		uint64_t to = 1 + chance_below(&chance, (uint32_t)all_processors());
 
-		REQUIRE_OK(apply(child, 1 + chance_below(&chance, 300), 1 + chance_below(&chance, 3), to));
+		REQUIRE_OK(apply(child, 1 + chance_below(&chance, 300),
+				1 + chance_below(&chance, 3), to));
 		kernel_check();
 		CHECK(settles_on(child, to));
 		CHECK_EQUAL(row_of(child).processors, to);
@@ -402,15 +423,19 @@ static void who_is_in_a_call_moves_too(void)
 {
 	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, false);
 	struct process_handle_ref children[] = {
-		child_start(&(struct child_spec){ .role = "echo", .grants = { { "endpoint", endpoint } } }),
-		child_start(&(struct child_spec){ .role = "calls", .arg = "0", .grants = { { "service", export } } }),
-		child_start(&(struct child_spec){ .role = "calls", .arg = "0", .grants = { { "service", export } } }),
+		child_start(&(struct child_spec){
+				.role = "echo", .grants = { { "endpoint", endpoint } } }),
+		child_start(&(struct child_spec){
+				.role = "calls", .arg = "0", .grants = { { "service", export } } }),
+		child_start(&(struct child_spec){
+				.role = "calls", .arg = "0", .grants = { { "service", export } } }),
 		busy_start(),
 	};
 	struct chance chance = { 62 };
 
 	for (uint32_t round = 0; round < 400; round++) {
-		struct process_handle_ref child = children[chance_below(&chance, ARRAY_LEN(children))];
+		struct process_handle_ref child =
+				children[chance_below(&chance, ARRAY_LEN(children))];
 
 		REQUIRE_OK(apply(child, 1 + chance_below(&chance, 300), chance_below(&chance, 4),
 				chance_below(&chance, (uint32_t)all_processors() + 1)));
@@ -432,14 +457,16 @@ static void who_is_in_a_call_moves_too(void)
 /* A lease takes its processor from everybody, and everybody goes on. */
 static void whose_only_processor_is_leased_goes_on(void)
 {
-	struct scheduling_control_ref control = { rt_grant("scheduling", SCHEDULING_CONTROL_INTERFACE_ID) };
+	struct scheduling_control_ref control = { rt_grant(
+			"scheduling", SCHEDULING_CONTROL_INTERFACE_ID) };
 	struct process_handle_ref one = busy_start(), other = busy_start();
 	struct cpu_isolation_lease_ref lease;
 
 	if (world.processors > 1) {
 		REQUIRE_OK(apply(one, 0, 0, 2));
 		CHECK(settles_on(one, 2));
-		REQUIRE_OK(scheduling_control_lease(control, 1, LEASE_KIND_THREAD, 60000 * MS, 0, 0, &lease));
+		REQUIRE_OK(scheduling_control_lease(
+				control, 1, LEASE_KIND_THREAD, 60000 * MS, 0, 0, &lease));
 		CHECK(settles_on(one, 1));
 		REQUIRE_OK(apply(other, 0, 0, 2));
 		CHECK(settles_on(other, 1));
@@ -456,7 +483,8 @@ static void whose_only_processor_is_leased_goes_on(void)
 /* A budget names its processor, and comes before. */
 static void a_budget_goes_before_an_affinity(void)
 {
-	struct scheduling_control_ref control = { rt_grant("scheduling", SCHEDULING_CONTROL_INTERFACE_ID) };
+	struct scheduling_control_ref control = { rt_grant(
+			"scheduling", SCHEDULING_CONTROL_INTERFACE_ID) };
 	struct process_handle_ref child = busy_start();
 	struct scheduling_context_ref context;
 	uint32_t last = world.processors - 1;

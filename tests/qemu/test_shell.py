@@ -155,6 +155,25 @@ def test_ps_is_a_table(shared):
     assert any(re.match(r" *\d+ shell +1 +100 normal +all +0 +\d+\.\d%", line) for line in lines)
 
 
+def test_a_policy_is_applied_at_the_prompt(shared):
+    """By ordinary calls: within the bounds that the manifest gave, and never beyond."""
+    assert shared.shell("policy.info").text == "(weight = 1000, class = interactive, processors = 0x1)"
+    number = re.search(r"^ *(\d+) +counter ", shared.shell("ps").text, re.MULTILINE)[1]
+    assert shared.shell(f"p = authority.open(processId = {number}).process").ok
+    assert shared.shell("policy.apply(target = @p, weight = 200, class = batch)").ok
+    assert re.search(rf"^ *{number} counter +1 +200 batch ", shared.shell("ps").text, re.MULTILINE)
+    for line, words in (
+        ("policy.apply(target = @p, weight = 1001)", "SchedulingPolicy.apply: weight: at most 1000"),
+        ("policy.narrow(weight = 1001)", "SchedulingPolicy.narrow: weight: at most 1000"),
+        ("policy.apply(target = @timer)", "SchedulingPolicy.apply: target does not have the interface needed"),
+    ):
+        assert shared.shell(line).lines[-1] == "error: " + words
+    assert shared.shell("n = policy.narrow(weight = 150); n.apply(target = @p, weight = 100, class = normal)").ok
+    assert shared.shell("n.apply(target = @p, weight = 151)").lines[-1].endswith("weight: at most 150")
+    assert re.search(rf"^ *{number} counter +1 +100 normal ", shared.shell("ps").text, re.MULTILINE)
+    assert shared.shell("drop n; drop p").ok
+
+
 def test_top_shows_who_uses_the_time(shared):
     once = shared.shell("top 1").lines
     assert re.fullmatch(r"\d+ processes, \d+ threads; \d+\.\d% of 1 processor", once[0])

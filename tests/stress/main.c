@@ -1,6 +1,6 @@
 /*
- * The controller: starts workers, kills them wherever they are, joins them, and starts and kills processes full of
- * threads beside them. At the end everything has come back: the ledger is what it was, and the kernel's own walk over all
+ * The controller: starts workers, moves them between processors and kills them wherever they are, joins them, and
+ * does the same with processes full of threads beside them. At the end everything has come back: the ledger is what it was, and the kernel's own walk over all
  * that it has finds nothing wrong.
  */
 #include "tests/stress/stress.h"
@@ -19,7 +19,8 @@
 #define THREADS_MAX  8u
 
 static struct worker workers[WORKERS];
-static uint64_t started, killed, crowds;
+static uint64_t started, killed, moved, crowds;
+static struct scheduling_policy_ref policy;
 static uint64_t seconds = SECONDS;
 
 /* --- Workers ---------------------------------------------------------------------------------- */
@@ -87,12 +88,41 @@ static struct process_handle_ref crowd_start(void)
 	return child_start(&spec);
 }
 
+/* --- Moves ------------------------------------------------------------------------------------ */
+
+static uint32_t processors(void)
+{
+	struct system_info_describe_params_builder params;
+	struct system_info_describe_call call = system_info_describe_begin(world.info, &params);
+	uint32_t count = 0;
+
+	system_info_describe_send(&call);
+	if (system_info_describe_wait(&call) == STATUS_OK)
+		count = system_info_describe_results_get_processors(system_info_describe_results(&call));
+	system_info_describe_done(&call);
+	return count;
+}
+
+/* Another weight and class for a thread or process, and other processors, perhaps not the one that it is on. */
+static void move(struct chance *chance, struct client_ref target)
+{
+	uint32_t all = (1u << processors()) - 1;
+	enum latency_class class = (enum latency_class)(1 + chance_below(chance, LATENCY_CLASS_BATCH));
+
+	CHECK_EQUAL(scheduling_policy_apply(policy, target, 50 + chance_below(chance, 100), class,
+				    1 + chance_below(chance, all)),
+			STATUS_OK);
+	moved++;
+}
+
 /* --- The run ---------------------------------------------------------------------------------- */
 
 static void turn(struct chance *chance)
 {
 	struct worker *worker = &workers[chance_below(chance, WORKERS)];
 
+	if (chance_below(chance, 3) == 0 && worker->thread)
+		move(chance, rt_ref(thread_handle_of(worker->thread)));
 	if (worker->thread == NULL)
 		CHECK(worker_start((uint32_t)(worker - workers), (enum kind)chance_below(chance, KINDS),
 				chance_next(chance)));
@@ -116,19 +146,6 @@ static void stop_all(void)
 	}
 }
 
-static uint32_t processors(void)
-{
-	struct system_info_describe_params_builder params;
-	struct system_info_describe_call call = system_info_describe_begin(world.info, &params);
-	uint32_t count = 0;
-
-	system_info_describe_send(&call);
-	if (system_info_describe_wait(&call) == STATUS_OK)
-		count = system_info_describe_results_get_processors(system_info_describe_results(&call));
-	system_info_describe_done(&call);
-	return count;
-}
-
 static void stage_open(void)
 {
 	struct memory_object_ref object = { 0 };
@@ -136,12 +153,14 @@ static void stage_open(void)
 	memset(&stage, 0, sizeof(stage));
 	stage.endpoint = endpoint_new();
 	stage.export = export_new(stage.endpoint, 1, true);
+	CHECK_EQUAL(scheduling_control_policy(RT_GRANT(scheduling_control, "scheduling"), &policy), STATUS_OK);
 	CHECK_EQUAL(object_factory_memory(world.factory, PAGE, &object), STATUS_OK);
 	stage.object = rt_id(object.ref);
 }
 
 static void stage_close(void)
 {
+	client_release(policy.ref);
 	CHECK_EQUAL(release(stage.export), STATUS_OK);
 	CHECK_EQUAL(release(stage.endpoint), STATUS_OK);
 	CHECK_EQUAL(release(stage.object), STATUS_OK);
@@ -158,6 +177,8 @@ static void threads_come_and_go(void)
 		CHECK(worker_start(i, (enum kind)i, chance_next(&chance)));
 	while (now_ns() < end_ns) {
 		turn(&chance);
+		if (!client_ref_is_null(crowd.ref) && chance_below(&chance, 8) == 0)
+			move(&chance, crowd.ref);
 		if (now_ns() < crowd_ns)
 			continue;
 		if (!client_ref_is_null(crowd.ref))
@@ -172,8 +193,8 @@ static void threads_come_and_go(void)
 	/* With more processors than the host has, little may be done in any time. */
 	for (uint32_t i = 0; i < KINDS; i++)
 		CHECK(stage.done[i] > 0 || processors() > 1);
-	tap_note("%lu s: %lu threads started, %lu killed, %lu crowds; done: %lu parks %lu calls %lu serves %lu maps "
-		 "%lu yields %lu locks", seconds, started, killed, crowds, stage.done[KIND_PARKS],
+	tap_note("%lu s: %lu threads started, %lu killed, %lu moved, %lu crowds; done: %lu parks %lu calls %lu serves %lu maps "
+		 "%lu yields %lu locks", seconds, started, killed, moved, crowds, stage.done[KIND_PARKS],
 			stage.done[KIND_CALLS], stage.done[KIND_SERVES], stage.done[KIND_MAPS], stage.done[KIND_YIELDS],
 			stage.done[KIND_LOCKS]);
 	stage_close();

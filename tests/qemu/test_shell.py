@@ -231,7 +231,6 @@ def test_a_program_reads_lines_keys_and_secrets(tested):
     tested.prompt()
     tested.send_line('run test-reader with { @term } args ["keys"]')
     tested.expect("waits: ")
-    tested.read_terminal(0.2)
     tested.send("\x03")
     tested.expect("key: 3$")
     tested.prompt()

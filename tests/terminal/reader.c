@@ -43,10 +43,9 @@ static int read_keys(void)
 	struct terminal_session_read_keys_call call;
 	char number[8];
 
-	if (show("waits", "", 0) != 0)
-		return 2;
+	/* Asked for before it is said, so that whoever sees that types into this call. */
 	call = terminal_session_read_keys_start(term, 1, true);
-	if (terminal_session_read_keys_wait(&call) != STATUS_OK)
+	if (show("waits", "", 0) != 0 || terminal_session_read_keys_wait(&call) != STATUS_OK)
 		return 2;
 	format_into(number, sizeof(number), "%u", (unsigned)terminal_session_read_keys_results_get_bytes(
 			terminal_session_read_keys_results(&call)).bytes[0]);

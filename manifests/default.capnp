@@ -77,9 +77,11 @@ const bankService :Manifest.Service = (
   grants = [(name = "memory", source = (kernel = memory))],
   restart = .restarted);
 
-# The only one that can promise processors' time. A person may have any processor that can be leased, for ten minutes.
+# The only one that can promise processors' time. A person may have any processor that can be leased, for ten minutes, and
+# half of one for islands.
 const leaseRules :Isolation.IsolationConfig = (rules = [
-  (client = "shell", processors = 0xfffffffffffffffe, kinds = [thread, ring, compute], longestNs = 600000000000, atOnce = 16)]);
+  (client = "shell", processors = 0xffffffffffffffff, kinds = [thread, ring, compute],
+   longestNs = 600000000000, atOnce = 16, promised = 500)]);
 const isolation :Manifest.Service = (
   name = "isolation",
   program = "bin/isolation",

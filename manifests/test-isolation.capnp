@@ -8,7 +8,8 @@ using Interface = import "interfaces.capnp";
 using Default = import "default.capnp";
 
 const rules :Isolation.IsolationConfig = (rules = [
-  (client = "tester", processors = 2, kinds = [thread, compute], longestNs = 10000000000, atOnce = 1, share = 500)]);
+  (client = "tester", processors = 3, kinds = [thread, compute],
+   longestNs = 10000000000, atOnce = 1, share = 500, promised = 600)]);
 
 const isolation :Manifest.Service = (
   name = "isolation",

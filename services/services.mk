@@ -43,7 +43,7 @@ HOST_TEST_wall_time := services/clock/wall_time_test.c $(CLOCK_PURE)
 
 # --- isolation: processors for one thread each, by the operator's rules ---
 
-$(eval $(call program,isolation,$(addprefix services/isolation/,main.c issued.c rule.c)))
+$(eval $(call program,isolation,$(addprefix services/isolation/,main.c island.c issued.c rule.c)))
 PROGRAMS += isolation
 
 HOST_TESTS               += isolation_rule

@@ -14,11 +14,12 @@ using import "kernel.capnp".LeaseKind;
 struct LeaseRule {
   # What one client may have. What no rule allows is refused.
   client @0 :Text;                  # a service of the manifest; empty: each that no other rule names
-  processors @1 :UInt64 $hexadecimal;   # that it may lease: bit n is processor n
+  processors @1 :UInt64 $hexadecimal;   # that it may use: bit n is processor n; the first one for islands only
   kinds @2 :List(LeaseKind);
   longestNs @3 :UInt64 $unit("ns"); # that a lease lasts
   atOnce @4 :UInt32;                # leases that it has at a time
   share @5 :UInt32 = 1000 $unit("per mille");   # of a processor: budget over period, of kind compute
+  promised @6 :UInt32 $unit("per mille");   # of a processor: budgets over periods of all its islands together
 }
 
 enum LeaseState {
@@ -43,6 +44,32 @@ struct LeaseRow {
   quietNs @8 :UInt64 $unit("ns");   # the longest time between two of them
 }
 
+const islandTasksMax :UInt32 = 8;
+
+struct CyclicTask {
+  # A thread that begins to work at the start of each period, and is to be done by its end.
+  budgetNs @0 :UInt64 $unit("ns");  # that it works in a period, at most
+  periodNs @1 :UInt64 $unit("ns");
+}
+
+struct TaskRow {
+  budgetNs @0 :UInt64 $unit("ns");
+  periodNs @1 :UInt64 $unit("ns");
+  bound @2 :Bool;                   # it has a thread
+  usedNs @3 :UInt64 $unit("ns");
+  depletions @4 :UInt64;            # how often its budget was used up
+  missed @5 :UInt64;                # how often it did not come to rest within a period; depletions, missed: 0 on an exclusive island
+}
+
+struct IslandRow {
+  id @0 :UInt64;                    # counts islands and leases together
+  processor @1 :UInt32;
+  exclusive @2 :Bool;
+  ended @3 :Bool;
+  client @4 :Text;
+  tasks @5 :UInt32;
+}
+
 interface Isolation @0xc1a0e5b2d3f40670 $local {
   # Asking for a processor, within the rule that the operator made for this client.
   lease @0 (thread :Capability, kind :LeaseKind, durationNs :UInt64 $unit("ns"), processor :UInt32,
@@ -52,6 +79,18 @@ interface Isolation @0xc1a0e5b2d3f40670 $local {
   # budgetNs, periodNs: of kind compute only.
   rule @1 () -> (rule :LeaseRule) $idempotent $example("isolation.rule");
   # What this client may have; empty if nothing.
+  island @2 (tasks :List(CyclicTask), processor :UInt32, exclusive :Bool, durationNs :UInt64 $unit("ns")) -> (island :Island);
+  # Time for tasks that work in cycles: all that they need on this processor, or a refusal. Each has its budget before all
+  # threads without one. exclusive: one task, for durationNs on a processor where nobody else runs, as `lease` gives it.
+}
+
+interface Island @0xc1a0e5b2d3f40673 $local {
+  # Time for tasks. Ends when it is ended, when nobody holds it, when the operator revokes it, and with the isolation
+  # service; an exclusive one with its time and its thread, too. Then its threads run like any other.
+  bind @0 (task :UInt32, thread :Capability) -> ();
+  # The thread of a ThreadHandle, or the first of a ProcessHandle, works on this task's budget from now on.
+  info @1 () -> (id :UInt64, processor :UInt32, ended :Bool, tasks :List(TaskRow)) $replyWords(128);
+  end @2 () -> ();
 }
 
 interface IssuedLease @0xc1a0e5b2d3f40671 $local {
@@ -71,10 +110,11 @@ interface IsolationControl @0xc1a0e5b2d3f40672 $local {
   leases @0 () -> (leases :List(LeaseRow)) $replyWords(1024) $idempotent $example("isolation_control.leases");
   # Those that somebody still holds, oldest first, as many as fit.
   revoke @1 (id :UInt64) -> (revoked :Bool);
-  # Ends one at once. revoked: it was active.
+  # Ends a lease or an island at once. revoked: it was active.
   rules @2 () -> (rules :List(LeaseRule)) $replyWords(1024) $idempotent $example("isolation_control.rules");
   setRule @3 (rule :LeaseRule) -> ();
   # For what is asked from now on, in place of the rule for the same client. What was issued stays: revoke it.
+  islands @4 () -> (islands :List(IslandRow)) $replyWords(1024) $idempotent $example("isolation_control.islands");
 }
 
 struct IsolationConfig {

@@ -17,7 +17,7 @@
 #define PROCESSORS_MAX 64u
 
 static struct loop *loop;
-static struct issued *first;            /* by id */
+static struct issued *first; /* by id */
 static uint64_t last_id;
 static uint32_t processors;
 
@@ -30,16 +30,28 @@ void issued_init(struct loop *serving)
 {
 	loop = serving;
 	while (processors < PROCESSORS_MAX &&
-			scheduling_control_capacity(control(), processors, NULL, NULL, NULL, NULL) == STATUS_OK)
+			scheduling_control_capacity(
+					control(), processors, NULL, NULL, NULL, NULL) == STATUS_OK)
 		processors++;
+}
+
+uint32_t issued_processors(void)
+{
+	return processors;
+}
+
+uint64_t issued_next_id(void)
+{
+	return ++last_id;
 }
 
 /* --- How it stands ------------------------------------------------------------------------------ */
 
 static void account(struct issued *issued, bool *active)
 {
-	(void)!cpu_isolation_lease_info(issued->lease, &issued->processor, &issued->kind, active, NULL,
-			&issued->remaining_ns, &issued->used_ns, &issued->interrupts, &issued->quiet_ns);
+	(void)!cpu_isolation_lease_info(issued->lease, &issued->processor, &issued->kind, active,
+			NULL, &issued->remaining_ns, &issued->used_ns, &issued->interrupts,
+			&issued->quiet_ns);
 }
 
 void issued_end(struct issued *issued, enum lease_state state)
@@ -54,6 +66,7 @@ void issued_end(struct issued *issued, enum lease_state state)
 	account(issued, &active);
 	client_release(issued->lease.ref);
 	client_release(issued->thread);
+	issued->thread = (struct client_ref){ 0 };
 }
 
 void issued_refresh(struct issued *issued)
@@ -74,7 +87,7 @@ static void thread_ended(void *context, status_t status, uint64_t bits)
 
 /* --- Making ------------------------------------------------------------------------------------- */
 
-static status_t refuse(char sentence[RULE_SENTENCE_BYTES], status_t st)
+status_t issued_refuse(char sentence[RULE_SENTENCE_BYTES], status_t st)
 {
 	reason_into(sentence, RULE_SENTENCE_BYTES, st, rt_detail());
 	return st;
@@ -83,24 +96,27 @@ static status_t refuse(char sentence[RULE_SENTENCE_BYTES], status_t st)
 static status_t ask_kernel(const struct lease_wish *wish, uint32_t processor,
 		struct cpu_isolation_lease_ref *lease)
 {
-	return scheduling_control_lease(control(), processor, wish->kind, wish->duration_ns, wish->budget_ns,
-			wish->period_ns, lease);
+	return scheduling_control_lease(control(), processor, wish->kind, wish->duration_ns,
+			wish->budget_ns, wish->period_ns, lease);
 }
 
 /* Why the kernel made no lease. The parameters that it counts are those of SchedulingControl.lease. */
 static status_t refuse_lease(char sentence[RULE_SENTENCE_BYTES], status_t st, uint32_t processor)
 {
-	static const char *const names[] = { "processor", "kind", "durationNs", "budgetNs, periodNs" };
+	static const char *const names[] = { "processor", "kind", "durationNs",
+		"budgetNs, periodNs" };
 	uint64_t detail = rt_detail();
 	uint32_t parameter = detail >> 8 & 0xff;
 
 	if ((detail & 0xff) == REASON_IN_USE) {
-		format_into(sentence, RULE_SENTENCE_BYTES, "processor %u is leased to somebody", processor);
+		format_into(sentence, RULE_SENTENCE_BYTES, "processor %u is leased to somebody",
+				processor);
 		return st;
 	}
 	if ((detail & 0xff) != REASON_ARGUMENT || parameter >= ARRAY_LEN(names))
-		return refuse(sentence, st);
-	format_into(sentence, RULE_SENTENCE_BYTES, "%s: such a lease cannot be made", names[parameter]);
+		return issued_refuse(sentence, st);
+	format_into(sentence, RULE_SENTENCE_BYTES, "%s: such a lease cannot be made",
+			names[parameter]);
 	return st;
 }
 
@@ -127,25 +143,24 @@ static status_t make_lease(const struct lease_wish *wish, uint64_t allowed,
 	return st == STATUS_OK || st == STATUS_OVERLOADED ? st : refuse_lease(sentence, st, 0);
 }
 
-static status_t bind(struct issued *issued, struct client_ref thread, char sentence[RULE_SENTENCE_BYTES])
+status_t issued_refuse_thread(char sentence[RULE_SENTENCE_BYTES], status_t st)
 {
-	status_t st = cpu_isolation_lease_bind(issued->lease, thread);
-
 	if (st == STATUS_INVALID_ARGUMENT || st == STATUS_BAD_CAPABILITY) {
-		format_into(sentence, RULE_SENTENCE_BYTES, "thread: a ThreadHandle or a ProcessHandle is needed");
+		format_into(sentence, RULE_SENTENCE_BYTES,
+				"thread: a ThreadHandle or a ProcessHandle is needed");
 		return STATUS_INVALID_ARGUMENT;
 	}
-	if (st == STATUS_FAILED) {
-		format_into(sentence, RULE_SENTENCE_BYTES,
-				"thread: it has ended, or has a lease or a budget already");
-		return st;
-	}
-	return st == STATUS_OK ? st : refuse(sentence, st);
+	if (st != STATUS_FAILED)
+		return issued_refuse(sentence, st);
+	format_into(sentence, RULE_SENTENCE_BYTES,
+			"thread: it has ended, or has a lease or a budget already");
+	return st;
 }
 
 static void keep_name(struct issued *issued, struct capnp_text name)
 {
-	format_into(issued->thread_name, sizeof(issued->thread_name), "%.*s", (int)name.bytes, name.chars);
+	format_into(issued->thread_name, sizeof(issued->thread_name), "%.*s", (int)name.bytes,
+			name.chars);
 }
 
 /* Whose it is. The kernel has bound it, so it is one of its handles, which answers at once. */
@@ -156,13 +171,15 @@ static void look_at_thread(struct issued *issued)
 	struct process_observer_info_call of_process;
 
 	if (thread_handle_info_wait(&of_thread) == STATUS_OK) {
-		struct thread_handle_info_results_reader info = thread_handle_info_results(&of_thread);
+		struct thread_handle_info_results_reader info = thread_handle_info_results(
+				&of_thread);
 
 		issued->process_id = thread_handle_info_results_get_process_id(info);
 		issued->thread_id = thread_handle_info_results_get_thread_id(info);
 		keep_name(issued, thread_handle_info_results_get_name(info));
 	} else {
-		of_process = process_observer_info_start((struct process_observer_ref){ issued->thread });
+		of_process = process_observer_info_start(
+				(struct process_observer_ref){ issued->thread });
 		if (process_observer_info_wait(&of_process) == STATUS_OK) {
 			struct process_observer_info_results_reader info =
 					process_observer_info_results(&of_process);
@@ -175,22 +192,29 @@ static void look_at_thread(struct issued *issued)
 	thread_handle_info_done(&of_thread);
 }
 
-/* The kernel's lease is there: the thread is bound, kept and watched, or nothing is. */
-static status_t begin(struct issued *issued, struct client_ref thread, char sentence[RULE_SENTENCE_BYTES])
+/* The thread is bound, kept and watched, or the lease ends: the kernel does not unbind it. */
+status_t issued_bind(
+		struct issued *issued, struct client_ref thread, char sentence[RULE_SENTENCE_BYTES])
 {
-	status_t st = bind(issued, thread, sentence);
+	status_t st = cpu_isolation_lease_bind(issued->lease, thread);
 
-	if (st != STATUS_OK)
-		return st;
-	st = client_copy(thread, &issued->thread);
-	if (st != STATUS_OK)
-		return refuse(sentence, st);
-	st = loop_watch_end(loop, &issued->watch, rt_id(issued->thread), thread_ended, issued);
-	if (st != STATUS_OK) {
-		client_release(issued->thread);
-		return refuse(sentence, st);
+	issued_refresh(issued);
+	if (issued->state != LEASE_STATE_ACTIVE) {
+		format_into(sentence, RULE_SENTENCE_BYTES,
+				"the lease's time was over before it had a thread");
+		return STATUS_FAILED;
 	}
-	issued->state = LEASE_STATE_ACTIVE;
+	if (st != STATUS_OK)
+		return issued_refuse_thread(sentence, st);
+	st = client_copy(thread, &issued->thread);
+	if (st == STATUS_OK)
+		st = loop_watch_end(
+				loop, &issued->watch, rt_id(issued->thread), thread_ended, issued);
+	if (st != STATUS_OK) {
+		issued_end(issued, LEASE_STATE_ENDED);
+		return issued_refuse(sentence, st);
+	}
+	look_at_thread(issued);
 	return STATUS_OK;
 }
 
@@ -201,11 +225,11 @@ static void insert(struct issued *issued)
 	while (*link != NULL)
 		link = &(*link)->next;
 	*link = issued;
-	issued->id = ++last_id;
+	issued->id = issued_next_id();
 }
 
 status_t issued_make(const struct client *client, const struct lease_wish *wish, uint64_t allowed,
-		struct client_ref thread, struct issued **made, char sentence[RULE_SENTENCE_BYTES])
+		struct issued **made, char sentence[RULE_SENTENCE_BYTES])
 {
 	struct issued *issued = calloc(1, sizeof(*issued));
 	status_t st;
@@ -214,19 +238,15 @@ status_t issued_make(const struct client *client, const struct lease_wish *wish,
 		format_into(sentence, RULE_SENTENCE_BYTES, "no memory for another lease");
 		return STATUS_OVERLOADED;
 	}
-	issued->client = client;
 	st = make_lease(wish, allowed, &issued->lease, sentence);
-	if (st == STATUS_OK) {
-		st = begin(issued, thread, sentence);
-		if (st != STATUS_OK)
-			client_release(issued->lease.ref);
-	}
 	if (st != STATUS_OK) {
 		free(issued);
 		return st;
 	}
-	look_at_thread(issued);
+	issued->client = client;
+	issued->state = LEASE_STATE_ACTIVE;
 	insert(issued);
+	issued_refresh(issued);
 	*made = issued;
 	return STATUS_OK;
 }

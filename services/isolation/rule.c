@@ -10,6 +10,8 @@
 
 #define PROCESSORS_MAX 64u
 #define WHOLE          1000u
+#define BILLION        UINT64_C(1000000000)
+#define PERIOD_NS_MAX  (4 * BILLION) /* the kernel has no longer ones */
 
 #define REFUSE(sentence, status, ...) \
 	(format_into((sentence), RULE_SENTENCE_BYTES, __VA_ARGS__), (status))
@@ -25,14 +27,16 @@ static struct rule *find(struct rules *rules, const char *client)
 	return NULL;
 }
 
-static status_t read_kinds(struct capnp_list kinds, uint32_t *bits, char sentence[RULE_SENTENCE_BYTES])
+static status_t read_kinds(
+		struct capnp_list kinds, uint32_t *bits, char sentence[RULE_SENTENCE_BYTES])
 {
 	*bits = 0;
 	for (uint32_t i = 0; i < kinds.count; i++) {
 		uint16_t kind = capnp_list_u16(kinds, i);
 
 		if (kind >= LEASE_KIND_COUNT)
-			return REFUSE(sentence, STATUS_INVALID_ARGUMENT, "kinds: there is no kind %u", kind);
+			return REFUSE(sentence, STATUS_INVALID_ARGUMENT,
+					"kinds: there is no kind %u", kind);
 		*bits |= 1u << kind;
 	}
 	return STATUS_OK;
@@ -46,20 +50,24 @@ static status_t read_rule(struct lease_rule_reader from, struct rule *rule,
 	*rule = (struct rule){ .processors = lease_rule_get_processors(from),
 		.longest_ns = lease_rule_get_longest_ns(from),
 		.at_once = lease_rule_get_at_once(from),
-		.share = lease_rule_get_share(from) };
+		.share = lease_rule_get_share(from),
+		.promised = lease_rule_get_promised(from) };
 	if (client.bytes > NAME_BYTES_MAX)
-		return REFUSE(sentence, STATUS_INVALID_ARGUMENT, "client: no service has a name of %u bytes",
-				client.bytes);
+		return REFUSE(sentence, STATUS_INVALID_ARGUMENT,
+				"client: no service has a name of %u bytes", client.bytes);
 	if (client.bytes > 0)
 		memcpy(rule->client, client.chars, client.bytes);
 	if (rule->longest_ns > RULE_NS_MAX)
-		return REFUSE(sentence, STATUS_INVALID_ARGUMENT, "longestNs: no lease lasts longer than an hour");
-	if (rule->share > WHOLE)
-		return REFUSE(sentence, STATUS_INVALID_ARGUMENT, "share: a whole processor is %u", WHOLE);
+		return REFUSE(sentence, STATUS_INVALID_ARGUMENT,
+				"longestNs: no lease lasts longer than an hour");
+	if (rule->share > WHOLE || rule->promised > WHOLE)
+		return REFUSE(sentence, STATUS_INVALID_ARGUMENT, "%s: a whole processor is %u",
+				rule->share > WHOLE ? "share" : "promised", WHOLE);
 	return read_kinds(lease_rule_get_kinds(from), &rule->kinds, sentence);
 }
 
-status_t rules_set(struct rules *rules, struct lease_rule_reader from, char sentence[RULE_SENTENCE_BYTES])
+status_t rules_set(struct rules *rules, struct lease_rule_reader from,
+		char sentence[RULE_SENTENCE_BYTES])
 {
 	struct rule rule, *place;
 	status_t st = read_rule(from, &rule, sentence);
@@ -100,32 +108,77 @@ status_t rule_check(const struct rule *rule, const struct lease_wish *wish, uint
 		char sentence[RULE_SENTENCE_BYTES])
 {
 	if (rule->kinds == 0 || rule->processors == 0 || rule->at_once == 0)
-		return REFUSE(sentence, STATUS_FAILED, "the operator's rules allow this client no lease");
+		return REFUSE(sentence, STATUS_FAILED,
+				"the operator's rules allow this client no lease");
 	if ((uint32_t)wish->kind >= LEASE_KIND_COUNT)
 		return REFUSE(sentence, STATUS_INVALID_ARGUMENT, "there is no lease of kind %u",
 				(unsigned int)wish->kind);
 	if ((rule->kinds & 1u << wish->kind) == 0)
-		return REFUSE(sentence, STATUS_FAILED, "the operator's rule allows no lease of kind %s",
+		return REFUSE(sentence, STATUS_FAILED,
+				"the operator's rule allows no lease of kind %s",
 				lease_kind_name(wish->kind));
-	if (wish->processor != 0 && (wish->processor >= PROCESSORS_MAX ||
+	if (wish->processor != 0 &&
+			(wish->processor >= PROCESSORS_MAX ||
 					(rule->processors >> wish->processor & 1) == 0))
-		return REFUSE(sentence, STATUS_FAILED, "the operator's rule does not allow processor %u",
-				wish->processor);
+		return REFUSE(sentence, STATUS_FAILED,
+				"the operator's rule does not allow processor %u", wish->processor);
 	if (wish->duration_ns > rule->longest_ns)
 		return REFUSE(sentence, STATUS_FAILED, "the operator's rule allows %lu ms at most",
 				(unsigned long)(rule->longest_ns / 1000000));
 	if (!share_is_within(wish->budget_ns, wish->period_ns, rule->share))
-		return REFUSE(sentence, STATUS_FAILED, "the operator's rule allows %u thousandths of a processor",
+		return REFUSE(sentence, STATUS_FAILED,
+				"the operator's rule allows %u thousandths of a processor",
 				rule->share);
 	if (active >= rule->at_once)
 		return REFUSE(sentence, STATUS_OVERLOADED,
-				"the operator's rule allows %u at a time, and so many are active", rule->at_once);
+				"the operator's rule allows %u at a time, and so many are active",
+				rule->at_once);
+	return STATUS_OK;
+}
+
+uint64_t tasks_need(struct capnp_list tasks)
+{
+	uint64_t needed = 0;
+
+	for (uint32_t i = 0; i < tasks.count; i++) {
+		struct cyclic_task_reader task = cyclic_task_at(tasks, i);
+		uint64_t budget_ns = cyclic_task_get_budget_ns(task),
+			 period_ns = cyclic_task_get_period_ns(task);
+
+		if (budget_ns == 0 || budget_ns > period_ns || period_ns > PERIOD_NS_MAX)
+			return UINT64_MAX;
+		needed += (budget_ns * BILLION + period_ns - 1) / period_ns;
+	}
+	return needed;
+}
+
+status_t rule_check_island(const struct rule *rule, uint32_t processor, uint64_t needed,
+		uint64_t promised, char sentence[RULE_SENTENCE_BYTES])
+{
+	uint64_t most = (uint64_t)rule->promised * (BILLION / WHOLE);
+
+	if (most == 0 || rule->processors == 0)
+		return REFUSE(sentence, STATUS_FAILED,
+				"the operator's rules allow this client no island");
+	if (processor >= PROCESSORS_MAX || (rule->processors >> processor & 1) == 0)
+		return REFUSE(sentence, STATUS_FAILED,
+				"the operator's rule does not allow processor %u", processor);
+	if (needed > most)
+		return REFUSE(sentence, STATUS_FAILED,
+				"the operator's rule allows islands %u thousandths of a processor",
+				rule->promised);
+	if (needed > most - MIN(promised, most))
+		return REFUSE(sentence, STATUS_OVERLOADED,
+				"the operator's rule allows islands %u thousandths of a processor, "
+				"and others have them",
+				rule->promised);
 	return STATUS_OK;
 }
 
 void rule_write(const struct rule *rule, struct lease_rule_builder to)
 {
-	struct capnp_list_builder kinds = lease_rule_init_kinds(to, (uint32_t)__builtin_popcount(rule->kinds));
+	struct capnp_list_builder kinds = lease_rule_init_kinds(
+			to, (uint32_t)__builtin_popcount(rule->kinds));
 	uint32_t at = 0;
 
 	for (uint32_t kind = 0; kind < LEASE_KIND_COUNT; kind++) {
@@ -137,4 +190,5 @@ void rule_write(const struct rule *rule, struct lease_rule_builder to)
 	lease_rule_set_longest_ns(to, rule->longest_ns);
 	lease_rule_set_at_once(to, rule->at_once);
 	lease_rule_set_share(to, rule->share);
+	lease_rule_set_promised(to, rule->promised);
 }

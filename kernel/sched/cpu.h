@@ -34,6 +34,7 @@ enum door {
 #define CHORE_YIELD 8u     /* with CHORE_TURN: the current thread asks for it */
 #define CHORE_BACK 32u     /* with CHORE_WOKEN: `handoff` has been answered; see sched_pass_back */
 #define CHORE_MOVE 64u     /* with CHORE_TURN: the current thread is queued anew, perhaps elsewhere */
+#define CHORE_STOP 128u   /* a thread that ran here has been suspended */
 #define CHORE_BUDGET 16u   /* the current thread, or one that waits for its turn, has to do with budgets */
 
 struct endpoint;

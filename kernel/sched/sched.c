@@ -32,7 +32,7 @@
 #include "kernel/trace/trace.h"
 
 /* Done with whoever runs next. */
-#define CHORES_OF_TURN (CHORE_TURN | CHORE_YIELD | CHORE_WOKEN | CHORE_BACK | CHORE_MOVE)
+#define CHORES_OF_TURN (CHORE_TURN | CHORE_YIELD | CHORE_WOKEN | CHORE_BACK | CHORE_MOVE | CHORE_STOP)
 
 /* A processor gives away one of those who wait at most so often. */
 #define BALANCE_NS 16000000ull
@@ -414,7 +414,7 @@ void sched_suspend(struct thread *thread)
 {
 	DEBUG_ASSERT(kernel_is_exclusive());
 	if (thread->state == THREAD_RUNNING)
-		interrupt_turn(thread->cpu, CHORE_TURN);
+		interrupt_turn(thread->cpu, CHORE_TURN | CHORE_STOP);
 	if (thread->state != THREAD_RUNNABLE)
 		return;
 	reserved_leave(thread);
@@ -725,13 +725,27 @@ static COLD struct arch_context *resume_reserved(struct cpu *cpu)
 	return &next->context;
 }
 
+/* The running thread went to sleep before this processor came to stop it. It came by the general way, being special. */
+static COLD void stop_tell(struct cpu *cpu)
+{
+	struct thread *current = cpu->current;
+
+	cpu->chores &= (uint8_t)~CHORE_STOP;
+	if (!current || !current->suspends)
+		return;
+	DEBUG_ASSERT(kernel_is_exclusive());
+	thread_stopped(current);
+}
+
 /* Another thread than the running one, which waits or has ended. */
 NO_BUFFER HOT_INLINE static inline struct arch_context *resume_next(struct cpu *cpu)
 {
 	struct thread *previous = cpu->current, *next;
 
-	if (unlikely(cpu->chores & CHORE_BUDGET))
+	if (unlikely(cpu->chores & (CHORE_BUDGET | CHORE_STOP))) {
+		stop_tell(cpu);
 		return resume_reserved(cpu);
+	}
 	put_down(cpu);
 	if ((cpu->chores & CHORE_BACK) && cpu->handoff && cpu->payer == previous)
 		account_back(cpu, cpu->handoff);

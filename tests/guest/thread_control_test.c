@@ -168,6 +168,36 @@ static void a_thread_suspends_itself(void)
 	CHECK_EQUAL(raw->status, STATUS_OK);
 }
 
+static uint32_t signalled;
+
+static int64_t run_wait_again(struct ring_header *header, struct raw *raw)
+{
+	const struct ring_entry wait = { .op = CAP_OP_WAIT, .target = signalled, .interface = 1 };
+
+	for (;;) {
+		(void)raw_perform(header, &wait);
+		raw->word++;
+	}
+}
+
+/* Whether it is still on its way to sleep or sleeps already, whoever suspends it is answered. */
+static void a_thread_that_goes_to_sleep_is_suspended(void)
+{
+	struct raw *raw;
+
+	signalled = notification_new();
+	raw = raw_go(raw_new(0, run_wait_again));
+	for (uint32_t i = 0; i < 1000; i++) {
+		CHECK_EQUAL(rt_signal(signalled, 1), STATUS_OK);
+		for (volatile uint32_t turn = 0; turn < i % 100 * 100; turn++)
+			continue;
+		CHECK_EQUAL(thread_handle_suspend(raw->handle), STATUS_OK);
+		CHECK(!resume(raw));
+	}
+	raw_kill_and_join(raw);
+	CHECK_EQUAL(release(signalled), STATUS_OK);
+}
+
 static void a_suspended_threads_page_comes(void)
 {
 	struct memory_object_ref object = { 0 }, source = { 0 };
@@ -505,6 +535,7 @@ static const struct test tests[] = {
 	{ "many are suspended at once", many_are_suspended_at_once },
 	{ "a suspended sleeper wakes and does not run", a_sleeper_wakes_and_does_not_run },
 	{ "suspended threads are killed", suspended_threads_are_killed },
+	{ "a thread that goes to sleep is suspended", a_thread_that_goes_to_sleep_is_suspended },
 	{ "a thread suspends itself", a_thread_suspends_itself },
 	{ "a suspended thread's page comes", a_suspended_threads_page_comes },
 	{ "callers wait for a suspended server", callers_wait_for_a_suspended_server },

@@ -82,10 +82,10 @@ struct run_queue *run_queue_lightest(struct run_queue *const *queues, uint64_t *
 {
 	struct run_queue *lightest;
 
-	if (queue->count < 2)
+	if (READ_ONCE(queue->count) < 2)
 		return NULL;
 	lightest = lightest_of(queues, *candidates, queue->processor);
-	if (!lightest || READ_ONCE(lightest->load) >= queue->load)
+	if (!lightest || READ_ONCE(lightest->load) >= READ_ONCE(queue->load))
 		return NULL;
 	*candidates &= ~run_queue_bit(lightest);
 	return lightest;
@@ -93,7 +93,7 @@ struct run_queue *run_queue_lightest(struct run_queue *const *queues, uint64_t *
 
 bool run_queue_balance_due(const struct run_queue *queue, uint64_t now_ticks)
 {
-	return queue->count > 1 && !heap_before(now_ticks, queue->balance_ticks);
+	return READ_ONCE(queue->count) > 1 && !heap_before(now_ticks, READ_ONCE(queue->balance_ticks));
 }
 
 /* Who may move, and why. */

@@ -62,3 +62,18 @@ $(HOST)/processors/bin/kernel-lock-threads: $(patsubst %.c,$(HOST)/processors/%.
 		kernel/core/kernel_lock.c kernel/core/spinlock.c)
 	@mkdir -p $(@D)
 	$(CC) -fsanitize=thread $^ -lcmocka -lpthread -o $@
+# The two halves of a ring, and the run queues of several processors. Only what the tests reach is linked.
+HOST_TESTS += $(HOST)/processors/bin/ring-threads
+$(HOST)/processors/lib/rt/ring.o $(HOST)/processors/tests/host/ring_program.o: HOST_CFLAGS += -include tests/host/cap_enter.h
+$(HOST)/processors/kernel/ring/%.o: HOST_CFLAGS += -ffunction-sections
+$(HOST)/processors/bin/ring-threads: $(patsubst %.c,$(HOST)/processors/%.o,tests/host/ring_threads_test.c tests/host/ring_program.c \
+		lib/rt/ring.c lib/rt/arena.c kernel/ring/ring.c kernel/ring/completion.c kernel/core/spinlock.c)
+	@mkdir -p $(@D)
+	$(CC) -fsanitize=thread -Wl,--gc-sections $^ -lcmocka -lpthread -o $@
+HOST_TESTS += $(HOST)/processors/bin/run-queue-threads
+RUN_QUEUE_THREADS := $(patsubst %.c,$(HOST)/processors/%.o,tests/host/run_queue_threads_test.c \
+		$(addprefix kernel/sched/,run_queue.c balance.c) kernel/core/heap.c)
+$(RUN_QUEUE_THREADS): HOST_CFLAGS += -mllvm -tsan-distinguish-volatile=1
+$(HOST)/processors/bin/run-queue-threads: $(RUN_QUEUE_THREADS) $(HOST)/processors/kernel/core/spinlock.o
+	@mkdir -p $(@D)
+	$(CC) -fsanitize=thread $^ -lcmocka -lpthread -o $@

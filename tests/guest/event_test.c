@@ -10,6 +10,7 @@
 #include "abi/syscall.h"
 #include "rt/capability.h"
 #include "rt/launch.h"
+#include "rt/mutex.h"
 #include "rt/park.h"
 #include "rt/program.h"
 #include "rt/thread.h"
@@ -308,6 +309,56 @@ static void a_suspended_thread_is_diverted_when_it_is_resumed(void)
 	actor_kill();
 }
 
+static struct mutex mutex = MUTEX_INIT;
+
+static int64_t run_hold(struct actor *self)
+{
+	mutex_lock(&mutex);
+	self->word = 1;
+	while (self->word == 1)
+		;
+	mutex_unlock(&mutex);
+	return 0;
+}
+
+/* Whoever suspends the holder of what it wants waits for itself, and nobody else does. */
+static void what_a_suspended_thread_holds_it_keeps(void)
+{
+	actor_start(run_hold, NULL);
+	for (uint32_t i = 0; i < 4000 && !actor.word; i++)
+		sleep_ns(MILLISECOND / 4);
+	CHECK_EQUAL(thread_handle_suspend(actor.handle), STATUS_OK);
+	actor.word = 2;
+	CHECK_EQUAL(mutex_lock_until(&mutex, now_ns() + 2 * MILLISECOND), STATUS_DEADLINE_EXCEEDED);
+	CHECK_EQUAL(thread_handle_resume(actor.handle, NULL), STATUS_OK);
+	mutex_lock(&mutex);
+	mutex_unlock(&mutex);
+	CHECK_EQUAL(actor_join().status, 0);
+}
+
+static int64_t run_want(struct actor *self)
+{
+	mutex_lock(&mutex);
+	self->word = 1;
+	mutex_unlock(&mutex);
+	return 0;
+}
+
+static void a_thread_that_wants_a_mutex_is_diverted(void)
+{
+	mutex_lock(&mutex);
+	actor_start(run_want, NULL);
+	for (uint32_t i = 0; i < 20; i++) {
+		await_waiting();
+		divert(1);
+		await_events(i + 1);
+		CHECK_EQUAL(actor.word, 0);
+	}
+	mutex_unlock(&mutex);
+	CHECK_EQUAL(actor_join().status, 0);
+	CHECK_EQUAL(actor.word, 1);
+}
+
 /* --- Faults
  * ------------------------------------------------------------------------------------- */
 
@@ -559,6 +610,8 @@ static const struct test tests[] = {
 	{ "bits wait while a thread is masked", bits_wait_while_a_thread_is_masked },
 	{ "a thread diverts itself", a_thread_diverts_itself },
 	{ "a suspended thread is diverted when it is resumed", a_suspended_thread_is_diverted_when_it_is_resumed },
+	{ "what a suspended thread holds it keeps", what_a_suspended_thread_holds_it_keeps },
+	{ "a thread that wants a mutex is diverted", a_thread_that_wants_a_mutex_is_diverted },
 	{ "a fault is repaired and the access done again", a_fault_is_repaired_and_the_access_done_again },
 	{ "a bad instruction is emulated", a_bad_instruction_is_emulated },
 	{ "a refused page is an event", a_refused_page_is_an_event },

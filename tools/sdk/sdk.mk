@@ -6,7 +6,7 @@ SDK          := $(B)/capos-sdk
 SDK_LIBS     = $(B)/librt.a $(B)/libcapnp.a $(B)/libqueue.a
 SDK_MANIFESTS := manifests/default.capnp manifests/interfaces.capnp
 # What the default manifest imports besides.
-SDK_HEADERS  = $(wildcard abi/*.h lib/rt/*.h lib/rt/include/*.h lib/capnp/*.h lib/elf/*.h lib/queue/*.h)
+SDK_HEADERS  = $(wildcard abi/*.h lib/rt/*.h lib/rt/x86_64/*.h lib/rt/include/*.h lib/capnp/*.h lib/elf/*.h lib/queue/*.h)
 # Interfaces that only tests have stay here.
 SDK_SCHEMAS  = $(filter-out tests/%,$(GEN_SCHEMAS))
 SDK_FLAGS    = $(filter-out -I% -isystem lib/rt/include -ffile-prefix-map=% -Werror,$(USER_CFLAGS))
@@ -20,10 +20,11 @@ $(SDK).tar.gz: tools/sdk/sdk.mk tools/sdk/README.md tools/sdk/program.mk $$(SDK_
 	rm -rf $(SDK)
 	mkdir -p $(addprefix $(SDK)/,include lib bin manifests schema system)
 	cp -r tools/sdk/README.md tools/sdk/program.mk tools/sdk/example LICENSE $(SDK)
-	for d in abi rt capnp elf queue; do mkdir $(SDK)/include/$$d; done
+	for d in abi rt rt/x86_64 capnp elf queue; do mkdir $(SDK)/include/$$d; done
 	cp abi/*.h $(SDK)/include/abi
 	cp lib/capnp/*.h $(SDK)/include/capnp
 	cp lib/rt/*.h $(SDK)/include/rt
+	cp lib/rt/x86_64/*.h $(SDK)/include/rt/x86_64
 	cp lib/elf/*.h $(SDK)/include/elf
 	cp lib/queue/*.h $(SDK)/include/queue
 	cp programs/hello/main.c $(SDK)/example/hello.c

@@ -1,7 +1,8 @@
 /*
- * The controller: starts workers, moves them between processors and kills them wherever they are, joins them, and
- * does the same with processes full of threads beside them. At the end everything has come back: the ledger is what it was, and the kernel's own walk over all
- * that it has finds nothing wrong.
+ * The controller: starts workers, moves them between processors and kills them wherever they are,
+ * joins them, and does the same with processes full of threads beside them. At the end everything
+ * has come back: the ledger is what it was, and the kernel's own walk over all that it has finds
+ * nothing wrong.
  */
 #include "tests/stress/stress.h"
 

@@ -42,3 +42,8 @@ $(HOST)/bench/smp-%: bench/smp/%.c bench/smp/work.h
 .PHONY: bench-smp-host
 bench-smp-host: $(BENCH_NATIVE) $(HOST)/bench/smp-linux
 all: bench-smp-host
+
+# Cyclic work on islands; tools/runner/bench_realtime.py boots it, and the guest tests do.
+$(eval $(call program,bench-realtime,bench/realtime/guest.c))
+TEST_PROGRAMS += bench-realtime
+GUEST_TESTS   += realtime:test-realtime

@@ -278,6 +278,7 @@ static void take_fault(struct thread *thread, const struct arch_fault *fault)
 
 	if (fault->kind == CRASH_KIND_ACCESS_FAULT)
 		answer = vm_fault(process->vm, fault->address, wanted, &miss);
+	thread->faults++;
 	if (answer == VM_FAULT_RESOLVED || (answer == VM_FAULT_MISSING && wait_for_page(thread, &miss, fault)))
 		return;
 	if (answer == VM_FAULT_CRASH && thread_event_fault(thread, &event))

@@ -60,6 +60,7 @@ struct thread {
 	struct timer_node   deadline;       /* of a wait for completions or a page */
 	struct page_wait    page_wait;      /* see object/pager.h */
 	uint64_t            ticks;          /* processor time used */
+	uint64_t            faults;         /* by touching pages that had to be made or waited for */
 	uint32_t            id;             /* I */
 	struct object       object;
 	struct spinlock     lock;

@@ -79,6 +79,7 @@ static status_t method_info(void *self, struct call *call, struct thread_handle_
 	thread_handle_info_results_set_processors(*out, thread->policy.affinity & sched_processors());
 	thread_handle_info_results_set_processor(*out, sched_processor(thread));
 	thread_handle_info_results_set_budgeted(*out, thread_context(thread) != NULL);
+	thread_handle_info_results_set_faults(*out, thread->faults);
 	spin_unlock(&thread->lock);
 	return STATUS_OK;
 }

@@ -9,7 +9,8 @@ USER_CFLAGS += -isystem lib/rt/include
 
 RT_SOURCES := entry.S start.c program.c panic.c string.c format.c reason.c arena.c ring.c transport.c slots.c \
               capability.c object.c call.c server.c server_stream.c server_forward.c loop.c heap.c malloc.c \
-              layout.c launch.c clock.c park.c mutex.c thread.c thread_event.c x86_64/thread_event_entry.S
+              layout.c launch.c clock.c park.c mutex.c thread.c thread_event.c x86_64/thread_event_entry.S \
+              histogram.c cycle.c
 RT_OBJECTS := $(addprefix $(B)/user/lib/rt/,$(addsuffix .o,$(basename $(RT_SOURCES)))) \
               $(B)/user/lib/elf/elf.o
 
@@ -43,6 +44,8 @@ HOST_TESTS         += rt-heap rt-arena rt-format rt-layout rt-string
 HOST_TEST_rt-heap   := lib/rt/heap_test.c lib/rt/heap.c
 HOST_TEST_rt-arena  := lib/rt/arena_test.c lib/rt/arena.c
 HOST_TEST_rt-format := lib/rt/format_test.c lib/rt/format.c
+HOST_TESTS             += rt-histogram
+HOST_TEST_rt-histogram := lib/rt/histogram_test.c lib/rt/histogram.c
 HOST_TESTS          += rt-reason
 HOST_TEST_rt-reason := lib/rt/reason_test.c lib/rt/reason.c lib/rt/format.c $(CAPNP_SOURCES)
 HOST_TEST_rt-string := lib/rt/string_test.c

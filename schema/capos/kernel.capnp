@@ -311,9 +311,9 @@ enum ThreadCondition { none @0; runnable @1; waiting @2; ended @3; suspended @4;
 interface ThreadHandle @0xc1a0e5b2d3f40618 $local {
   # One thread. Dropping the handle changes nothing for it; its record counts as a thread until it has ended and
   # all handles are dropped.
-  info @0 () -> (threadId :UInt32, name :Text, condition :ThreadCondition, processId :UInt32, cpuNs :UInt64 $unit("ns"), weight :UInt32, class :LatencyClass, processors :UInt64 $hexadecimal, processor :UInt32, budgeted :Bool);
+  info @0 () -> (threadId :UInt32, name :Text, condition :ThreadCondition, processId :UInt32, cpuNs :UInt64 $unit("ns"), weight :UInt32, class :LatencyClass, processors :UInt64 $hexadecimal, processor :UInt32, budgeted :Bool, faults :UInt64);
   # processors: bit n, it may run on processor n; processor: where it runs, or waits, or ran last; budgeted: it runs on the
-  # budget of a SchedulingContext now, on that one's processor, whatever `processors` says.
+  # budget of a SchedulingContext now, on that one's processor, whatever `processors` says. faults: how often it touched a page that had to be made first.
   join @1 () -> (exit :ExitStatus);
   # Answers when the thread has ended and its ring is gone. Any number may wait. Refused (wouldDeadlock) to itself.
   detach @2 () -> ();

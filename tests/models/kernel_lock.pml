@@ -22,6 +22,10 @@ mtype = { RUNNING, ASLEEP, CLAIMED };
 bool announced[PROCESSORS];
 byte next_ticket, serving;
 
+/* The door of processor 0 is DOOR_ASLEEP, for which ticket, and a call is on its way */
+bool asleep, called;
+byte sleepers_ticket = TICKETS;
+
 /* What is so, for the properties */
 bool inside[PROCESSORS];
 byte exclusive = NOBODY;
@@ -45,6 +49,53 @@ inline wait_all_out(p)
 	:: else -> break
 	od;
 	other = 0
+}
+
+/*
+ * Takes a ticket and waits until it is served. Whoever is patient looks again and again; processor 0 is not, and sleeps, which
+ * is announced with the ticket. A call that was not needed ends the next sleep, and that is all.
+ */
+inline ticket_wait(p)
+{
+	atomic { ticket = next_ticket; next_ticket = (next_ticket + 1) % TICKETS };
+	do
+	:: atomic { serving == ticket -> break }
+	:: p == 0 && serving != ticket ->
+		atomic { sleepers_ticket = ticket; asleep = true };
+		if
+#ifdef MUTANT_SLEEPS_UNLOOKED
+		:: atomic { called -> called = false }
+#else
+		:: serving == ticket
+		:: atomic { serving != ticket -> skip };
+			atomic { called -> called = false }
+#endif
+		fi;
+		atomic { asleep = false; sleepers_ticket = TICKETS }
+	od
+}
+
+/* Calls the processor that sleeps for this ticket. */
+inline call(number)
+{
+	atomic {
+		if
+		:: asleep && sleepers_ticket == number -> called = true
+		:: else
+		fi
+	}
+}
+
+/* Whoever has the next ticket may come in. */
+inline pass_on()
+{
+#ifdef MUTANT_CALLS_FIRST
+	call((serving + 1) % TICKETS);
+	serving = (serving + 1) % TICKETS
+#else
+	serving = (serving + 1) % TICKETS;
+	call(serving)
+#endif
 }
 
 inline enter_shared(p)
@@ -71,10 +122,13 @@ inline enter_shared(p)
 #endif
 	:: else ->
 		announced[p] = false;
-		atomic { ticket = next_ticket; next_ticket = (next_ticket + 1) % TICKETS };
-		serving == ticket;
+		ticket_wait(p);
 		atomic { announced[p] = true; inside[p] = true; ALWAYS(ALONE, exclusive == NOBODY) };
+#ifdef MUTANT_LATE_UNCALLED
 		serving = (serving + 1) % TICKETS;
+#else
+		pass_on();
+#endif
 		ticket = 0
 	fi;
 #endif
@@ -93,8 +147,7 @@ inline enter_exclusive(p)
 #ifdef MUTANT_UNTICKETED
 	atomic { serving == next_ticket -> next_ticket = (next_ticket + 1) % TICKETS };
 #else
-	atomic { ticket = next_ticket; next_ticket = (next_ticket + 1) % TICKETS };
-	serving == ticket;
+	ticket_wait(p);
 	ticket = 0;
 #endif
 #ifndef MUTANT_READERS_UNASKED
@@ -110,7 +163,7 @@ inline enter_exclusive(p)
 inline leave_exclusive()
 {
 	exclusive = NOBODY;
-	serving = (serving + 1) % TICKETS
+	pass_on()
 }
 
 /* Before a processor waits for anything, it has saved its thread: whoever claimed it waits for that, inside. */
@@ -173,3 +226,5 @@ ltl shared_enters { [] (wants_shared -> <> !wants_shared) }
 ltl exclusive_enters { [] (wants_exclusive -> <> !wants_exclusive) }
 /* A thread that was claimed runs. */
 ltl loads { [] ((state == CLAIMED) -> <> (state == RUNNING)) }
+/* Who sleeps at the door wakes when it is his turn. */
+ltl called_in { [] ((asleep && serving == sleepers_ticket) -> <> !asleep) }

@@ -154,8 +154,11 @@ static bool has_completions(const struct ring *ring)
 
 static COLD void watch_poller(const struct ring *ring)
 {
-	for (uint32_t i = 0; i < LOOKS && READ_ONCE(ring->header->poller) == POLLER_AWAKE && !has_completions(ring); i++)
+	for (uint32_t i = 0; i < LOOKS && !has_completions(ring); i++) {
+		if (READ_ONCE(ring->header->poller) != POLLER_AWAKE)
+			break;
 		__builtin_ia32_pause();
+	}
 }
 
 void ring_wait(struct ring *ring, struct ring_operation *operation)

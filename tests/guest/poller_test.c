@@ -17,7 +17,8 @@
 
 static struct scheduling_control_ref control(void)
 {
-	return (struct scheduling_control_ref){ rt_grant("scheduling", SCHEDULING_CONTROL_INTERFACE_ID) };
+	return (struct scheduling_control_ref){ rt_grant(
+			"scheduling", SCHEDULING_CONTROL_INTERFACE_ID) };
 }
 
 static bool is_skipped(void)
@@ -28,9 +29,11 @@ static bool is_skipped(void)
 	return true;
 }
 
-static status_t lease_try(uint32_t processor, uint64_t duration_ns, struct cpu_isolation_lease_ref *lease)
+static status_t lease_try(
+		uint32_t processor, uint64_t duration_ns, struct cpu_isolation_lease_ref *lease)
 {
-	return scheduling_control_lease(control(), processor, LEASE_KIND_RING, duration_ns, 0, 0, lease);
+	return scheduling_control_lease(
+			control(), processor, LEASE_KIND_RING, duration_ns, 0, 0, lease);
 }
 
 /* Processor 1 for a ring; a null reference if that failed. */
@@ -60,8 +63,8 @@ static struct account account_of(struct cpu_isolation_lease_ref lease)
 {
 	struct account account = { 0 };
 
-	CHECK_EQUAL(cpu_isolation_lease_poller(lease, &account.bound, &account.asleep, &account.entries,
-				    &account.sleeps, &account.wakes),
+	CHECK_EQUAL(cpu_isolation_lease_poller(lease, &account.bound, &account.asleep,
+				    &account.entries, &account.sleeps, &account.wakes),
 			STATUS_OK);
 	return account;
 }
@@ -86,7 +89,9 @@ static uint32_t untaken(void)
 /* An entry whose completion `numbers_read` will count; there is room. */
 static void put_number(uint8_t op, uint8_t flags, uint64_t number)
 {
-	ring_put(ring_self(), &(struct ring_entry){ .op = op, .flags = flags, .user_data = NUMBERED + number });
+	ring_put(ring_self(),
+			&(struct ring_entry){
+					.op = op, .flags = flags, .user_data = NUMBERED + number });
 }
 
 /* What has completed, in order; how many had another number or status than was expected. */
@@ -102,9 +107,11 @@ static uint32_t numbers_read(struct numbers *numbers, status_t expected, uint32_
 	uint32_t count = 0;
 
 	while (count < most && ring->cq_head != LOAD_ACQUIRE(&header()->cq_tail)) {
-		const struct ring_completion *completion = &ring->completions[ring->cq_head++ & ring->cq_mask];
+		const struct ring_completion *completion =
+				&ring->completions[ring->cq_head++ & ring->cq_mask];
 
-		numbers->wrong += completion->user_data != NUMBERED + numbers->next || completion->status != expected;
+		numbers->wrong += completion->user_data != NUMBERED + numbers->next ||
+				completion->status != expected;
 		numbers->next++;
 		STORE_RELEASE(&header()->cq_head, ring->cq_head);
 		count++;
@@ -126,7 +133,8 @@ static void numbers_perform(struct numbers *numbers, uint64_t count)
 }
 
 /* The same by the poller alone, if it does not go to sleep. */
-static bool numbers_perform_alone(struct cpu_isolation_lease_ref lease, struct numbers *numbers, uint64_t count)
+static bool numbers_perform_alone(
+		struct cpu_isolation_lease_ref lease, struct numbers *numbers, uint64_t count)
 {
 	struct account before = account_of(lease), after;
 
@@ -303,7 +311,7 @@ static void entries_wait_for_credits(void)
 }
 
 static struct ring *sleeper;
-static uint32_t sleepers_turn;      /* a */
+static uint32_t sleepers_turn; /* a */
 
 /* Puts an entry into the queue of a thread that is going to sleep, each time it is its turn. */
 static int64_t put_for_sleeper(void *argument)
@@ -313,7 +321,9 @@ static int64_t put_for_sleeper(void *argument)
 			continue;
 		for (uint32_t i = 0; i < 20000; i++)
 			__asm__ volatile("");
-		ring_put(sleeper, &(struct ring_entry){ .op = CAP_OP_NOP, .user_data = NUMBERED + sleepers_turn - 1 });
+		ring_put(sleeper,
+				&(struct ring_entry){ .op = CAP_OP_NOP,
+						.user_data = NUMBERED + sleepers_turn - 1 });
 		STORE_RELEASE(&sleepers_turn, 0);
 	}
 	return 0;
@@ -361,7 +371,8 @@ static void a_lease_may_end_at_any_moment(void)
 	if (is_skipped())
 		return;
 	for (uint32_t round = 0; round < 60; round++) {
-		struct cpu_isolation_lease_ref lease = lease_new(MS + chance_below(&chance, 2000) * 1000);
+		struct cpu_isolation_lease_ref lease = lease_new(
+				MS + chance_below(&chance, 2000) * 1000);
 		bool ended = cpu_isolation_lease_bind(lease, world.self.ref) != STATUS_OK;
 		uint64_t end;
 
@@ -439,7 +450,8 @@ static void what_cannot_be_polled_is_refused(void)
 
 	CHECK_EQUAL(lease_try(0, 100 * MS, &lease), STATUS_FAILED);
 	CHECK_EQUAL(reason_of(rt_detail()), REASON_EVERYBODYS);
-	CHECK_EQUAL(scheduling_control_lease(control(), 0, LEASE_KIND_RING, 100 * MS, MS, 2 * MS, &lease),
+	CHECK_EQUAL(scheduling_control_lease(
+				    control(), 0, LEASE_KIND_RING, 100 * MS, MS, 2 * MS, &lease),
 			STATUS_INVALID_ARGUMENT);
 	if (is_skipped())
 		return;
@@ -498,7 +510,9 @@ static void threads_and_processes_end_while_polled(void)
 			child = child_start(&(struct child_spec){ .role = "poll-flood" });
 		else
 			REQUIRE_OK(thread_start(&request, &thread));
-		CHECK_EQUAL(cpu_isolation_lease_bind(lease, whole ? child.ref : rt_ref(thread_handle_of(thread))), STATUS_OK);
+		CHECK_EQUAL(cpu_isolation_lease_bind(lease,
+					    whole ? child.ref : rt_ref(thread_handle_of(thread))),
+				STATUS_OK);
 		sleep_ns(chance_below(&chance, 3000) * 1000);
 		if (whole) {
 			child_kill(child);
@@ -521,7 +535,8 @@ static void a_holders_death_ends_the_polling(void)
 	if (is_skipped())
 		return;
 	lease = lease_own(20000 * MS);
-	child = child_start(&(struct child_spec){ .role = "hang", .grants = { { "lease", rt_id(lease.ref) } } });
+	child = child_start(&(struct child_spec){
+			.role = "hang", .grants = { { "lease", rt_id(lease.ref) } } });
 	client_release(lease.ref);
 	CHECK_EQUAL(perform(entry_of(CAP_OP_NOP, 0)).status, STATUS_OK);
 	CHECK(word() != POLLER_NONE);
@@ -541,7 +556,8 @@ int poll_spoil_role(const char *arg)
 	struct ring *ring = ring_self();
 
 	for (uint32_t round = 0; round < 3000; round++) {
-		struct ring_entry *entry = &ring->entries[chance_below(&chance, header()->sq_entries)];
+		struct ring_entry *entry =
+				&ring->entries[chance_below(&chance, header()->sq_entries)];
 		uint64_t *words = (uint64_t *)(void *)entry;
 
 		for (uint32_t i = 0; i < sizeof(*entry) / 8; i++)
@@ -564,7 +580,8 @@ int poll_spoil_role(const char *arg)
 			header()->cq_head = LOAD_ACQUIRE(&header()->cq_tail);
 			break;
 		default:
-			STORE_RELEASE(&header()->sq_tail, header()->sq_tail + chance_below(&chance, 5));
+			STORE_RELEASE(&header()->sq_tail,
+					header()->sq_tail + chance_below(&chance, 5));
 			break;
 		}
 	}
@@ -580,7 +597,8 @@ static void a_spoiled_ring_harms_its_own(void)
 		return;
 	lease = lease_new(20000 * MS);
 	for (uint32_t i = 0; i < ARRAY_LEN(seeds); i++) {
-		struct process_handle_ref child = child_start(&(struct child_spec){ .role = "poll-spoil", .arg = seeds[i] });
+		struct process_handle_ref child = child_start(
+				&(struct child_spec){ .role = "poll-spoil", .arg = seeds[i] });
 
 		/* It may be through already. */
 		(void)!cpu_isolation_lease_bind(lease, child.ref);

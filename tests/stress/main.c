@@ -194,10 +194,11 @@ static void threads_come_and_go(void)
 	/* With more processors than the host has, little may be done in any time. */
 	for (uint32_t i = 0; i < KINDS; i++)
 		CHECK(stage.done[i] > 0 || processors() > 1);
-	tap_note("%lu s: %lu threads started, %lu killed, %lu moved, %lu crowds; done: %lu parks %lu calls %lu serves %lu maps "
-		 "%lu yields %lu locks", seconds, started, killed, moved, crowds, stage.done[KIND_PARKS],
-			stage.done[KIND_CALLS], stage.done[KIND_SERVES], stage.done[KIND_MAPS], stage.done[KIND_YIELDS],
-			stage.done[KIND_LOCKS]);
+	tap_note("%lu s: %lu threads started, %lu killed, %lu moved, %lu crowds; done: %lu parks "
+		 "%lu calls %lu serves %lu maps %lu yields %lu locks",
+			seconds, started, killed, moved, crowds, stage.done[KIND_PARKS],
+			stage.done[KIND_CALLS], stage.done[KIND_SERVES], stage.done[KIND_MAPS],
+			stage.done[KIND_YIELDS], stage.done[KIND_LOCKS]);
 	stage_close();
 }
 

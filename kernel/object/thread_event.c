@@ -83,7 +83,7 @@ bool thread_event_send(struct thread *thread, uint64_t bits)
 	if (is_masked(thread))
 		return true;
 	thread->event_due = true;
-	thread->is_special = true;
+	thread_special_update(thread);
 	if (thread->state == THREAD_WAIT_PAGE) {
 		page_wait_cancel(thread);
 		sched_wake(thread, false);

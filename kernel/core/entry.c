@@ -252,9 +252,15 @@ static struct crash_info *crash_record(const struct thread *thread, const struct
 static bool wait_for_page(struct thread *thread, const struct page_miss *miss, const struct arch_fault *fault)
 {
 	const struct event_fault missing = { CRASH_KIND_PAGE_MISSING, fault->vector, fault->error_code, fault->address };
-	struct crash_info *crash = crash_record(thread, fault);
+	struct crash_info *crash;
 	enum page_wait_outcome outcome;
 
+	/* What is due to the thread comes first; then the access is done again. */
+	if (unlikely(thread->event_due)) {
+		object_put(&miss->object->object);
+		return true;
+	}
+	crash = crash_record(thread, fault);
 	if (crash)
 		crash->kind = CRASH_KIND_PAGE_MISSING;
 	outcome = page_wait_begin(thread, miss, crash);

@@ -172,7 +172,8 @@ static uint64_t page_copy(uint64_t physical)
 /* Gives a clone all pages of an object whose lock is held; `pages` of the clone counts them. */
 static bool frames_clone(struct memory_object *object, struct memory_object *clone)
 {
-	bool share = object->writable_pages == 0;
+	/* Pages that are not the object's own have no owners to count. */
+	bool share = object->writable_pages == 0 && object->backing == MEMORY_ANONYMOUS;
 
 	for (; clone->pages < object->pages; clone->pages++) {
 		uint64_t physical = memory_object_page(object, clone->pages);
@@ -209,7 +210,7 @@ status_t memory_object_clone(struct memory_object *object, struct ledger *ledger
 	struct memory_object *made;
 	status_t status;
 
-	if (object->backing != MEMORY_ANONYMOUS) {
+	if (object->backing != MEMORY_ANONYMOUS && object->backing != MEMORY_FIXED) {
 		*detail = reason_detail(REASON_STATE, 0, 0, 0);
 		return STATUS_FAILED;
 	}

@@ -58,8 +58,8 @@ status_t memory_object_create(struct ledger *ledger, uint64_t bytes, struct memo
 status_t memory_object_create_window(struct ledger *ledger, enum memory_backing backing, uint64_t physical,
 		uint64_t bytes, struct memory_object **object, uint64_t *detail) MUST_USE;
 /* A new object with the contents that this one has now; `ledger` pays for it as for a new one. While
- * somebody could write through a mapping the pages are copied at once, else they are shared. FAILED:
- * device memory. */
+ * somebody could write through a mapping, and of a window on ordinary memory, the pages are copied at
+ * once, else they are shared. FAILED: device memory, a pager's. */
 status_t memory_object_clone(struct memory_object *object, struct ledger *ledger,
 		struct memory_object **clone, uint64_t *detail) MUST_USE;
 /* From now on nobody writes, by whatever way. False, and nothing has happened, while pages are

@@ -307,7 +307,7 @@ static status_t method_supply(void *self, struct call *call, struct pager_supply
 	source = container_of(entry->object, struct memory_object, object);
 	if (index >= paging->pages)
 		return call_fail_argument(call, 0, paging->pages);
-	if (source->backing != MEMORY_ANONYMOUS)
+	if (source->backing != MEMORY_ANONYMOUS && source->backing != MEMORY_FIXED)
 		return call_refuse(call, STATUS_INVALID_ARGUMENT, REASON_WRONG_TYPE, 0, 0, 0);
 	if (offset % PAGE_SIZE != 0 || offset / PAGE_SIZE >= source->pages)
 		return call_fail_argument(call, 2, source->pages);

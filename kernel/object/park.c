@@ -13,6 +13,7 @@
 
 #include "kernel/core/panic.h"
 #include "kernel/mm/vm.h"
+#include "kernel/object/entropy.h"
 #include "kernel/object/memory_object.h"
 #include "kernel/object/pager.h"
 #include "kernel/object/process.h"
@@ -97,10 +98,18 @@ static uint64_t word_of(const struct question *question)
 	return question->entry.interface;
 }
 
-/* Who is nearer to the root: different for all questions, and unlike any order of words. */
+/* Drawn when somebody parks first, so that nobody can foresee ranks. */
+static uint64_t rank_key;
+
+/* Who is nearer to the root: different for all questions, in an order that no program knows. The mixing of
+ * MurmurHash3 loses nothing. */
 static uint64_t rank_of(const struct question *question)
 {
-	return (uint64_t)(uintptr_t)question * 0x9e3779b97f4a7c15ull;
+	uint64_t rank = (uint64_t)(uintptr_t)question ^ rank_key;
+
+	rank = (rank ^ rank >> 33) * 0xff51afd7ed558ccdull;
+	rank = (rank ^ rank >> 33) * 0xc4ceb9fe1a85ec53ull;
+	return rank ^ rank >> 33;
 }
 
 /* Which branch of the node the word is on. */
@@ -126,6 +135,8 @@ static void leader_add(struct park_lot *lot, struct question *question)
 	struct question **place = &lot->words, *rest;
 	struct question **lower = &question->branches[0], **higher = &question->branches[1];
 
+	if (unlikely(rank_key == 0))
+		entropy_fill(&rank_key, sizeof(rank_key));
 	while (*place && rank_of(*place) > rank_of(question))
 		place = branch_of(*place, word);
 	/* What was there is below it, parted by the word. */

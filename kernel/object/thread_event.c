@@ -79,7 +79,8 @@ bool thread_event_send(struct thread *thread, uint64_t bits)
 	DEBUG_ASSERT(thread->phase == THREAD_LIVES);
 	if (!place_find(thread, &place))
 		return false;
-	__atomic_fetch_or(&thread->ring->header->event_bits, bits, __ATOMIC_RELAXED);
+	/* A full barrier: a program that clears the mask looks at the bits after another one. */
+	__atomic_fetch_or(&thread->ring->header->event_bits, bits, __ATOMIC_SEQ_CST);
 	if (is_masked(thread))
 		return true;
 	thread->event_due = true;

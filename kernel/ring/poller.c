@@ -16,6 +16,7 @@
 
 /* Others get into the kernel after so many entries. */
 #define BATCH 16u
+#define REST_PAUSE_NS 10000ull
 
 /* What the program reads before its next look, or we before ours. */
 static void say(struct ring *ring, uint32_t word)
@@ -39,8 +40,11 @@ static void rest_take(struct timer_node *node)
 {
 	struct ring *ring = container_of(node, struct ring, rest);
 
-	(void)ring_take(ring, RING_SQ_ENTRIES);
-	ring->is_polled = ring->poller != NULL;
+	/* Others get in between two batches. */
+	if (ring_take(ring, BATCH) == BATCH)
+		timer_queue_add(&ring->rest, arch_time_ns() + REST_PAUSE_NS, rest_take);
+	else
+		ring->is_polled = ring->poller != NULL;
 }
 
 void poller_bind(struct cpu *cpu, struct ring *ring)

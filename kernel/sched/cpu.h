@@ -28,14 +28,15 @@ enum door {
 	DOOR_EXCLUSIVE,
 };
 
-#define CHORE_TURN 1u      /* the current thread's turn is over: another one is to run */
-#define CHORE_REAP 2u      /* processes have ended and are to be taken apart */
-#define CHORE_WOKEN 4u     /* `handoff` was set; it may have been taken meanwhile */
-#define CHORE_YIELD 8u     /* with CHORE_TURN: the current thread asks for it */
-#define CHORE_BACK 32u     /* with CHORE_WOKEN: `handoff` has been answered; see sched_pass_back */
-#define CHORE_MOVE 64u     /* with CHORE_TURN: the current thread is queued anew, perhaps elsewhere */
-#define CHORE_STOP 128u   /* a thread that ran here has been suspended */
+#define CHORE_TURN   1u    /* the current thread's turn is over: another one is to run */
+#define CHORE_REAP   2u    /* processes have ended and are to be taken apart */
+#define CHORE_WOKEN  4u    /* `handoff` was set; it may have been taken meanwhile */
+#define CHORE_YIELD  8u    /* with CHORE_TURN: the current thread asks for it */
 #define CHORE_BUDGET 16u   /* the current thread, or one that waits for its turn, has to do with budgets */
+#define CHORE_BACK   32u   /* with CHORE_WOKEN: `handoff` has been answered; see sched_pass_back */
+#define CHORE_MOVE   64u   /* with CHORE_TURN: the current thread is queued anew, perhaps elsewhere */
+#define CHORE_STOP   128u  /* with CHORE_TURN: a thread that runs here has been suspended, and whoever did it is to be
+			    * told when it has stopped, by going to sleep, too */
 
 struct endpoint;
 struct object;

@@ -457,6 +457,13 @@ void sched_isolate(struct cpu *cpu, bool is_on)
 	DEBUG_ASSERT(kernel_is_exclusive());
 	cpu->isolation = (struct isolation){ .is_on = is_on, .since_ns = arch_time_ns() };
 	isolated = is_on ? isolated | bit : isolated & ~bit;
+	/* Whom a batch there has woken that let others in meanwhile. */
+	if (is_on && cpu->handoff) {
+		struct thread *woken = cpu->handoff;
+
+		cpu->handoff = NULL;
+		sched_enqueue(woken);
+	}
 	while (is_on) {
 		queue = queue_lock(cpu);
 		if (queue->runner)
@@ -488,7 +495,7 @@ void sched_reap(void)
 	for (uint32_t i = 0; i < processor_count; i++) {
 		struct cpu *cpu = processors[i];
 
-		if (cpu->door == DOOR_IDLE && !(cpu->chores & CHORE_REAP)) {
+		if (cpu->door == DOOR_IDLE && !cpu->isolation.is_on && !(cpu->chores & CHORE_REAP)) {
 			cpu->chores |= CHORE_REAP;
 			arch_processor_interrupt(cpu);
 			return;
@@ -561,11 +568,25 @@ static COLD void budget_stop(struct cpu *cpu)
 		reserved_tell(cpu);
 }
 
+/* The running thread went to sleep before this processor came to stop it. It came by the general way, being special. */
+static COLD void stop_tell(struct cpu *cpu)
+{
+	struct thread *current = cpu->current;
+
+	cpu->chores &= (uint8_t)~CHORE_STOP;
+	if (!current || !current->suspends)
+		return;
+	DEBUG_ASSERT(kernel_is_exclusive());
+	thread_stopped(current);
+}
+
 /* One step of taking ended processes apart; the chore stays as long as there are more. */
 static COLD void reap(struct cpu *cpu)
 {
 	/* Whoever waits to claim a thread that sleeps does not wait for this. */
 	if (cpu->current && cpu->current->state != THREAD_RUNNING) {
+		if (unlikely(cpu->chores & CHORE_STOP))
+			stop_tell(cpu);
 		if (unlikely(cpu->chores & CHORE_BUDGET))
 			budget_stop(cpu);
 		put_down(cpu);
@@ -725,18 +746,6 @@ static COLD struct arch_context *resume_reserved(struct cpu *cpu)
 	return &next->context;
 }
 
-/* The running thread went to sleep before this processor came to stop it. It came by the general way, being special. */
-static COLD void stop_tell(struct cpu *cpu)
-{
-	struct thread *current = cpu->current;
-
-	cpu->chores &= (uint8_t)~CHORE_STOP;
-	if (!current || !current->suspends)
-		return;
-	DEBUG_ASSERT(kernel_is_exclusive());
-	thread_stopped(current);
-}
-
 /* Another thread than the running one, which waits or has ended. */
 NO_BUFFER HOT_INLINE static inline struct arch_context *resume_next(struct cpu *cpu)
 {
@@ -787,7 +796,7 @@ NO_BUFFER static NOINLINE struct arch_context *resume_turn(struct cpu *cpu, stru
 		current->state = THREAD_RUNNABLE;
 		next = queue_turn(cpu, current);
 	}
-	cpu->chores &= (uint8_t)~(CHORE_TURN | CHORE_YIELD);
+	cpu->chores &= (uint8_t)~(CHORE_TURN | CHORE_YIELD | CHORE_STOP);
 	if (next == current) {
 		current->state = THREAD_RUNNING;
 		return &current->context;
@@ -931,7 +940,9 @@ uint32_t sched_processor(const struct thread *thread)
 	const struct cpu *cpu = thread->cpu;
 
 	DEBUG_ASSERT(kernel_is_exclusive());
-	if (!cpu && thread->context_now)
+	if (!cpu && thread->context_own)
+		cpu = thread->context_own->cpu;
+	else if (!cpu && thread->context_now)
 		cpu = thread->context_now->cpu;
 	if (cpu)
 		return cpu->number;

@@ -81,8 +81,13 @@ void thread_events_end(struct thread_events *events)
 
 status_t thread_event_enter(const struct ring_entry *entry)
 {
-	struct ring_header *header = ring_self()->header;
+	struct ring *ring = ring_self();
+	struct ring_header *header = ring->header;
 
+	/* The thread may just be about to enter for its last entry alone. It is taken now, and ring_sync finds what
+	 * came of it among the completions. */
+	if (header->sq_tail != LOAD_ACQUIRE(&header->sq_head))
+		ring->entries[(header->sq_tail - 1) & ring->sq_mask].flags &= (uint8_t)~ENTRY_SYNC;
 	memcpy(header->sync_entry, entry, sizeof(*entry));
 	((struct ring_entry *)(void *)header->sync_entry)->flags |= ENTRY_SYNC;
 	return (status_t)cap_enter(ENTER_SYNC, 0, 0);

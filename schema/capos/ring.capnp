@@ -137,7 +137,7 @@ struct RingHeader $abi(512) {
   eventEntry @29 :UInt64 $at(448);    # address of an entry that gets the record's address in its first argument register; 0 none
   eventRecord @30 :UInt32 $at(456);   # words from the start of the ring, in the arena: an EventRecord
   eventMask @31 :UInt32 $at(460);     # not 0: nothing is delivered. Set on delivery, cleared by the program
-  eventBits @32 :UInt64 $at(464);     # sent by divert while masked. Taken on delivery, else by the program when it unmasks
+  eventBits @32 :UInt64 $at(464);     # sent by divert while masked. Taken on delivery, else by the program: a full barrier after it unmasks
   eventOwn @33 :UInt64 $at(472) $times(5);   # the program's; the kernel leaves them alone
 }
 

@@ -217,6 +217,7 @@ static void test_package(void)
 	struct boot_package_list_call list = boot_package_list_start(package, 0);
 	struct boot_package_list_call past;
 	struct memory_view_ref file = { 0 };
+	struct memory_object_ref copy = { 0 };
 	struct capnp_list files;
 	bool found = false;
 	uint64_t bytes = 0;
@@ -260,6 +261,14 @@ static void test_package(void)
 	check(virtual_memory_map(memory, file, 0, PAGE, 0, ACCESS_READ_WRITE, &address) ==
 					STATUS_INVALID_ARGUMENT,
 			"a file is read-only");
+	check(memory_view_clone(file, &copy) == STATUS_OK &&
+					virtual_memory_map(memory, memory_object_as_memory_view(copy), 0, PAGE, 0,
+							ACCESS_READ_WRITE, &address) == STATUS_OK &&
+					memcmp((void *)address, "\x7f" "ELF", 4) == 0,
+			"a clone of it can be written");
+	*(volatile uint8_t *)address = 0;
+	(void)!virtual_memory_unmap(memory, address, PAGE);
+	client_release(copy.ref);
 	client_release(file.ref);
 	file.ref = rt_ref(0);
 	check(boot_package_open(package, capnp_text("no such file"), &found, &file, &bytes) ==

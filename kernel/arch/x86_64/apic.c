@@ -206,6 +206,11 @@ static void command_send(uint32_t id, uint32_t command)
 	local_write(LOCAL_COMMAND, command);
 }
 
+bool apic_reaches(uint32_t id)
+{
+	return is_x2 || id <= XAPIC_ID_MAX;
+}
+
 void apic_send_init(uint32_t id)
 {
 	command_send(id, COMMAND_INIT);

@@ -80,6 +80,8 @@ NORETURN void processor_main(struct cpu *cpu);
 void apic_init(void);
 uint32_t apic_id(void);                     /* this processor's */
 void apic_local_enable(void);               /* on a processor but the first */
+/* Whether another processor can be sent anything. */
+bool apic_reaches(uint32_t id);
 /* INIT, and the second message of the start sequence: to begin at a page below 1 MiB. */
 void apic_send_init(uint32_t id);
 void apic_send_start(uint32_t id, uint64_t page);

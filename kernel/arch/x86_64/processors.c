@@ -79,7 +79,9 @@ void arch_processors_start(void)
 	if (told > 1 && start_page == 0)
 		log_line(LOG_WARNING, "There is no free page below 1 MiB: one processor is used.");
 	for (uint32_t i = 0; i < told && start_page != 0; i++) {
-		if (acpi.processor_ids[i] != here && !processor_add(acpi.processor_ids[i]))
+		uint32_t id = acpi.processor_ids[i];
+
+		if (id != here && apic_reaches(id) && !processor_add(id))
 			break;
 	}
 	if (told > 1)

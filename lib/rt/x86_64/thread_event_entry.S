@@ -57,7 +57,9 @@ handle:
 	movq %rax, HEADER_EVENT_RIP(%rsi)
 	movq 8 * EVENT_RSP(%rsp), %rax
 	movq %rax, HEADER_EVENT_RSP(%rsi)
-	movl $0, HEADER_EVENT_MASK(%rsi)
+	xorl %eax, %eax
+	/* A full barrier: who sends bits from here on sees the mask clear, or they are seen below. */
+	xchgl %eax, HEADER_EVENT_MASK(%rsi)
 window_begin:
 	cmpq $0, HEADER_EVENT_BITS(%rsi)
 	jne again

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 
 #include "abi/compiler.h"
+#include "capos/status.capnp.h"
+#include "rt/capability.h"
 #include "rt/format.h"
 #include "rt/program.h"
 
@@ -59,6 +61,11 @@ static status_t admit(
 			format_into(sentence, RULE_SENTENCE_BYTES,
 					"tasks: a budget is at least 10 us, a period 100 us to 4 "
 					"s");
+		else if (st != STATUS_OK && (rt_detail() & 0xff) == REASON_OVERCOMMITTED)
+			format_into(sentence, RULE_SENTENCE_BYTES,
+					"processor %u has not so much time left: it is leased, or has "
+					"promised other budgets",
+					island->processor);
 		else if (st != STATUS_OK)
 			(void)issued_refuse(sentence, st);
 		if (st != STATUS_OK) {
@@ -77,7 +84,7 @@ status_t island_make(const struct client *client, struct capnp_list tasks, uint3
 	status_t st;
 
 	if (processor >= issued_processors()) {
-		format_into(sentence, RULE_SENTENCE_BYTES, "processor: there are %u",
+		format_into(sentence, RULE_SENTENCE_BYTES, "processor: there are %u, numbered from 0",
 				issued_processors());
 		return STATUS_INVALID_ARGUMENT;
 	}

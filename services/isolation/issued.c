@@ -103,8 +103,12 @@ static status_t ask_kernel(const struct lease_wish *wish, uint32_t processor,
 /* Why the kernel made no lease. The parameters that it counts are those of SchedulingControl.lease. */
 static status_t refuse_lease(char sentence[RULE_SENTENCE_BYTES], status_t st, uint32_t processor)
 {
-	static const char *const names[] = { "processor", "kind", "durationNs",
-		"budgetNs, periodNs" };
+	static const char *const sentences[] = {
+		"processor: they are numbered from 0, and 0 is never leased",
+		"kind: there is no such lease",
+		"durationNs: from 1 ms to an hour",
+		"budgetNs at least 10 us, periodNs 100 us to 4 s",
+	};
 	uint64_t detail = rt_detail();
 	uint32_t parameter = detail >> 8 & 0xff;
 
@@ -113,10 +117,15 @@ static status_t refuse_lease(char sentence[RULE_SENTENCE_BYTES], status_t st, ui
 				processor);
 		return st;
 	}
-	if ((detail & 0xff) != REASON_ARGUMENT || parameter >= ARRAY_LEN(names))
+	if ((detail & 0xff) == REASON_OVERCOMMITTED) {
+		format_into(sentence, RULE_SENTENCE_BYTES,
+				"processor %u has promised budgets, perhaps to an island: end that first",
+				processor);
+		return st;
+	}
+	if ((detail & 0xff) != REASON_ARGUMENT || parameter >= ARRAY_LEN(sentences))
 		return issued_refuse(sentence, st);
-	format_into(sentence, RULE_SENTENCE_BYTES, "%s: such a lease cannot be made",
-			names[parameter]);
+	format_into(sentence, RULE_SENTENCE_BYTES, "%s", sentences[parameter]);
 	return st;
 }
 

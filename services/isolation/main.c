@@ -198,10 +198,16 @@ static status_t isolation_island_(void *self, struct call *call,
 	struct capnp_cap cap;
 	status_t st;
 
-	if (tasks.count == 0 || tasks.count > ISLAND_TASKS_MAX || tasks_need(tasks) == UINT64_MAX)
+	if (tasks.count == 0 || tasks.count > ISLAND_TASKS_MAX)
+		return call_fail(call, STATUS_INVALID_ARGUMENT, "tasks: one to eight");
+	if (tasks_need(tasks) == UINT64_MAX)
 		return call_fail(call, STATUS_INVALID_ARGUMENT,
-				"tasks: one to eight, with a budget within a period of 4 s at "
-				"most");
+				"tasks: each has a budget, and a period of 4 s at most that is no "
+				"shorter");
+	if (!exclusive && isolation_island_params_get_duration_ns(in) != 0)
+		return call_fail(call, STATUS_INVALID_ARGUMENT,
+				"durationNs: only an exclusive island has one; this one lasts until "
+				"it is ended or dropped");
 	if (exclusive && tasks.count > 1)
 		return call_fail(call, STATUS_INVALID_ARGUMENT,
 				"tasks: an exclusive island has one");

@@ -113,6 +113,14 @@ status_t rule_check(const struct rule *rule, const struct lease_wish *wish, uint
 	if ((uint32_t)wish->kind >= LEASE_KIND_COUNT)
 		return REFUSE(sentence, STATUS_INVALID_ARGUMENT, "there is no lease of kind %u",
 				(unsigned int)wish->kind);
+	if (wish->kind == LEASE_KIND_COMPUTE && (wish->budget_ns == 0 || wish->period_ns == 0))
+		return REFUSE(sentence, STATUS_INVALID_ARGUMENT,
+				"kind compute needs budgetNs and periodNs");
+	if (wish->kind != LEASE_KIND_COMPUTE && (wish->budget_ns | wish->period_ns) != 0)
+		return REFUSE(sentence, STATUS_INVALID_ARGUMENT,
+				"budgetNs, periodNs: of kind compute only");
+	if (wish->budget_ns > wish->period_ns)
+		return REFUSE(sentence, STATUS_INVALID_ARGUMENT, "budgetNs: more than periodNs");
 	if ((rule->kinds & 1u << wish->kind) == 0)
 		return REFUSE(sentence, STATUS_FAILED,
 				"the operator's rule allows no lease of kind %s",
@@ -170,7 +178,7 @@ status_t rule_check_island(const struct rule *rule, uint32_t processor, uint64_t
 	if (needed > most - MIN(promised, most))
 		return REFUSE(sentence, STATUS_OVERLOADED,
 				"the operator's rule allows islands %u thousandths of a processor, "
-				"and others have them",
+				"and your other islands have them",
 				rule->promised);
 	return STATUS_OK;
 }

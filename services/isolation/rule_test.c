@@ -71,11 +71,17 @@ static void each_part_refuses_in_its_own_words(void **state)
 	assert_refused(&rules, (struct lease_wish){ .duration_ns = 1000 * MS + 1 }, 0,
 			STATUS_FAILED, "the operator's rule allows 1000 ms at most");
 	assert_refused(&rules,
-			(struct lease_wish){ .budget_ns = 50 * MS + 1, .period_ns = 100 * MS }, 0,
+			(struct lease_wish){ .kind = LEASE_KIND_COMPUTE, .budget_ns = 50 * MS + 1, .period_ns = 100 * MS }, 0,
 			STATUS_FAILED, "the operator's rule allows 500 thousandths of a processor");
 	assert_refused(&rules,
-			(struct lease_wish){ .budget_ns = UINT64_MAX, .period_ns = UINT64_MAX }, 0,
+			(struct lease_wish){ .kind = LEASE_KIND_COMPUTE, .budget_ns = UINT64_MAX, .period_ns = UINT64_MAX }, 0,
 			STATUS_FAILED, "the operator's rule allows 500 thousandths of a processor");
+	assert_refused(&rules, (struct lease_wish){ .budget_ns = 1, .period_ns = 1 }, 0, STATUS_INVALID_ARGUMENT,
+			"budgetNs, periodNs: of kind compute only");
+	assert_refused(&rules, (struct lease_wish){ .kind = LEASE_KIND_COMPUTE, .budget_ns = 1 }, 0,
+			STATUS_INVALID_ARGUMENT, "kind compute needs budgetNs and periodNs");
+	assert_refused(&rules, (struct lease_wish){ .kind = LEASE_KIND_COMPUTE, .budget_ns = 2, .period_ns = 1 }, 0,
+			STATUS_INVALID_ARGUMENT, "budgetNs: more than periodNs");
 	assert_refused(&rules, (struct lease_wish){ .processor = 1 }, 2, STATUS_OVERLOADED,
 			"the operator's rule allows 2 at a time, and so many are active");
 }

@@ -234,12 +234,13 @@ static const struct {
 	  .more = "share: of the time that all of them have used. Weight, class and where it may run are what its new threads "
 	  "have; authority.processes tells everything.",
 	  .together = "top [n], ps, lease", .they_do = "who uses time; processes; leased processors" },
-	{ .word = "top", .usage = "top [n]", .does = "shows each second who used the processors, n times or until Ctrl-C",
-	  .more = "share: of one processor, in the last second. context: what of its budget is used, in each period.",
+	{ .word = "top", .usage = "top [n]", .does = "shows who used the processors, each second",
+	  .more = "n times, or until Ctrl-C. share: of one processor, in the last second. context: what of its budget is used, in each period.",
 	  .together = "" },
-	{ .word = "lease", .usage = "lease", .does = "lists the processors that were leased, and to whom", .together = "",
+	{ .word = "lease", .usage = "lease", .does = "lists leased processors, and to whom", .together = "",
 	  .more = "l = isolation.lease(thread = @p) leases one to a process, l.end ends that. It needs a second processor, and "
-	  "what the operator's rule allows: isolation.rule." },
+	  "what the operator's rule allows: isolation.rule. What nobody holds by a name has ended. "
+	  "isolation_control.revoke(id = 1) ends one of anybody's, isolation_control.islands lists islands." },
 	{ .word = "holders", .usage = "holders x", .does = "draws who holds the object, and from whom",
 	  .more = "On the right is the grant: `revoke` ends it, and all that hangs below it.",
 	  .together = "holders x, reach x", .they_do = "draws who holds the object; who can reach it" },

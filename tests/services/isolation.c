@@ -239,12 +239,11 @@ static void test_rule(void)
 	if (processors > 1)
 		check(is_refused((struct wish){ .thread = whom, .kind = LEASE_KIND_COMPUTE },
 				      STATUS_INVALID_ARGUMENT,
-				      "budgetNs, periodNs: such a lease cannot be made") &&
+				      "kind compute needs budgetNs and periodNs") &&
 						is_refused((struct wish){ .thread = whom,
 									   .duration_ns = 1 },
 								STATUS_INVALID_ARGUMENT,
-								"durationNs: such a lease cannot "
-								"be made"),
+								"durationNs: from 1 ms to an hour"),
 				"what the kernel refuses is said in the client's words");
 	busy_stop(thread);
 }
@@ -380,12 +379,14 @@ static void test_ends(void)
 
 /* --- Islands ------------------------------------------------------------------------------------ */
 
-#define TASKS_REFUSED "tasks: one to eight, with a budget within a period of 4 s at most"
+#define COUNT_REFUSED "tasks: one to eight"
+#define TASKS_REFUSED "tasks: each has a budget, and a period of 4 s at most that is no shorter"
 
 struct plan {
 	uint32_t processor;
 	bool exclusive;
 	uint32_t count;
+	uint64_t duration_ns;
 	struct {
 		uint64_t budget_ns, period_ns;
 	} tasks[ISLAND_TASKS_MAX + 1];
@@ -410,6 +411,7 @@ static bool admit(const struct plan *plan, status_t status, const char *words,
 	}
 	isolation_island_params_set_processor(params, plan->processor);
 	isolation_island_params_set_exclusive(params, plan->exclusive);
+	isolation_island_params_set_duration_ns(params, plan->duration_ns);
 	isolation_island_send(&call);
 	st = isolation_island_wait(&call);
 	reason = client_reason(&call.call);
@@ -497,8 +499,8 @@ static void test_island_refusals(void)
 
 	for (uint32_t i = 0; i < many.count; i++)
 		many.tasks[i].budget_ns = many.tasks[i].period_ns = MS;
-	check(admit(&(struct plan){ 0 }, STATUS_INVALID_ARGUMENT, TASKS_REFUSED, NULL) &&
-					admit(&many, STATUS_INVALID_ARGUMENT, TASKS_REFUSED, NULL),
+	check(admit(&(struct plan){ 0 }, STATUS_INVALID_ARGUMENT, COUNT_REFUSED, NULL) &&
+					admit(&many, STATUS_INVALID_ARGUMENT, COUNT_REFUSED, NULL),
 			"an island of no tasks, or of too many, is refused");
 	check(admit(&(struct plan){ .count = 1, .tasks = { { 2 * MS, MS } } },
 			      STATUS_INVALID_ARGUMENT, TASKS_REFUSED, NULL) &&
@@ -529,6 +531,12 @@ static void test_island_refusals(void)
 				    .tasks = { { MS, 10 * MS }, { MS, 10 * MS } } },
 			      STATUS_INVALID_ARGUMENT, "tasks: an exclusive island has one", NULL),
 			"an exclusive island of two tasks is refused");
+	check(admit(&(struct plan){ .count = 1, .duration_ns = MS, .tasks = { { MS, 10 * MS } } },
+			      STATUS_INVALID_ARGUMENT,
+			      "durationNs: only an exclusive island has one; this one lasts until it is "
+			      "ended or dropped",
+			      NULL),
+			"a duration that would mean nothing is refused");
 	if (processors == 1)
 		check(admit(&(struct plan){ .count = 1,
 					    .exclusive = true,
@@ -554,7 +562,7 @@ static void test_island(void)
 	check(admit(&(struct plan){ .count = 1, .tasks = { { 2 * MS, 10 * MS } } },
 			      STATUS_OVERLOADED,
 			      "the operator's rule allows islands 600 thousandths of a processor, "
-			      "and others have them",
+			      "and your other islands have them",
 			      NULL),
 			"another that goes beyond the rule is refused");
 	check(binds(island, 2, handle(thread), "task: there is no such task") &&

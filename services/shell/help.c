@@ -235,7 +235,8 @@ static const struct {
 	  "have; authority.processes tells everything.",
 	  .together = "top [n], ps, lease", .they_do = "who uses time; processes; leased processors" },
 	{ .word = "top", .usage = "top [n]", .does = "shows who used the processors, each second",
-	  .more = "n times, or until Ctrl-C. share: of one processor, in the last second. context: what of its budget is used, in each period.",
+	  .more = "n times, or until Ctrl-C. share: of one processor, in the last second. context: what of its budget "
+	  "is used, in each period.",
 	  .together = "" },
 	{ .word = "lease", .usage = "lease", .does = "lists leased processors, and to whom", .together = "",
 	  .more = "l = isolation.lease(thread = @p) leases one to a process, l.end ends that. It needs a second processor, and "

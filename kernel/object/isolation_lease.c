@@ -107,6 +107,10 @@ static status_t method_info(void *self, struct call *call,
 			lease->is_active && lease->until_ns > now_ns ? lease->until_ns - now_ns : 0);
 	cpu_isolation_lease_info_results_set_used_ns(*out, lease->kind == LEASE_KIND_RING ?
 			arch_ticks_to_ns(poller_of(lease)->taking_ticks) : lease->context.used_ns);
+	if (lease->kind == LEASE_KIND_COMPUTE) {
+		cpu_isolation_lease_info_results_set_depletions(*out, lease->context.depletions);
+		cpu_isolation_lease_info_results_set_missed_deadlines(*out, lease->context.missed);
+	}
 	cpu_isolation_lease_info_results_set_interrupts(*out, interrupts);
 	cpu_isolation_lease_info_results_set_longest_quiet_ns(*out, longest_ns);
 	return STATUS_OK;

@@ -58,7 +58,7 @@ struct TaskRow {
   bound @2 :Bool;                   # it has a thread
   usedNs @3 :UInt64 $unit("ns");
   depletions @4 :UInt64;            # how often its budget was used up
-  missed @5 :UInt64;                # how often it did not come to rest within a period; depletions, missed: 0 on an exclusive island
+  missed @5 :UInt64;                # how often it did not come to rest within a period
 }
 
 struct IslandRow {

@@ -409,8 +409,9 @@ interface CpuIsolationLease @0xc1a0e5b2d3f40662 $local {
   # A processor that runs one thread and nothing else: no other thread is placed there, and no timer fires but the lease's. It
   # ends with its time, when it is ended, or when nobody holds it: then the processor serves everybody again, and the thread
   # runs like any other.
-  info @0 () -> (processor :UInt32, kind :LeaseKind, active :Bool, expired :Bool, remainingNs :UInt64 $unit("ns"), usedNs :UInt64 $unit("ns"), interrupts :UInt64, longestQuietNs :UInt64 $unit("ns"));
-  # usedNs: time that the thread ran; interrupts: taken by the processor meanwhile; longestQuietNs: between two of them.
+  info @0 () -> (processor :UInt32, kind :LeaseKind, active :Bool, expired :Bool, remainingNs :UInt64 $unit("ns"), usedNs :UInt64 $unit("ns"), interrupts :UInt64, longestQuietNs :UInt64 $unit("ns"), depletions :UInt64, missedDeadlines :UInt64);
+  # usedNs: time that the thread ran; interrupts: taken by the processor meanwhile; longestQuietNs: between two of them;
+  # depletions, missedDeadlines: of kind compute, as SchedulingContext.info.
   bind @1 (thread :Capability) -> ();
   # Whose processor it is; as SchedulingContext.bind. Of kind ring: whose ring is polled; it may have a context of its own,
   # and must not be polled already.

@@ -154,6 +154,8 @@ static void refresh_lease(struct island *island)
 
 	issued_refresh(island->lease);
 	task->used_ns = island->lease->used_ns;
+	task->depletions = island->lease->depletions;
+	task->missed = island->lease->missed;
 	task->is_bound = !client_ref_is_null(island->lease->thread);
 	island->has_ended = island->lease->state != LEASE_STATE_ACTIVE;
 }

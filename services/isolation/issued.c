@@ -51,7 +51,7 @@ static void account(struct issued *issued, bool *active)
 {
 	(void)!cpu_isolation_lease_info(issued->lease, &issued->processor, &issued->kind, active,
 			NULL, &issued->remaining_ns, &issued->used_ns, &issued->interrupts,
-			&issued->quiet_ns);
+			&issued->quiet_ns, &issued->depletions, &issued->missed);
 }
 
 void issued_end(struct issued *issued, enum lease_state state)

@@ -43,6 +43,8 @@ struct issued {
 	uint64_t used_ns;
 	uint64_t interrupts;
 	uint64_t quiet_ns;
+	uint64_t depletions;
+	uint64_t missed;
 };
 
 /* Finds out how many processors there are. */

@@ -76,7 +76,7 @@ static struct account account_of(struct cpu_isolation_lease_ref lease)
 
 	CHECK_EQUAL(cpu_isolation_lease_info(lease, &processor, &kind, &account.active, &account.expired,
 				    &account.remaining_ns, &account.used_ns, &account.interrupts,
-				    &account.longest_ns),
+				    &account.longest_ns, NULL, NULL),
 			STATUS_OK);
 	return account;
 }

@@ -428,7 +428,7 @@ static bool admit(const struct plan *plan, status_t status, const char *words,
 struct task_seen {
 	bool ended, bound;
 	uint32_t count;
-	uint64_t id, budget_ns, used_ns, depletions;
+	uint64_t id, budget_ns, used_ns, depletions, missed;
 };
 
 /* How the island stands, and one of its tasks. */
@@ -448,7 +448,8 @@ static struct task_seen look_at_task(struct island_ref island, uint32_t task)
 			.bound = task_row_get_bound(row),
 			.budget_ns = task_row_get_budget_ns(row),
 			.used_ns = task_row_get_used_ns(row),
-			.depletions = task_row_get_depletions(row) };
+			.depletions = task_row_get_depletions(row),
+			.missed = task_row_get_missed(row) };
 	}
 	island_info_done(&call);
 	return seen;
@@ -622,6 +623,12 @@ static void test_exclusive(void)
 	for (uint32_t i = 0; i < WAITS_MAX && look_at_task(island, 0).used_ns == 0; i++)
 		(void)timer_sleep(RT_GRANT(timer, "timer"), 10 * MS);
 	check(look_at_task(island, 0).used_ns > 0, "which runs there");
+	/* It never comes to rest, so each period's budget is used up, and not in time. */
+	for (uint32_t i = 0; i < WAITS_MAX && (look_at_task(island, 0).depletions == 0 ||
+						      look_at_task(island, 0).missed == 0); i++)
+		(void)timer_sleep(RT_GRANT(timer, "timer"), 10 * MS);
+	check(look_at_task(island, 0).depletions > 0 && look_at_task(island, 0).missed > 0,
+			"its depletions and missed deadlines are counted");
 	check(isolation_control_revoke(operator(), seen.id, &revoked) == STATUS_OK && revoked &&
 					look_at_task(island, 0).ended,
 			"the operator revokes it");

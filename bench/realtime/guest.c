@@ -179,7 +179,7 @@ static status_t ask(
 	cyclic_task_set_period_ns(cyclic_task_builder_at(tasks, 0), PERIOD_NS);
 	isolation_island_params_set_processor(params, processor);
 	isolation_island_params_set_exclusive(params, exclusive);
-	isolation_island_params_set_duration_ns(params, DURATION_NS);
+	isolation_island_params_set_duration_ns(params, exclusive ? DURATION_NS : 0);
 	isolation_island_send(&call);
 	st = isolation_island_wait(&call);
 	if (st == STATUS_OK)

@@ -278,7 +278,12 @@ static void deliver_pending(struct endpoint *endpoint, struct question *pending,
 	deliver_call(endpoint, &delivery, receiver_take(endpoint), &after->release);
 }
 
-/* One meeting of a receiver with an event or a call; false if there is none to be had. Lock held. */
+/*
+ * One meeting of a receiver with an event or a call; false if there is none to be had. What was cancelled is told
+ * before calls that came after: a service that ends what it had kept for one caller does not meet that caller's next
+ * call first. For each there was a call in service, so it keeps no calls back; other events take turns with calls.
+ * Lock held.
+ */
 static bool pump_one(struct endpoint *endpoint, struct after *after) REQUIRES(endpoint->lock)
 {
 	bool event = !list_empty(&endpoint->cancelled) || !list_empty(&endpoint->idle_exports);
@@ -289,7 +294,7 @@ static bool pump_one(struct endpoint *endpoint, struct after *after) REQUIRES(en
 
 	if (list_empty(&endpoint->receivers) || (!event && !call))
 		return false;
-	if (event && (endpoint->event_turn || !call)) {
+	if (!list_empty(&endpoint->cancelled) || (event && (endpoint->event_turn || !call))) {
 		endpoint->event_turn = false;
 		deliver_event(endpoint, receiver_take(endpoint), &after->release);
 		return true;

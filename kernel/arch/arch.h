@@ -93,7 +93,7 @@ void arch_context_destroy(struct arch_context *context);
 
 /* Fills a crash record's registers: up to `max` (name, value) pairs; answers how many. */
 struct arch_register { const char *name; uint64_t value; };
-uint32_t arch_context_registers(const struct arch_context *context, const struct arch_fault *fault,
+uint32_t arch_context_registers(const struct arch_context *context,
 		struct arch_register *out, uint32_t max);
 /* A context that entered by a system call has all its registers, as user mode would find them; so all can be changed.
  * It does not run, or here. */
@@ -112,9 +112,6 @@ uint32_t arch_user_backtrace(const struct arch_context *context, const struct ar
 /* The kernel half is shared. Page-table pages are frames charged to `ledger` (borrowed; outlives
  * the space). */
 status_t arch_space_create(struct arch_space *space, struct ledger *ledger) MUST_USE;
-/* Loads a space, or the kernel's own (NULL), with no context of it: what the processor leaves
- * through next reloads all registers. */
-void arch_space_load(struct arch_space *space);
 /* Drops the translations that another processor has made untrue while this one waited at the door
  * or was idle. Inside again; what the processor leaves through next reloads all registers. */
 void arch_space_refresh(void);

@@ -242,7 +242,7 @@ static struct crash_info *crash_record(const struct thread *thread, const struct
 	crash->address = fault->address;
 	crash->instruction = fault->instruction;
 	crash->stack = fault->stack;
-	crash->register_count = arch_context_registers(&thread->context, fault, crash->registers, CRASH_REGISTERS_MAX);
+	crash->register_count = arch_context_registers(&thread->context, crash->registers, CRASH_REGISTERS_MAX);
 	crash->backtrace_count = arch_user_backtrace(&thread->context, &thread->process->vm->space, crash->backtrace,
 			CRASH_BACKTRACE_MAX);
 	return crash;

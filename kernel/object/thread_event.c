@@ -54,7 +54,7 @@ static void divert(struct thread *thread, const struct event_place *place, const
 	uint32_t count;
 
 	arch_context_complete(&thread->context);
-	count = arch_context_registers(&thread->context, NULL, registers, CRASH_REGISTERS_MAX);
+	count = arch_context_registers(&thread->context, registers, CRASH_REGISTERS_MAX);
 	for (uint32_t i = 0; i < count; i++)
 		record->registers[i] = registers[i].value;
 	record->kind = event->kind;

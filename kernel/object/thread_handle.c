@@ -197,7 +197,7 @@ static uint32_t registers_look(const struct thread *thread, struct arch_register
 		return 0;
 	if (cpu && cpu != arch_cpu())
 		processor_stop(cpu);
-	return arch_context_registers(&thread->context, NULL, registers, CRASH_REGISTERS_MAX);
+	return arch_context_registers(&thread->context, registers, CRASH_REGISTERS_MAX);
 }
 
 static status_t method_registers(void *self, struct call *call, struct thread_handle_registers_params_reader in,
@@ -286,7 +286,7 @@ static status_t method_set_registers(void *self, struct call *call, struct threa
 	if (!registers_can_be_set(thread))
 		return refuse_state(call);
 	arch_context_complete(&thread->context);
-	count = arch_context_registers(&thread->context, NULL, registers, CRASH_REGISTERS_MAX);
+	count = arch_context_registers(&thread->context, registers, CRASH_REGISTERS_MAX);
 	for (uint32_t i = 0; i < rows.count; i++) {
 		if (!register_change(registers, count, register_at(rows, i)))
 			return call_fail_argument(call, 0, count);

@@ -15,7 +15,8 @@
  * Always true: a RUNNABLE thread waits in one queue or is in one handoff place; the RUNNING one is
  * cpu->current, on a processor that it may run on, or that has CHORE_MOVE set; the slice timer is
  * armed while somebody waits behind a running one, no later than at the end of the runner's slice,
- * so an idle processor and a thread alone get no tick. No two queues are locked at once.
+ * so an idle processor and a thread alone get no tick. No two queues are locked at once. A leased
+ * processor has no handoff.
  */
 #include "kernel/sched/sched.h"
 

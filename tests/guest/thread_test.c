@@ -267,15 +267,23 @@ static void a_thread_kills_itself(void)
 
 /* --- In calls --------------------------------------------------------------------------------- */
 
-static void a_client_thread_dies_in_its_call(void)
+/* A thread whose call, *id, this one has received; it receives again, for what is told of that. */
+static struct raw *raw_in_call(uint32_t endpoint, uint32_t export, uint32_t *id)
 {
-	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, false), id;
 	struct raw *raw;
 
 	start(entry_recv(endpoint, Q0));
 	raw = raw_go_entry(0, raw_call(export));
-	id = finish(Q0).id;
+	*id = finish(Q0).id;
 	start(entry_recv(endpoint, Q0));
+	return raw;
+}
+
+static void a_client_thread_dies_in_its_call(void)
+{
+	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, false), id;
+	struct raw *raw = raw_in_call(endpoint, export, &id);
+
 	raw_kill_and_join(raw);
 	CHECK_EQUAL(finish(Q0).id, id);
 	CHECK_EQUAL(seat_header(Q0)->kind, RECV_KIND_CANCELLED);
@@ -374,12 +382,8 @@ static void a_sleep_is_interrupted(void)
 static void a_call_is_interrupted(void)
 {
 	uint32_t endpoint = endpoint_new(), export = export_new(endpoint, 1, false), id;
-	struct raw *raw;
+	struct raw *raw = raw_in_call(endpoint, export, &id);
 
-	start(entry_recv(endpoint, Q0));
-	raw = raw_go_entry(0, raw_call(export));
-	id = finish(Q0).id;
-	start(entry_recv(endpoint, Q0));
 	thread_await_condition(raw->handle, THREAD_CONDITION_WAITING);
 	CHECK(raw_interrupt(raw));
 	CHECK_EQUAL(finish(Q0).id, id);

@@ -106,10 +106,6 @@ void arch_context_load(struct arch_context *next, struct arch_space *space)
 	processor.arch.context = next;
 }
 
-void arch_space_load(struct arch_space *space)
-{
-}
-
 void arch_space_refresh(void)
 {
 }
@@ -140,7 +136,7 @@ struct arch_context *arch_context_leave(struct arch_context *context)
 	return context;
 }
 
-uint32_t arch_context_registers(const struct arch_context *context, const struct arch_fault *fault,
+uint32_t arch_context_registers(const struct arch_context *context,
 		struct arch_register *out, uint32_t max)
 {
 	return 0;

@@ -90,14 +90,6 @@ HOT_INLINE static inline void root_load(struct arch_cpu *cpu, uint64_t root)
 	}
 }
 
-void arch_space_load(struct arch_space *space)
-{
-	struct arch_cpu *cpu = &arch_cpu()->arch;
-
-	cpu->entered = NULL;
-	root_load(cpu, space ? space->root : kernel_root);
-}
-
 HOT_INLINE void arch_context_save(struct arch_context *context)
 {
 	context->fs_base = rdfsbase();
@@ -155,7 +147,7 @@ static const struct {
 	REGISTER(r10), REGISTER(r11), REGISTER(r12), REGISTER(r13), REGISTER(r14), REGISTER(r15),
 };
 
-uint32_t arch_context_registers(const struct arch_context *context, const struct arch_fault *fault,
+uint32_t arch_context_registers(const struct arch_context *context,
 		struct arch_register *out, uint32_t max)
 {
 	const uint64_t *words = (const uint64_t *)(const void *)context;

@@ -76,6 +76,10 @@ void processors_init(const struct boot_info *boot);
 /* The first C of any processor but the first. */
 NORETURN void processor_main(struct cpu *cpu);
 
+/* space.c: loads the kernel's own page tables, with no context of theirs: what the processor leaves
+ * through next reloads all registers. */
+void space_unload(void);
+
 /* apic.c */
 void apic_init(void);
 uint32_t apic_id(void);                     /* this processor's */

@@ -206,7 +206,7 @@ static void test_space_end(void)
 	uint64_t before = frame_free_pages(), tables = space.table_pages, physical;
 
 	arch_context_save(&first);
-	arch_space_load(NULL);
+	space_unload();
 	check(arch_space_unmap(&space, SELFTEST_DATA, &physical), "a page can be unmapped");
 	check(physical == data_page, "and tells which it was");
 	check(!arch_space_unmap(&space, SELFTEST_DATA, &physical), "but only once");

@@ -52,10 +52,20 @@ status_t arch_space_create(struct arch_space *space, struct ledger *ledger)
 	return STATUS_OK;
 }
 
+/* Others see that the space is left when it is. */
+void space_unload(void)
+{
+	struct arch_cpu *cpu = &arch_cpu()->arch;
+
+	cpu->entered = NULL;
+	write_cr3(kernel_root);
+	STORE_RELEASE(&cpu->root, kernel_root);
+}
+
 void arch_space_leave(struct arch_space *space)
 {
 	if (arch_cpu()->arch.root == space->root)
-		arch_space_load(NULL);
+		space_unload();
 	for (uint32_t i = 0; i < processor_count; i++) {
 		const struct cpu *cpu = processors[i];
 
@@ -77,8 +87,7 @@ void arch_space_yield(void)
 	if (likely(!LOAD_ACQUIRE(&cpu->must_leave)))
 		return;
 	cpu->must_leave = false;
-	write_cr3(kernel_root);
-	STORE_RELEASE(&cpu->root, kernel_root);
+	space_unload();
 }
 
 /* From the last one made to the root. What is in them no longer matters, so none is looked at. */
